@@ -1,0 +1,32 @@
+"""The command mapreduce-manager."""
+from __future__ import annotations
+
+import os
+import tempfile
+
+import click
+
+from mapreduce.manager.daemon import Manager
+from mapreduce.utils import daemon
+
+
+@click.command()
+@daemon.options(default_port=6000)
+@click.option("--shared_dir", "--shared-dir",
+              type=click.Path(exists=True, file_okay=False, writable=True),
+              help="Keep the jobs' files in a directory of this directory, "
+              "which all Workers must see.  [default: that for temporary "
+              "files]")
+def main(
+    host: str, port: int, logfile: str | None, loglevel: str,
+    shared_dir: str | None,
+) -> None:
+    """Run a Manager until it is told to shut down."""
+    if shared_dir:
+        tempfile.tempdir = os.path.abspath(shared_dir)
+    with daemon.running("Manager", port, loglevel, logfile):
+        Manager(host, port, daemon.ENDING_SIGNALS)
+
+
+if __name__ == "__main__":
+    main(prog_name="mapreduce-manager")

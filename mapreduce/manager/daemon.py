@@ -1,0 +1,120 @@
+"""The Manager: what arrives goes to the Scheduler, what it says is done.
+
+One thread, the one that calls the constructor, does all of that in order.
+Two more listen.
+"""
+from __future__ import annotations
+
+import logging
+import queue
+import signal
+import tempfile
+import time
+from collections import deque
+
+from mapreduce.manager import events
+from mapreduce.manager.scheduler import Scheduler
+from mapreduce.manager.storage import Storage, StorageError
+from mapreduce.utils import layout, messages, outbox
+from mapreduce.utils.daemon import end_on_signals
+from mapreduce.utils.inbox import Inbox, Terminated
+from mapreduce.utils.network import tcp_server, udp_server
+
+LOGGER = logging.getLogger(__name__)
+
+TICK_INTERVAL = 1.0  # seconds
+
+
+class Manager:
+    """A Manager, from start to end: the constructor is its whole life."""
+
+    def __init__(
+        self, host: str, port: int,
+        ending_signals: tuple[signal.Signals, ...] = (),
+    ) -> None:
+        """Run a Manager that listens on host and port, TCP and UDP.
+
+        Returns after a shutdown message, or one of the signals named, when
+        all threads have ended. Raises OSError if it can't listen there.
+        """
+        self._scheduler = Scheduler()
+        with (
+            tempfile.TemporaryDirectory(
+                prefix=layout.SHARED_DIRECTORY_PREFIX) as shared_directory,
+            udp_server(host, port) as udp,
+            tcp_server(host, port) as tcp,
+            Inbox() as self._inbox,
+        ):
+            end_on_signals(ending_signals, self.terminate)
+            self._storage = Storage(shared_directory)
+            LOGGER.info("Created shared directory %s", shared_directory)
+            self._inbox.listen_udp(udp, messages.HeartbeatMessage)
+            self._inbox.listen_tcp(
+                tcp, messages.RegisterMessage, messages.ManagerJobMessage,
+                messages.FinishedMessage, messages.ShutdownMessage)
+            LOGGER.info("Listening on %s:%d", host, port)
+            self._run()
+        LOGGER.info("Ended")
+
+    def terminate(self) -> None:
+        """Have the Manager end, without its Workers; for signal handlers."""
+        self._inbox.put(Terminated())
+
+    def _run(self) -> None:
+        """Handle what arrives, in order, until it is time to exit."""
+        next_tick = time.monotonic() + TICK_INTERVAL
+        while True:
+            now = time.monotonic()
+            if now >= next_tick:
+                # A tick that comes late says that this process was held up.
+                # It is left out, so that listeners first hear what waits.
+                if now < next_tick + TICK_INTERVAL:
+                    self._inbox.put(events.Tick())
+                next_tick = now + TICK_INTERVAL
+            try:
+                event, received = self._inbox.get(next_tick - now)
+            except queue.Empty:
+                continue
+            if isinstance(event, Terminated) or self._handle(event, received):
+                return
+
+    def _handle(self, event: events.Event, now: float) -> bool:
+        """Have an event decided and carried out; tell whether to exit.
+
+        What comes of an action is an event, decided before all others.
+        """
+        outcomes: deque[events.Event] = deque([event])
+        while outcomes:
+            for action in self._scheduler.handle(outcomes.popleft(), now):
+                match action:
+                    case events.Send():
+                        outcomes.append(self._send(action))
+                    case events.PrepareJob():
+                        outcomes.append(self._prepare(action))
+                    case events.CleanUpJob():
+                        self._storage.clean_up(action.job_id)
+                    case events.Exit():
+                        return True
+        return False
+
+    def _send(
+        self, action: events.Send
+    ) -> events.MessageSent | events.WorkerUnreachable:
+        try:
+            outbox.send_tcp(*action.worker.address, action.message)
+        except OSError as error:
+            LOGGER.warning("Cannot send to %r: %s", action.worker, error)
+            return events.WorkerUnreachable(action.worker)
+        return events.MessageSent(action.worker)
+
+    def _prepare(
+        self, action: events.PrepareJob
+    ) -> events.JobPrepared | events.JobFailed:
+        try:
+            input_paths = self._storage.prepare(
+                action.job_id, action.submission)
+        except StorageError as error:
+            return events.JobFailed(action.job_id, str(error))
+        return events.JobPrepared(
+            action.job_id, self._storage.job_directory(action.job_id),
+            input_paths)

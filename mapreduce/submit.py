@@ -1,0 +1,95 @@
+"""The command mapreduce-submit: send a Manager a job, or shut it down."""
+from __future__ import annotations
+
+import click
+
+from mapreduce.utils import messages, outbox
+
+
+class NoManager(click.ClickException):
+    """No Manager can be reached."""
+
+    exit_code = 3
+
+
+@click.command()
+@click.option("-h", "--host", default="localhost", show_default=True,
+              help="Address of the Manager.")
+@click.option("-p", "--port", default=6000, show_default=True,
+              type=click.IntRange(1, 65535), help="Port of the Manager.")
+@click.option("-i", "--input", "input_directory", show_default=True,
+              default="tests/testdata/input",
+              help="Directory of the input files.")
+@click.option("-o", "--output", "output_directory", show_default=True,
+              default="output",
+              help="Directory of the result; replaced if it exists.")
+@click.option("-m", "--mapper", "mapper_executable", show_default=True,
+              default="tests/testdata/exec/wc_map.sh",
+              help="Executable of the map stage.")
+@click.option("-r", "--reducer", "reducer_executable", show_default=True,
+              default="tests/testdata/exec/wc_reduce.sh",
+              help="Executable of the reduce stage.")
+@click.option("--nmappers", "--mappers", "num_mappers", default=2,
+              show_default=True,
+              type=click.IntRange(1, messages.MAX_TASKS),
+              help="Number of map tasks.")
+@click.option("--nreducers", "--reducers", "num_reducers", default=2,
+              show_default=True,
+              type=click.IntRange(1, messages.MAX_TASKS),
+              help="Number of reduce tasks, and so of files of the result.")
+@click.option("-s", "--shutdown", is_flag=True,
+              help="Shut down the Manager and its Workers instead.")
+def main(
+    host: str, port: int, shutdown: bool, **fields: str | int
+) -> None:
+    """Submit a job to a running Manager.
+
+    Mapper and reducer read standard input and print lines of
+    key<TAB>value. Relative paths are meant in the working directory of the
+    Manager and the Workers.
+    """
+    message: messages.Message
+    if shutdown:
+        message = messages.ShutdownMessage()
+    else:
+        message = _job(fields)
+    try:
+        outbox.send_tcp(host, port, message)
+    except OSError as error:
+        raise NoManager(
+            f"cannot reach Manager {host}:{port}: {error.strerror or error}"
+        ) from error
+    if isinstance(message, messages.ManagerJobMessage):
+        click.echo(_summary(host, port, message))
+    else:
+        click.echo(f"Shut down Manager {host}:{port}")
+
+
+def _job(fields: dict[str, str | int]) -> messages.ManagerJobMessage:
+    """Return the message for the options, or fail with a line that says why.
+
+    The options are checked as the Manager will check them.
+    """
+    try:
+        message = messages.from_document(
+            {"message_type": "new_manager_job", **fields})
+    except messages.ProtocolError as error:
+        raise click.UsageError(str(error)) from error
+    assert isinstance(message, messages.ManagerJobMessage)
+    return message
+
+
+def _summary(host: str, port: int, job: messages.ManagerJobMessage) -> str:
+    return "\n".join([
+        f"Submitted job to Manager {host}:{port}",
+        f"input directory      {job.input_directory}",
+        f"output directory     {job.output_directory}",
+        f"mapper executable    {job.mapper_executable}",
+        f"reducer executable   {job.reducer_executable}",
+        f"num mappers          {job.num_mappers}",
+        f"num reducers         {job.num_reducers}",
+    ])
+
+
+if __name__ == "__main__":
+    main(prog_name="mapreduce-submit")

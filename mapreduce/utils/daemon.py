@@ -1,0 +1,74 @@
+"""What the commands of the daemons share: options, log, signals, errors."""
+from __future__ import annotations
+
+import contextlib
+import errno
+import signal
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import click
+
+from mapreduce.utils import logs
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+# What ends a daemon, with exit code 0 and nothing left behind.
+ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+LEVELS = ("debug", "info", "warning", "error", "critical")
+
+PORT = click.IntRange(1, 65535)
+
+
+def options(default_port: int) -> Callable[[Command], Command]:
+    """Add the options host, port, logfile and loglevel to a command."""
+    def decorate(command: Command) -> Command:
+        for option in reversed((
+            click.option("--host", default="localhost", show_default=True,
+                         help="Address to listen on."),
+            click.option("--port", default=default_port, show_default=True,
+                         type=PORT, help="Port to listen on."),
+            click.option("--logfile", type=click.Path(dir_okay=False),
+                         help="Append the log to this file instead of "
+                         "standard error."),
+            click.option("--loglevel", default="info", show_default=True,
+                         type=click.Choice(LEVELS, case_sensitive=False),
+                         help="Log this and what is more important."),
+        )):
+            command = option(command)
+        return command
+    return decorate
+
+
+@contextlib.contextmanager
+def running(
+    name: str, port: int, loglevel: str, logfile: str | None
+) -> Iterator[None]:
+    """Log what runs inside, and turn its OSError into a line for the user.
+
+    The name and the port stand at the start of each line of the log.
+    """
+    try:
+        logs.configure(f"{name}:{port}", loglevel, logfile)
+    except OSError as error:
+        raise click.ClickException(
+            f"cannot write the log: {error}") from error
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise click.ClickException(f"port {port} is in use") from error
+        raise click.ClickException(str(error)) from error
+
+
+def end_on_signals(
+    signals: tuple[signal.Signals, ...], end: Callable[[], None]
+) -> None:
+    """Call end when one of these signals comes.
+
+    It is called between any two steps of the main thread, so it may only
+    leave a note where that thread will find it.
+    """
+    for number in signals:
+        signal.signal(number, lambda *_: end())

@@ -1,0 +1,98 @@
+"""Where everything that happens to a daemon arrives, in one order.
+
+Listener threads decode what they hear and put it in one queue; the thread
+that made the Inbox takes it out. The Inbox owns those threads: leaving it
+sets the stop flag that they look at, and joins them.
+"""
+from __future__ import annotations
+
+import dataclasses
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from mapreduce.utils import messages
+from mapreduce.utils.network import TcpServer, UdpServer
+
+LOGGER = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Terminated:
+    """A signal asked this process to end."""
+
+
+class Inbox:
+    """The queue of what happens, each with its time of receipt."""
+
+    def __init__(self) -> None:
+        """Start empty, with no thread."""
+        self.stop = threading.Event()
+        # SimpleQueue: its put may interrupt another put, as signals need.
+        self._queue: queue.SimpleQueue[tuple[Any, float]] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+
+    def __enter__(self) -> Inbox:
+        """Return the Inbox itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop and join every thread."""
+        self.stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def put(self, event: object) -> None:
+        """Add an event, received now; any thread and any signal handler."""
+        self._queue.put((event, time.monotonic()))
+
+    def get(self, timeout: float | None = None) -> tuple[Any, float]:
+        """Return the next event and when it was received (time.monotonic).
+
+        Raises queue.Empty after timeout seconds.
+        """
+        return self._queue.get(timeout=timeout)
+
+    def spawn(self, target: Callable[..., None], *args: object) -> None:
+        """Run a function that looks at the stop flag in a thread."""
+        thread = threading.Thread(target=target, args=args)
+        self._threads.append(thread)
+        thread.start()
+
+    def listen_tcp(self, server: TcpServer, *types: type) -> None:
+        """Take messages of these types from a TCP server from now on."""
+        self.spawn(server.serve, self._receiver("TCP", types), self.stop)
+
+    def listen_udp(self, server: UdpServer, *types: type) -> None:
+        """Take messages of these types from a UDP server from now on."""
+        self.spawn(server.serve, self._receiver("UDP", types), self.stop)
+
+    def _receiver(
+        self, protocol: str, types: tuple[type, ...]
+    ) -> Callable[[bytes], None]:
+        """Return a function that takes one payload, usable or not."""
+        def receive(payload: bytes) -> None:
+            if not payload:
+                LOGGER.info("Ignored an empty %s message", protocol)
+                return
+            try:
+                document = messages.parse(payload)
+                LOGGER.debug(
+                    "%s recv\n%s", protocol, messages.Indented(document))
+                message = messages.from_document(document)
+            except messages.ProtocolError as error:
+                LOGGER.warning("Ignored a %s message: %s", protocol, error)
+                return
+            if not isinstance(message, types):
+                LOGGER.warning(
+                    "Ignored a %s message that does not belong here: %s",
+                    protocol, document["message_type"])
+                return
+            if isinstance(message, messages.ShutdownMessage):
+                # The last message: its listener must not accept again.
+                self.stop.set()
+            self.put(message)
+        return receive

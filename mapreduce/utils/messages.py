@@ -1,0 +1,236 @@
+"""The messages of the protocol: what may be said, and what is refused.
+
+Bytes come in, frozen dataclasses go out, and back. No sockets, no files. The
+fields of each message, and their order on the wire, are those of its class.
+
+A message that cannot be used raises ProtocolError; whoever reads messages of
+others catches it, logs it and goes on. Fields that a message does not know
+are ignored, as the specification asks.
+"""
+from __future__ import annotations
+
+import dataclasses
+import json
+import reprlib
+import typing
+from collections.abc import Callable
+from typing import Annotated, Any
+
+# As many tasks as a job may have in one stage.
+MAX_TASKS = 100_000
+
+
+class ProtocolError(Exception):
+    """Somebody sent what is no message; the text says what is wrong."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """What a field must be, for a check and for an error message."""
+
+    description: str
+    accepts: Callable[[Any], bool]
+
+
+def _is_integer(value: object) -> bool:
+    """Tell integers from true and false, which Python counts among them."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_name(value: object) -> bool:
+    """Tell a text that the operating system could take for a name.
+
+    JSON carries the bytes of a name that is no UTF-8 as lone surrogates,
+    the way os.fsdecode makes them; any other lone surrogate stands for
+    nothing.
+    """
+    if not isinstance(value, str) or "\0" in value:
+        return False
+    try:
+        value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_names(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_name, value))
+
+
+Host = Annotated[
+    str, Rule("a host", lambda value: _is_name(value) and value != "")]
+Port = Annotated[
+    int, Rule("a port from 1 to 65535",
+              lambda value: _is_integer(value) and 1 <= value <= 65535)]
+Path = Annotated[str, Rule("a path", _is_name)]
+Paths = Annotated[list[str], Rule("a list of paths", _is_names)]
+TaskId = Annotated[
+    int, Rule(f"a task id from 0 to {MAX_TASKS - 1}",
+              lambda value: _is_integer(value) and 0 <= value < MAX_TASKS)]
+Count = Annotated[
+    int, Rule(f"a number from 1 to {MAX_TASKS}",
+              lambda value: _is_integer(value) and 1 <= value <= MAX_TASKS)]
+
+
+@dataclasses.dataclass(frozen=True)
+class RegisterMessage:
+    """A Worker tells the Manager where it listens."""
+
+    worker_host: Host
+    worker_port: Port
+
+
+@dataclasses.dataclass(frozen=True)
+class RegisterAckMessage:
+    """The Manager has the Worker in its books."""
+
+
+@dataclasses.dataclass(frozen=True)
+class HeartbeatMessage:
+    """A Worker lives; the only message that goes over UDP."""
+
+    worker_host: Host
+    worker_port: Port
+
+
+@dataclasses.dataclass(frozen=True)
+class ManagerJobMessage:
+    """A client submits a job."""
+
+    input_directory: Path
+    output_directory: Path
+    mapper_executable: Path
+    reducer_executable: Path
+    num_mappers: Count
+    num_reducers: Count
+
+
+@dataclasses.dataclass(frozen=True)
+class MapTaskMessage:
+    """The Manager gives a Worker a map task."""
+
+    task_id: TaskId
+    input_paths: Paths
+    executable: Path
+    output_directory: Path
+    num_partitions: Count
+
+
+@dataclasses.dataclass(frozen=True)
+class ReduceTaskMessage:
+    """The Manager gives a Worker a reduce task."""
+
+    task_id: TaskId
+    executable: Path
+    input_paths: Paths
+    output_directory: Path
+
+
+@dataclasses.dataclass(frozen=True)
+class FinishedMessage:
+    """A Worker has done its task, and every file of it is in place."""
+
+    task_id: TaskId
+    worker_host: Host
+    worker_port: Port
+
+
+@dataclasses.dataclass(frozen=True)
+class ShutdownMessage:
+    """The receiver is to end; a Manager passes it on to its Workers."""
+
+
+TaskMessage = MapTaskMessage | ReduceTaskMessage
+Message = (
+    RegisterMessage | RegisterAckMessage | HeartbeatMessage
+    | ManagerJobMessage | TaskMessage | FinishedMessage | ShutdownMessage
+)
+
+_CLASSES: dict[str, type[Message]] = {
+    "register": RegisterMessage,
+    "register_ack": RegisterAckMessage,
+    "heartbeat": HeartbeatMessage,
+    "new_manager_job": ManagerJobMessage,
+    "new_map_task": MapTaskMessage,
+    "new_reduce_task": ReduceTaskMessage,
+    "finished": FinishedMessage,
+    "shutdown": ShutdownMessage,
+}
+_TYPES = {cls: name for name, cls in _CLASSES.items()}
+
+
+def _rules(cls: type[Message]) -> dict[str, Rule]:
+    """Return the rule of each field, from its annotation."""
+    hints = typing.get_type_hints(cls, include_extras=True)
+    return {name: hint.__metadata__[0] for name, hint in hints.items()}
+
+
+_RULES = {cls: _rules(cls) for cls in _TYPES}
+
+
+def to_document(message: Message) -> dict[str, Any]:
+    """Return, e.g., {"message_type": "heartbeat", "worker_host": …}."""
+    return {"message_type": _TYPES[type(message)], **vars(message)}
+
+
+class Indented:
+    """A document for the log: rendered only if the log takes it."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        """Keep what to_document or parse returned."""
+        self._document = document
+
+    def __str__(self) -> str:
+        """Return the document as json.dumps with an indent of 2."""
+        try:
+            return json.dumps(self._document, indent=2)
+        except RecursionError:
+            return "(a document nested too deeply to show)"
+
+
+def encode(message: Message) -> bytes:
+    """Return a message as it goes over the wire: json.dumps in UTF-8."""
+    return json.dumps(to_document(message)).encode("utf-8")
+
+
+def parse(payload: bytes) -> dict[str, Any]:
+    """Return the JSON object that a payload holds, or raise ProtocolError."""
+    try:
+        document = json.loads(payload.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise ProtocolError(f"no UTF-8: {reprlib.repr(payload)}") from error
+    # RecursionError: brackets nested by the thousand; ValueError: no JSON,
+    # or an integer of more digits than Python is willing to read.
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"no JSON: {reprlib.repr(payload)}") from error
+    if not isinstance(document, dict):
+        raise ProtocolError(f"no JSON object: {reprlib.repr(payload)}")
+    return document
+
+
+def from_document(document: dict[str, Any]) -> Message:
+    """Return the message that a JSON object stands for.
+
+    Raises ProtocolError for an unknown type and for a field that is missing
+    or not what the protocol says.
+    """
+    message_type = document.get("message_type")
+    if not isinstance(message_type, str) or message_type not in _CLASSES:
+        raise ProtocolError(
+            f"unknown message_type {reprlib.repr(message_type)}")
+    cls = _CLASSES[message_type]
+    fields = {}
+    for name, rule in _RULES[cls].items():
+        if name not in document:
+            raise ProtocolError(f"{message_type} lacks field {name!r}")
+        if not rule.accepts(document[name]):
+            raise ProtocolError(
+                f"{message_type} has a field {name!r} that is not "
+                f"{rule.description}: {reprlib.repr(document[name])}")
+        fields[name] = document[name]
+    return cls(**fields)
+
+
+def decode(payload: bytes) -> Message:
+    """Return the message in a payload, or raise ProtocolError."""
+    return from_document(parse(payload))

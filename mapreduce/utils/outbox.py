@@ -1,0 +1,25 @@
+"""Send messages: encode, log, and off."""
+import logging
+
+from mapreduce.utils import messages, network
+
+LOGGER = logging.getLogger(__name__)
+
+
+def send_tcp(host: str, port: int, message: messages.Message) -> None:
+    """Send a message on a connection of its own, or raise OSError."""
+    _log("TCP", host, port, message)
+    network.tcp_client(host, port, messages.encode(message))
+
+
+def send_udp(host: str, port: int, message: messages.Message) -> None:
+    """Send a message as a datagram, or raise OSError."""
+    _log("UDP", host, port, message)
+    network.udp_client(host, port, messages.encode(message))
+
+
+def _log(
+    protocol: str, host: str, port: int, message: messages.Message
+) -> None:
+    LOGGER.debug("%s send to %s:%s\n%s", protocol, host, port,
+                 messages.Indented(messages.to_document(message)))

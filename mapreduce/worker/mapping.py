@@ -1,0 +1,133 @@
+"""The map stage of one task: map, partition, sort, move.
+
+The output of the mapper is a stream of bytes; no text is decoded. It is never
+in memory as a whole: blocks are read, their lines dealt out to partitions, and
+a partition goes to its file whenever it has gathered enough.
+"""
+from __future__ import annotations
+
+import collections
+import hashlib
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator
+
+from mapreduce.utils import layout
+from mapreduce.utils.messages import MapTaskMessage
+from mapreduce.worker.commit import commit
+from mapreduce.worker.process import (
+    Interruption,
+    TaskError,
+    run,
+    running,
+    whole_lines,
+)
+
+GATHERED = 256 * 2**10  # bytes that all partitions may gather together …
+MIN_GATHERED = 2 * 2**10  # … but each at least this much, to spare writes
+
+
+def run_map(task: MapTaskMessage, interruption: Interruption) -> None:
+    """Do a map task: all its files are in the output directory at the end.
+
+    Raises TaskError or OSError if it can't be done, TaskInterrupted if it
+    was interrupted.
+    """
+    with tempfile.TemporaryDirectory(
+            prefix=layout.local_directory_prefix(task.task_id)) as directory:
+        paths = [
+            os.path.join(directory, layout.map_output(task.task_id, partition))
+            for partition in range(task.num_partitions)
+        ]
+        partitions = PartitionFiles(paths)
+        for input_path in task.input_paths:
+            for block in _run_mapper(task, input_path, interruption):
+                partitions.add(block)
+        partitions.flush()
+        for path in paths:
+            _sort(path, interruption)
+        for path in paths:
+            commit(path, task.output_directory)
+
+
+class PartitionFiles:
+    """Files to which lines are dealt out by the hash of their keys.
+
+    They are opened to append only, and not kept open: there may be more than
+    a process can have open.
+    """
+
+    def __init__(self, paths: list[str]) -> None:
+        """Make the files, empty; the paths are in the order of partitions."""
+        self._paths = paths
+        self._gathered: dict[int, bytearray] = collections.defaultdict(
+            bytearray)
+        self._enough = max(MIN_GATHERED, GATHERED // len(paths))
+        for path in paths:
+            with open(path, "wb"):
+                pass
+
+    def add(self, block: bytes) -> None:
+        """Deal out a block of whole lines."""
+        for partition, lines in partition_lines(block, len(self._paths)):
+            gathered = self._gathered[partition]
+            gathered += lines
+            if len(gathered) >= self._enough:
+                self._write(partition)
+
+    def flush(self) -> None:
+        """Write what is still in memory."""
+        for partition in list(self._gathered):
+            self._write(partition)
+
+    def _write(self, partition: int) -> None:
+        with open(self._paths[partition], "ab") as file:
+            file.write(self._gathered.pop(partition))
+
+
+def partition_lines(
+    block: bytes, num_partitions: int
+) -> Iterator[tuple[int, bytes]]:
+    """Deal out the lines of a block: pairs of a partition and its lines.
+
+    The partition of a line is the MD5 of its key modulo the number of
+    partitions, as the specification says; the key is what stands before the
+    first TAB, or all of the line. The block and the parts end with a newline.
+    """
+    if num_partitions == 1:
+        yield 0, block
+        return
+    parts: dict[int, list[bytes]] = collections.defaultdict(list)
+    md5 = hashlib.md5
+    lines = block.split(b"\n")
+    lines.pop()
+    for line in lines:
+        digest = md5(line.partition(b"\t")[0], usedforsecurity=False).digest()
+        parts[int.from_bytes(digest, "big") % num_partitions].append(line)
+    for partition, part in parts.items():
+        part.append(b"")
+        yield partition, b"\n".join(part)
+
+
+def _run_mapper(
+    task: MapTaskMessage, input_path: str, interruption: Interruption
+) -> Iterable[bytes]:
+    """Run the mapper on one file; return its output in blocks of lines."""
+    title = f"{task.executable} on the input {input_path!r}"
+    try:
+        file = open(input_path, "rb")
+    except OSError as error:
+        raise TaskError(
+            f"cannot read the input {input_path!r}: {error.strerror}"
+        ) from error
+    with file, running([task.executable], title, interruption,
+                       stdin=file, stdout=subprocess.PIPE) as mapper:
+        yield from whole_lines(mapper.read())
+        mapper.finish()
+
+
+def _sort(path: str, interruption: Interruption) -> None:
+    """Sort a file in place, by bytes; what spills over goes beside it."""
+    env = {**os.environ, "LC_ALL": "C", "TMPDIR": os.path.dirname(path)}
+    run(["sort", "-o", path, path], "sort", interruption, env)

@@ -1,0 +1,88 @@
+"""The reduce stage of one task: merge, reduce, move.
+
+The inputs are sorted; their merge streams into the reducer and is never in
+memory, nor in a file, as a whole.
+"""
+from __future__ import annotations
+
+import heapq
+import io
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator
+
+from mapreduce.utils import layout
+from mapreduce.utils.messages import ReduceTaskMessage
+from mapreduce.worker.commit import commit
+from mapreduce.worker.process import Interruption, TaskError, running
+
+INPUT_MEMORY = 256 * 2**10  # bytes of input in memory, of all files together …
+MIN_BLOCK = 4 * 2**10  # … but of each at least this much
+OUTPUT_BLOCK = 16 * 2**10  # bytes written to the reducer at a time
+
+
+def run_reduce(task: ReduceTaskMessage, interruption: Interruption) -> None:
+    """Do a reduce task: its file is in the output directory at the end.
+
+    Raises TaskError or OSError if it can't be done, TaskInterrupted if it
+    was interrupted.
+    """
+    with tempfile.TemporaryDirectory(
+            prefix=layout.local_directory_prefix(task.task_id)) as directory:
+        path = os.path.join(directory, layout.reduce_output(task.task_id))
+        with open(path, "wb") as output, running(
+                [task.executable], task.executable, interruption,
+                stdin=subprocess.PIPE, stdout=output) as reducer:
+            reducer.write(join_lines(merge(task.input_paths)))
+            reducer.finish()
+        commit(path, task.output_directory)
+
+
+def merge(paths: list[str]) -> Iterator[bytes]:
+    """Merge sorted files into one stream of lines without their newlines.
+
+    Without: `sort` compares lines like that, so `a` comes before `a<TAB>1`,
+    whose TAB is less than a newline.
+    """
+    block_size = max(MIN_BLOCK, INPUT_MEMORY // max(1, len(paths)))
+    return heapq.merge(*(read_lines(path, block_size) for path in paths))
+
+
+def read_lines(path: str, block_size: int) -> Iterator[bytes]:
+    """Read the lines of a file, without their newlines, block by block.
+
+    The file is open only while a block is read: a merge may have more inputs
+    than a process may have open files.
+    """
+    offset = 0
+    while True:
+        try:
+            with open(path, "rb") as file:
+                file.seek(offset)
+                block = file.read(block_size) + file.readline()
+        except OSError as error:
+            raise TaskError(
+                f"cannot read the map output {path!r}: {error.strerror}"
+            ) from error
+        if not block:
+            return
+        offset += len(block)
+        for line in io.BytesIO(block):
+            yield line.rstrip(b"\n")
+
+
+def join_lines(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Put lines together to blocks of some OUTPUT_BLOCK bytes."""
+    block: list[bytes] = []
+    size = 0
+    for line in lines:
+        block.append(line)
+        size += len(line) + 1
+        if size >= OUTPUT_BLOCK:
+            block.append(b"")
+            yield b"\n".join(block)
+            block, size = [], 0
+    if block:
+        block.append(b"")
+        yield b"\n".join(block)

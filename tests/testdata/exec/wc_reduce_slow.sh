@@ -1,0 +1,7 @@
+#!/bin/sh
+#
+# Word count reducer that takes its time: wc_reduce.sh, three seconds later.  It
+# leaves room to watch a task, or to kill the Worker that runs it.
+
+sleep 3
+exec "$(dirname "$0")/wc_reduce.sh"
