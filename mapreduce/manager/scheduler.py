@@ -58,6 +58,11 @@ class Scheduler:
             collections.deque())
         self._num_jobs = 0
 
+    @property
+    def workers(self) -> list[RemoteWorker]:
+        """All Workers that ever registered, in order of registration."""
+        return list(self._workers.values())
+
     def handle(self, event: Event, now: float) -> list[Action]:
         """Return what is to be done, in order, now that event happened.
 
