@@ -71,19 +71,20 @@ class PartitionFiles:
     def add(self, block: bytes) -> None:
         """Deal out a block of whole lines."""
         for partition, lines in partition_lines(block, len(self._paths)):
-            gathered = self._gathered[partition]
-            gathered += lines
-            if len(gathered) >= self._enough:
-                self._write(partition)
+            if len(self._gathered[partition]) + len(lines) > self._enough:
+                self._write(partition, lines)
+            else:
+                self._gathered[partition] += lines
 
     def flush(self) -> None:
         """Write what is still in memory."""
         for partition in list(self._gathered):
             self._write(partition)
 
-    def _write(self, partition: int) -> None:
+    def _write(self, partition: int, lines: bytes = b"") -> None:
         with open(self._paths[partition], "ab") as file:
             file.write(self._gathered.pop(partition))
+            file.write(lines)
 
 
 def partition_lines(
@@ -103,7 +104,9 @@ def partition_lines(
     lines = block.split(b"\n")
     lines.pop()
     for line in lines:
-        digest = md5(line.partition(b"\t")[0], usedforsecurity=False).digest()
+        tab = line.find(b"\t")
+        key = line if tab < 0 else line[:tab]
+        digest = md5(key, usedforsecurity=False).digest()
         parts[int.from_bytes(digest, "big") % num_partitions].append(line)
     for partition, part in parts.items():
         part.append(b"")

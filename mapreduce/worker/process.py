@@ -236,8 +236,9 @@ def whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
     for block in blocks:
         end = block.rfind(b"\n") + 1
         if end:
-            yield b"".join([*rest, block[:end]])
+            whole = b"".join([*rest, block[:end]])
             rest = [block[end:]] if end < len(block) else []
+            yield whole
         else:
             rest.append(block)
     if rest:

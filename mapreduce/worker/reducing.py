@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import heapq
 import io
+import operator
 import os
 import subprocess
 import tempfile
@@ -18,8 +19,10 @@ from mapreduce.worker.commit import commit
 from mapreduce.worker.process import Interruption, TaskError, running
 
 INPUT_MEMORY = 256 * 2**10  # bytes of input in memory, of all files together …
-MIN_BLOCK = 4 * 2**10  # … but of each at least this much
+MIN_BLOCK, MAX_BLOCK = 4 * 2**10, 64 * 2**10  # … within these of each one
 OUTPUT_BLOCK = 16 * 2**10  # bytes written to the reducer at a time
+
+_strip_newline = operator.methodcaller("rstrip", b"\n")
 
 
 def run_reduce(task: ReduceTaskMessage, interruption: Interruption) -> None:
@@ -45,7 +48,8 @@ def merge(paths: list[str]) -> Iterator[bytes]:
     Without: `sort` compares lines like that, so `a` comes before `a<TAB>1`,
     whose TAB is less than a newline.
     """
-    block_size = max(MIN_BLOCK, INPUT_MEMORY // max(1, len(paths)))
+    share = INPUT_MEMORY // max(1, len(paths))
+    block_size = min(max(share, MIN_BLOCK), MAX_BLOCK)
     return heapq.merge(*(read_lines(path, block_size) for path in paths))
 
 
@@ -60,16 +64,23 @@ def read_lines(path: str, block_size: int) -> Iterator[bytes]:
         try:
             with open(path, "rb") as file:
                 file.seek(offset)
-                block = file.read(block_size) + file.readline()
+                block = file.read(block_size)
+                end = block.rfind(b"\n") + 1
+                last_line = block[end:] + file.readline()
         except OSError as error:
             raise TaskError(
                 f"cannot read the map output {path!r}: {error.strerror}"
             ) from error
         if not block:
             return
-        offset += len(block)
-        for line in io.BytesIO(block):
-            yield line.rstrip(b"\n")
+        offset += end + len(last_line)
+        # Nothing here may hold a line longer than the merge does.
+        block = block[:end]
+        yield from map(_strip_newline, io.BytesIO(block))
+        del block
+        if last_line:
+            last_line = _strip_newline(last_line)
+            yield last_line
 
 
 def join_lines(lines: Iterable[bytes]) -> Iterator[bytes]:
@@ -81,8 +92,9 @@ def join_lines(lines: Iterable[bytes]) -> Iterator[bytes]:
         size += len(line) + 1
         if size >= OUTPUT_BLOCK:
             block.append(b"")
-            yield b"\n".join(block)
+            whole = b"\n".join(block)
             block, size = [], 0
+            yield whole
     if block:
         block.append(b"")
         yield b"\n".join(block)
