@@ -1,7 +1,7 @@
 """A Scheduler for tests, with a world around it where everything works.
 
 Each message can be sent and each job prepared, unless a test names the Worker
-as unreachable or the job as unpreparable. Actions are given back as short texts:
+as unreachable or the job as unpreparable. Actions come back as short texts:
 
     "register_ack → 1"       a message to the Worker on port 1
     "map 0 → 1"              task 0 of the map stage to that Worker
