@@ -1,0 +1,48 @@
+"""The fixtures that several test modules share."""
+import tempfile
+import threading
+
+import pytest
+
+from tests.cluster import Cluster, Gate
+from tests.fakes import FakeSockets
+
+
+def pytest_configure(config):
+    """Register the marker of tests that wait for the protocol's own times."""
+    config.addinivalue_line(
+        "markers", "slow: takes more than ten seconds; -m 'not slow' skips it")
+
+
+@pytest.fixture(name="sockets")
+def _sockets(mocker):
+    """All sockets replaced; every thread must have ended after the test."""
+    threads = set(threading.enumerate())
+    sockets = FakeSockets(mocker)
+    yield sockets
+    sockets.check()
+    assert set(threading.enumerate()) == threads
+
+
+@pytest.fixture(name="temporary")
+def _temporary(tmp_path, monkeypatch):
+    """A directory for temporary files; nothing may be left in there."""
+    directory = tmp_path / "temporary"
+    directory.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(directory))
+    yield directory
+    assert not list(directory.iterdir())
+
+
+@pytest.fixture(name="cluster")
+def _cluster(tmp_path):
+    """A Manager and Workers for one test, which starts them."""
+    with Cluster(tmp_path / "cluster") as cluster:
+        yield cluster
+
+
+@pytest.fixture(name="gate")
+def _gate(tmp_path):
+    """A gate for the executables of the test."""
+    with Gate(tmp_path / "gate") as gate:
+        yield gate

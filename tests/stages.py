@@ -1,0 +1,97 @@
+"""What the tests of the map and the reduce stage have in common."""
+import contextlib
+import os
+import pathlib
+import random
+import resource
+import subprocess
+
+from mapreduce.utils.messages import MapTaskMessage, ReduceTaskMessage
+from mapreduce.worker.mapping import run_map
+from mapreduce.worker.process import Interruption
+from mapreduce.worker.reducing import run_reduce
+
+TESTDATA = pathlib.Path(__file__).parent / "testdata"
+EXECUTABLES = TESTDATA / "exec"
+
+
+def write_executable(path, *lines):
+    """Write a shell script; return its path as a string."""
+    path.write_text("\n".join(["#!/bin/sh", *lines, ""]))
+    path.chmod(0o755)
+    return str(path)
+
+
+def write_files(directory, *contents):
+    """Write files 0000, 0001, … into a new directory; return their paths."""
+    directory.mkdir()
+    paths = [str(directory / f"{n:04d}") for n in range(len(contents))]
+    for path, content in zip(paths, contents):
+        pathlib.Path(path).write_bytes(content)
+    return paths
+
+
+def read_files(directory):
+    """Return the content of each file in a directory, by name."""
+    return {path.name: path.read_bytes()
+            for path in sorted(directory.iterdir())}
+
+
+def random_lines(size):
+    """Return lines of few different bytes, some less than a TAB."""
+    return bytes(random.Random(size).choices(
+        b"\0\1\b\t\n\v\r ab\xc3\xff", k=size - 1)) + b"\n"
+
+
+def sort_lines(lines):
+    """Return what sort makes of lines in the C locale."""
+    return subprocess.run(
+        ["sort"], input=lines, env={**os.environ, "LC_ALL": "C"},
+        stdout=subprocess.PIPE, check=True).stdout
+
+
+def do_map(output, input_paths, executable="cat", num_partitions=1,
+           task_id=0, interrupted=False):
+    """Run a map task into a directory, which is made if need be."""
+    output.mkdir(exist_ok=True)
+    with Interruption() as interruption:
+        if interrupted:
+            interruption.set()
+        run_map(MapTaskMessage(
+            task_id, [str(path) for path in input_paths], str(executable),
+            str(output), num_partitions), interruption)
+
+
+def map_files(output, *args, **kwargs):
+    """Run a map task as do_map does; return the files in its directory."""
+    do_map(output, *args, **kwargs)
+    return read_files(output)
+
+
+def do_reduce(output, input_paths, executable="cat", task_id=0,
+              interrupted=False):
+    """Run a reduce task into a directory, which is made if need be."""
+    output.mkdir(exist_ok=True)
+    with Interruption() as interruption:
+        if interrupted:
+            interruption.set()
+        run_reduce(ReduceTaskMessage(
+            task_id, str(executable), [str(path) for path in input_paths],
+            str(output)), interruption)
+
+
+def reduce_files(output, *args, **kwargs):
+    """Run a reduce task as do_reduce does; return the files it made."""
+    do_reduce(output, *args, **kwargs)
+    return read_files(output)
+
+
+@contextlib.contextmanager
+def open_files_limited(number):
+    """Let this process have no more than a number of files open."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (number, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -1,0 +1,128 @@
+"""The Inbox: what arrives, in which order, when, and what is dropped."""
+import logging
+import queue
+import threading
+
+import pytest
+
+from mapreduce.utils import messages
+from mapreduce.utils.inbox import Inbox
+
+REGISTER = messages.RegisterMessage("localhost", 6001)
+ACK = messages.RegisterAckMessage()
+SHUTDOWN = messages.ShutdownMessage()
+WAIT = 5.0  # seconds for what is only late if it never comes
+
+
+class FakeServer:
+    """Serves payloads in place of a socket, then waits for the stop flag."""
+
+    def __init__(self, *payloads):
+        """Serve these payloads."""
+        self.accepted = []
+        self._payloads = payloads
+
+    def serve(self, handle, stop):
+        """Do as TcpServer and UdpServer do."""
+        for payload in self._payloads:
+            if stop.is_set():
+                return
+            self.accepted.append(payload)
+            handle(payload)
+        stop.wait()
+
+
+@pytest.fixture(name="inbox")
+def make_inbox(caplog):
+    """Return an Inbox whose log is kept."""
+    caplog.set_level(logging.DEBUG)
+    with Inbox() as inbox:
+        yield inbox
+
+
+def received_by(inbox, number):
+    """Return so many messages from an Inbox."""
+    return [inbox.get(WAIT)[0] for _ in range(number)]
+
+
+def logged(caplog, level):
+    """Return the log's messages of a level."""
+    return [record.getMessage() for record in caplog.records
+            if record.levelno == level]
+
+
+def test_events_come_in_the_order_in_which_they_were_put(inbox):
+    for number in range(100):
+        inbox.put(number)
+    assert received_by(inbox, 100) == list(range(100))
+
+
+def test_event_carries_the_time_at_which_it_was_put(inbox, mocker):
+    mocker.patch("time.monotonic", side_effect=[5.0, 7.0])
+    inbox.put("early")
+    inbox.put("late")
+    assert [inbox.get(), inbox.get()] == [("early", 5.0), ("late", 7.0)]
+
+
+def test_get_of_nothing_ends_after_its_timeout(inbox):
+    with pytest.raises(queue.Empty):
+        inbox.get(timeout=0.01)
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+def test_message_is_decoded_and_logged(inbox, caplog, protocol):
+    listen = getattr(inbox, f"listen_{protocol}")
+    listen(FakeServer(messages.encode(REGISTER)), messages.RegisterMessage)
+    assert received_by(inbox, 1) == [REGISTER]
+    assert logged(caplog, logging.DEBUG) == [
+        f"{protocol.upper()} recv\n"
+        "{\n"
+        '  "message_type": "register",\n'
+        '  "worker_host": "localhost",\n'
+        '  "worker_port": 6001\n'
+        "}"]
+
+
+@pytest.mark.parametrize("payload, level, complaint", [
+    (b"", logging.INFO, "Ignored an empty TCP message"),
+    (b"?", logging.WARNING, "Ignored a TCP message: no JSON: b'?'"),
+    (b'{"message_type": "finished"}', logging.WARNING,
+     "Ignored a TCP message: finished lacks field 'task_id'"),
+    (messages.encode(ACK), logging.WARNING,
+     "Ignored a TCP message that does not belong here: register_ack"),
+])
+def test_unusable_message_is_one_line_in_the_log(
+        inbox, caplog, payload, level, complaint):
+    inbox.listen_tcp(
+        FakeServer(payload, messages.encode(REGISTER)),
+        messages.RegisterMessage)
+    assert received_by(inbox, 1) == [REGISTER]
+    assert logged(caplog, logging.INFO) + logged(caplog, logging.WARNING) == (
+        [complaint])
+    assert logged(caplog, level) == [complaint]
+
+
+def test_nothing_is_accepted_after_a_shutdown(inbox):
+    server = FakeServer(messages.encode(SHUTDOWN), messages.encode(REGISTER))
+    inbox.listen_tcp(
+        server, messages.ShutdownMessage, messages.RegisterMessage)
+    assert received_by(inbox, 1) == [SHUTDOWN]
+    assert inbox.stop.is_set()
+    assert server.accepted == [messages.encode(SHUTDOWN)]
+
+
+def test_shutdown_that_does_not_belong_stops_nothing(inbox):
+    server = FakeServer(messages.encode(SHUTDOWN), messages.encode(REGISTER))
+    inbox.listen_udp(server, messages.RegisterMessage)
+    assert received_by(inbox, 1) == [REGISTER]
+    assert not inbox.stop.is_set()
+
+
+def test_leaving_it_stops_and_joins_every_thread():
+    before = threading.enumerate()
+    with Inbox() as inbox:
+        inbox.listen_tcp(FakeServer(), messages.ShutdownMessage)
+        inbox.listen_udp(FakeServer(), messages.HeartbeatMessage)
+        inbox.spawn(inbox.stop.wait)
+        assert len(threading.enumerate()) == len(before) + 3
+    assert threading.enumerate() == before

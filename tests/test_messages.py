@@ -1,0 +1,186 @@
+"""The messages: their exact bytes, and what is refused."""
+import json
+import os
+
+import pytest
+
+from mapreduce.utils import messages
+
+WIRE = [
+    (messages.RegisterMessage("localhost", 6001),
+     b'{"message_type": "register", "worker_host": "localhost", '
+     b'"worker_port": 6001}'),
+    (messages.RegisterAckMessage(), b'{"message_type": "register_ack"}'),
+    (messages.HeartbeatMessage("localhost", 6001),
+     b'{"message_type": "heartbeat", "worker_host": "localhost", '
+     b'"worker_port": 6001}'),
+    (messages.ManagerJobMessage("in", "out", "map.py", "reduce.py", 2, 3),
+     b'{"message_type": "new_manager_job", "input_directory": "in", '
+     b'"output_directory": "out", "mapper_executable": "map.py", '
+     b'"reducer_executable": "reduce.py", "num_mappers": 2, '
+     b'"num_reducers": 3}'),
+    (messages.MapTaskMessage(0, ["in/a", "in/b"], "map.py", "job-00000", 3),
+     b'{"message_type": "new_map_task", "task_id": 0, '
+     b'"input_paths": ["in/a", "in/b"], "executable": "map.py", '
+     b'"output_directory": "job-00000", "num_partitions": 3}'),
+    (messages.ReduceTaskMessage(1, "reduce.py", ["a-part00001"], "out"),
+     b'{"message_type": "new_reduce_task", "task_id": 1, '
+     b'"executable": "reduce.py", "input_paths": ["a-part00001"], '
+     b'"output_directory": "out"}'),
+    (messages.FinishedMessage(0, "localhost", 6001),
+     b'{"message_type": "finished", "task_id": 0, '
+     b'"worker_host": "localhost", "worker_port": 6001}'),
+    (messages.ShutdownMessage(), b'{"message_type": "shutdown"}'),
+]
+DOCUMENTS = {
+    document["message_type"]: document
+    for document in (messages.to_document(message) for message, _ in WIRE)
+}
+FIELDS = [
+    (message_type, field)
+    for message_type, document in DOCUMENTS.items()
+    for field in document if field != "message_type"
+]
+LONGEST_TEXT = 200  # characters of an error
+
+
+def payload_with(message_type, field, value):
+    """Return a message with a field changed; the value is a JSON text."""
+    document = {**DOCUMENTS[message_type], field: "@"}
+    return json.dumps(document).replace('"@"', value).encode()
+
+
+def refusal(payload):
+    """Return the text of the error that a payload raises."""
+    with pytest.raises(messages.ProtocolError) as caught:
+        messages.decode(payload)
+    assert len(str(caught.value)) <= LONGEST_TEXT
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("message, payload", WIRE)
+def test_message_encodes_to_exact_bytes(message, payload):
+    assert messages.encode(message) == payload
+
+
+@pytest.mark.parametrize("message, payload", WIRE)
+def test_message_decodes_from_its_bytes(message, payload):
+    assert messages.decode(payload) == message
+
+
+@pytest.mark.parametrize("message, payload", WIRE)
+def test_unknown_fields_are_ignored(message, payload):
+    newer = payload[:-1] + b', "priority": {"level": [1, null, 2.5]}}'
+    assert messages.decode(newer) == message
+
+
+@pytest.mark.parametrize("payload, complaint", [
+    (b"", "no JSON: b''"),
+    (b"shutdown", "no JSON: b'shutdown'"),
+    (b'{"message_type": "shutdown"', "no JSON: "),
+    (b'{"message_type": "shutdown"} {}', "no JSON: "),
+    (b'\xef\xbb\xbf{"message_type": "shutdown"}', "no JSON: "),
+    (b'{"message_type": "shutdown\xff"}', "no UTF-8: "),
+    (json.dumps(DOCUMENTS["shutdown"]).encode("utf-16"), "no UTF-8: "),
+    (b"[]", "no JSON object: b'[]'"),
+    (b"null", "no JSON object: b'null'"),
+    (b'"shutdown"', "no JSON object: "),
+    (b"[" * 100_000, "no JSON: "),
+    (b'{"a":' * 100_000, "no JSON: "),
+    (payload_with("finished", "task_id", "9" * 5_000), "no JSON: "),
+    (b"x" * 1_000_000, "no JSON: "),
+], ids=lambda value: repr(value[:30]))
+def test_payload_that_is_no_document_is_refused(payload, complaint):
+    assert refusal(payload).startswith(complaint)
+
+
+@pytest.mark.parametrize("message_type", [
+    '"restart"', '""', "null", "3", "[]", "{}", '["shutdown"]',
+    '"' + "x" * 1_000_000 + '"',
+], ids=lambda value: value[:30])
+def test_unknown_message_type_is_refused(message_type):
+    payload = payload_with("shutdown", "message_type", message_type)
+    assert refusal(payload).startswith("unknown message_type ")
+
+
+def test_missing_message_type_is_refused():
+    assert refusal(b"{}") == "unknown message_type None"
+
+
+@pytest.mark.parametrize("message_type, field", FIELDS)
+def test_missing_field_is_refused(message_type, field):
+    document = dict(DOCUMENTS[message_type])
+    del document[field]
+    assert refusal(json.dumps(document).encode()) == (
+        f"{message_type} lacks field {field!r}")
+
+
+@pytest.mark.parametrize("value", ["null", "true", "1.0", "{}", "[[]]"])
+@pytest.mark.parametrize("message_type, field", FIELDS)
+def test_field_of_another_type_is_refused(message_type, field, value):
+    assert refusal(payload_with(message_type, field, value)).startswith(
+        f"{message_type} has a field {field!r} that is not ")
+
+
+@pytest.mark.parametrize("message_type, field, value", [
+    *[("register", "worker_port", port) for port in (
+        "0", "65536", "-1", "false", '"6001"', "6001.0", "1e999", "-1e999",
+        "NaN", "Infinity", "9" * 4_000, '"' + "6" * 1_000_000 + '"')],
+    *[("finished", "worker_host", host) for host in (
+        '""', r'"local\u0000host"', r'"\ud800"', "1")],
+    *[("new_manager_job", "input_directory", path) for path in (
+        r'"a\u0000"', r'"\ud800"', r'"a\udc7f"', r'"\udfff"', '["in"]')],
+    *[("new_manager_job", "num_mappers", number) for number in (
+        "0", "-1", "100001", "2.0", "1e2", '"2"')],
+    ("new_manager_job", "num_reducers", "100001"),
+    ("new_map_task", "num_partitions", "0"),
+    *[("new_map_task", "task_id", number) for number in ("-1", "100000")],
+    *[("new_reduce_task", "input_paths", paths) for paths in (
+        '"a"', '["a", 1]', '["a", null]', r'["a\u0000"]', r'["a", "\ud800"]',
+        '{"a": "b"}')],
+], ids=lambda value: value[:30])
+def test_value_out_of_bounds_is_refused(message_type, field, value):
+    assert refusal(payload_with(message_type, field, value)).startswith(
+        f"{message_type} has a field {field!r} that is not ")
+
+
+@pytest.mark.parametrize("message_type, field, value", [
+    ("register", "worker_port", 1),
+    ("register", "worker_port", 65535),
+    ("new_manager_job", "num_mappers", 1),
+    ("new_manager_job", "num_reducers", 100_000),
+    ("new_map_task", "task_id", 99_999),
+    ("new_map_task", "input_paths", []),
+    ("new_map_task", "executable", " -map\n\u00e9\u6f22\U0001f980"),
+])
+def test_value_within_bounds_is_taken(message_type, field, value):
+    message = messages.decode(
+        payload_with(message_type, field, json.dumps(value)))
+    assert getattr(message, field) == value
+
+
+def test_name_that_is_no_utf8_goes_over_the_wire():
+    name = b"caf\xe9-\x80\xff"
+    sent = messages.MapTaskMessage(0, [os.fsdecode(name)], "cat", "out", 1)
+    received = messages.decode(messages.encode(sent))
+    assert os.fsencode(received.input_paths[0]) == name
+
+
+def test_message_shows_its_fields_as_users_grep_for_them():
+    assert repr(messages.MapTaskMessage(1, ["a"], "cat", "out", 2)) == (
+        "MapTaskMessage(task_id=1, input_paths=['a'], executable='cat', "
+        "output_directory='out', num_partitions=2)")
+    assert repr(messages.RegisterAckMessage()) == "RegisterAckMessage()"
+
+
+def test_indented_is_json_with_an_indent_of_two():
+    document = DOCUMENTS["register"]
+    assert str(messages.Indented(document)) == json.dumps(document, indent=2)
+
+
+def test_indented_shows_that_a_document_is_nested_too_deeply():
+    nested = []
+    for _ in range(100_000):
+        nested = [nested]
+    assert str(messages.Indented({"nested": nested})) == (
+        "(a document nested too deeply to show)")
