@@ -6,7 +6,8 @@ as unreachable or the job as unpreparable. Actions come back as short texts:
     "register_ack → 1"       a message to the Worker on port 1
     "map 0 → 1"              task 0 of the map stage to that Worker
     "reduce 2 → 1"           task 2 of the reduce stage
-    "prepare job 0", "clean up job 0", "exit"
+    "cancel 0 → 1"           task 0 of a job that failed
+    "prepare job 0", "discard output", "clean up job 0", "exit"
 """
 from mapreduce.manager import events
 from mapreduce.manager.remote_worker import State
@@ -65,6 +66,11 @@ class World:
         """Let a Worker report a task as finished."""
         return self.happen(messages.FinishedMessage(task_id, HOST, port))
 
+    def fail(self, task_id, port, reason="it broke"):
+        """Let a Worker report a task as failed."""
+        return self.happen(
+            messages.FailedMessage(task_id, HOST, port, reason))
+
     def wait(self, seconds):
         """Let time pass, and the clock tick at the end of it."""
         self.now += seconds
@@ -86,7 +92,8 @@ class World:
                     return [events.WorkerUnreachable(action.worker)]
                 return [events.MessageSent(action.worker)]
             case events.PrepareJob(job_id) if job_id in self.unpreparable:
-                return [events.JobFailed(job_id, self.unpreparable[job_id])]
+                return [events.JobUnprepared(
+                    job_id, self.unpreparable[job_id])]
             case events.PrepareJob():
                 return [events.JobPrepared(
                     action.job_id, f"jobs/{action.job_id}", self.input_paths)]
@@ -101,11 +108,15 @@ class World:
                         name = f"map {message.task_id}"
                     case messages.ReduceTaskMessage():
                         name = f"reduce {message.task_id}"
+                    case messages.CancelMessage():
+                        name = f"cancel {message.task_id}"
                     case _:
                         name = messages.to_document(message)["message_type"]
                 return f"{name} → {worker.address[1]}"
             case events.PrepareJob():
                 return f"prepare job {action.job_id}"
+            case events.DiscardOutput():
+                return "discard output"
             case events.CleanUpJob():
                 return f"clean up job {action.job_id}"
             case events.Exit():

@@ -139,7 +139,7 @@ def test_job_that_cannot_be_prepared_lets_the_next_run(world, caplog):
 
 
 @pytest.mark.parametrize("event", [
-    events.JobPrepared(7, "jobs/7", []), events.JobFailed(7, "late")])
+    events.JobPrepared(7, "jobs/7", []), events.JobUnprepared(7, "late")])
 def test_outcome_of_another_job_has_no_effect(world, event):
     """Only the job that runs can be prepared or fail."""
     world.submit()

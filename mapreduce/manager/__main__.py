@@ -7,7 +7,7 @@ import tempfile
 import click
 
 from mapreduce.manager.daemon import Manager
-from mapreduce.utils import daemon
+from mapreduce.utils import daemon, layout, scratch
 
 
 @click.command()
@@ -25,6 +25,7 @@ def main(
     if shared_dir:
         tempfile.tempdir = os.path.abspath(shared_dir)
     with daemon.running("Manager", port, loglevel, logfile):
+        scratch.remove_leftovers(layout.SHARED_DIRECTORY_PREFIX)
         Manager(host, port, daemon.ENDING_SIGNALS)
 
 

@@ -5,17 +5,17 @@ Two more listen.
 """
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import signal
-import tempfile
 import time
 from collections import deque
 
 from mapreduce.manager import events
 from mapreduce.manager.scheduler import Scheduler
-from mapreduce.manager.storage import Storage, StorageError
-from mapreduce.utils import layout, messages, outbox
+from mapreduce.manager.storage import Storage, StorageError, remove_parts
+from mapreduce.utils import layout, messages, outbox, scratch
 from mapreduce.utils.daemon import end_on_signals
 from mapreduce.utils.inbox import Inbox, Terminated
 from mapreduce.utils.network import tcp_server, udp_server
@@ -23,6 +23,7 @@ from mapreduce.utils.network import tcp_server, udp_server
 LOGGER = logging.getLogger(__name__)
 
 TICK_INTERVAL = 1.0  # seconds
+CATCH_UP_TIME = 3.0  # seconds: a heartbeat of each Worker, and some more
 
 
 class Manager:
@@ -39,19 +40,20 @@ class Manager:
         """
         self._scheduler = Scheduler()
         with (
-            tempfile.TemporaryDirectory(
-                prefix=layout.SHARED_DIRECTORY_PREFIX) as shared_directory,
+            scratch.directory(
+                layout.SHARED_DIRECTORY_PREFIX) as shared_directory,
             udp_server(host, port) as udp,
             tcp_server(host, port) as tcp,
+            contextlib.closing(Storage(shared_directory)) as self._storage,
             Inbox() as self._inbox,
         ):
             end_on_signals(ending_signals, self.terminate)
-            self._storage = Storage(shared_directory)
             LOGGER.info("Created shared directory %s", shared_directory)
             self._inbox.listen_udp(udp, messages.HeartbeatMessage)
             self._inbox.listen_tcp(
                 tcp, messages.RegisterMessage, messages.ManagerJobMessage,
-                messages.FinishedMessage, messages.ShutdownMessage)
+                messages.FinishedMessage, messages.FailedMessage,
+                messages.ShutdownMessage)
             LOGGER.info("Listening on %s:%d", host, port)
             self._run()
         LOGGER.info("Ended")
@@ -67,10 +69,12 @@ class Manager:
             now = time.monotonic()
             if now >= next_tick:
                 # A tick that comes late says that this process was held up.
-                # It is left out, so that listeners first hear what waits.
-                if now < next_tick + TICK_INTERVAL:
+                # Before anyone is declared dead, the heartbeats that wait
+                # must be heard, and those that found no room come again.
+                late = now >= next_tick + TICK_INTERVAL
+                if not late:
                     self._inbox.put(events.Tick())
-                next_tick = now + TICK_INTERVAL
+                next_tick = now + (CATCH_UP_TIME if late else TICK_INTERVAL)
             try:
                 event, received = self._inbox.get(next_tick - now)
             except queue.Empty:
@@ -91,6 +95,8 @@ class Manager:
                         outcomes.append(self._send(action))
                     case events.PrepareJob():
                         outcomes.append(self._prepare(action))
+                    case events.DiscardOutput():
+                        remove_parts(action.output_directory)
                     case events.CleanUpJob():
                         self._storage.clean_up(action.job_id)
                     case events.Exit():
@@ -109,12 +115,12 @@ class Manager:
 
     def _prepare(
         self, action: events.PrepareJob
-    ) -> events.JobPrepared | events.JobFailed:
+    ) -> events.JobPrepared | events.JobUnprepared:
         try:
             input_paths = self._storage.prepare(
                 action.job_id, action.submission)
         except StorageError as error:
-            return events.JobFailed(action.job_id, str(error))
+            return events.JobUnprepared(action.job_id, str(error))
         return events.JobPrepared(
             action.job_id, self._storage.job_directory(action.job_id),
             input_paths)

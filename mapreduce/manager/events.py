@@ -10,6 +10,7 @@ import dataclasses
 
 from mapreduce.manager.remote_worker import RemoteWorker
 from mapreduce.utils.messages import (
+    FailedMessage,
     FinishedMessage,
     HeartbeatMessage,
     ManagerJobMessage,
@@ -48,8 +49,8 @@ class JobPrepared:
 
 
 @dataclasses.dataclass(frozen=True)
-class JobFailed:
-    """A job cannot go on, for a reason that its owner will read."""
+class JobUnprepared:
+    """A job cannot start, for a reason that its owner will read."""
 
     job_id: int
     reason: str
@@ -57,8 +58,8 @@ class JobFailed:
 
 Event = (
     RegisterMessage | HeartbeatMessage | ManagerJobMessage | FinishedMessage
-    | ShutdownMessage | Tick | MessageSent | WorkerUnreachable | JobPrepared
-    | JobFailed
+    | FailedMessage | ShutdownMessage | Tick | MessageSent | WorkerUnreachable
+    | JobPrepared | JobUnprepared
 )
 
 
@@ -72,7 +73,7 @@ class Send:
 
 @dataclasses.dataclass(frozen=True)
 class PrepareJob:
-    """Make the directories of a job: JobPrepared or JobFailed."""
+    """Make the directories of a job: JobPrepared or JobUnprepared."""
 
     job_id: int
     submission: ManagerJobMessage
@@ -86,8 +87,15 @@ class CleanUpJob:
 
 
 @dataclasses.dataclass(frozen=True)
+class DiscardOutput:
+    """Remove the parts of a result that a failed job leaves behind."""
+
+    output_directory: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Exit:
     """End the Manager."""
 
 
-Action = Send | PrepareJob | CleanUpJob | Exit
+Action = Send | PrepareJob | CleanUpJob | DiscardOutput | Exit

@@ -1,4 +1,4 @@
-"""A job: its stage, and which of its tasks wait, run and are done.
+"""A job: its stage, and which of its tasks wait, run, are done or failed.
 
 Tasks are known by their ids, from 0 in each stage. Their messages are made
 when they are given out, so that a job of many tasks is no more than ids.
@@ -6,8 +6,12 @@ when they are given out, so that a job of many tasks is no more than ids.
 from __future__ import annotations
 
 import collections
+import dataclasses
 import enum
+import itertools
+from collections.abc import Iterator
 
+from mapreduce.manager.remote_worker import Address
 from mapreduce.utils import layout
 from mapreduce.utils.messages import (
     ManagerJobMessage,
@@ -24,6 +28,24 @@ class Stage(enum.Enum):
     MAP = "map"
     REDUCE = "reduce"
     DONE = "done"
+    FAILED = "failed"
+
+
+@dataclasses.dataclass
+class _Tasks:
+    """The tasks of one stage, all of which are pending at first."""
+
+    num_tasks: dataclasses.InitVar[int]
+    pending: collections.deque[int] = dataclasses.field(init=False)
+    unfinished: set[int] = dataclasses.field(init=False)
+    failed_on: dict[int, list[Address]] = dataclasses.field(
+        default_factory=lambda: collections.defaultdict(list))
+    lost_with: dict[int, list[Address]] = dataclasses.field(
+        default_factory=lambda: collections.defaultdict(list))
+
+    def __post_init__(self, num_tasks: int) -> None:
+        self.pending = collections.deque(range(num_tasks))
+        self.unfinished = set(range(num_tasks))
 
 
 class Job:
@@ -36,13 +58,17 @@ class Job:
         self.stage = Stage.PREPARING
         self._directory = ""
         self._input_paths: list[str] = []
-        self._pending: collections.deque[int] = collections.deque()
-        self._unfinished: set[int] = set()
+        self._tasks = _Tasks(0)
 
     @property
-    def num_pending(self) -> int:
-        """How many tasks of this stage wait for a Worker."""
-        return len(self._pending)
+    def prepared(self) -> bool:
+        """Whether it ever had its directories."""
+        return bool(self._directory)
+
+    @property
+    def over(self) -> bool:
+        """Whether none of its tasks will be given out any more."""
+        return self.stage in (Stage.DONE, Stage.FAILED)
 
     def begin(self, directory: str, input_paths: list[str]) -> None:
         """Begin the map stage.
@@ -51,37 +77,66 @@ class Job:
         """
         self._directory = directory
         self._input_paths = input_paths
-        self._enter(Stage.MAP, self.submission.num_mappers)
+        self.stage = Stage.MAP
+        self._tasks = _Tasks(self.submission.num_mappers)
 
-    def next_task(self) -> TaskMessage:
-        """Take the next task from those that wait; IndexError if none do."""
-        task_id = self._pending.popleft()
+    def waiting(self, limit: int) -> Iterator[int]:
+        """Iterate over the first tasks that wait for a Worker."""
+        return itertools.islice(self._tasks.pending, limit)
+
+    def take(self, task_id: int) -> TaskMessage:
+        """Take one of the first tasks that wait, to give it to a Worker."""
+        self._tasks.pending.remove(task_id)
         if self.stage is Stage.MAP:
             return self._map_task(task_id)
         return self._reduce_task(task_id)
 
-    def requeue_first(self, task_id: int) -> None:
-        """Put back a task that no Worker has begun."""
-        self._pending.appendleft(task_id)
-
-    def requeue_last(self, task_id: int) -> None:
-        """Put back a task that was lost with its Worker."""
-        self._pending.append(task_id)
-
     def finish(self, task_id: int) -> None:
         """Note that a task is done; after the last one, go a stage on."""
-        self._unfinished.discard(task_id)
-        if self._unfinished:
+        if self.over:
+            return
+        self._tasks.unfinished.discard(task_id)
+        if self._tasks.unfinished:
             return
         if self.stage is Stage.MAP:
-            self._enter(Stage.REDUCE, self.submission.num_reducers)
+            self.stage = Stage.REDUCE
+            self._tasks = _Tasks(self.submission.num_reducers)
         else:
             self.stage = Stage.DONE
 
-    def _enter(self, stage: Stage, num_tasks: int) -> None:
-        self.stage = stage
-        self._pending.extend(range(num_tasks))
-        self._unfinished.update(range(num_tasks))
+    def refuse(self, task_id: int) -> None:
+        """Put back a task that its Worker has not begun, before the others."""
+        if not self.over:
+            self._tasks.pending.appendleft(task_id)
+
+    def lose(self, task_id: int, address: Address) -> list[Address]:
+        """Put back a task that was lost with its Worker, behind the others.
+
+        Return all the Workers that were lost with it.
+        """
+        self._tasks.lost_with[task_id].append(address)
+        if not self.over:
+            self._tasks.pending.append(task_id)
+        return self._tasks.lost_with[task_id]
+
+    def fail(self, task_id: int, address: Address) -> list[Address]:
+        """Put back a task that failed, before the others: it may fail again.
+
+        Return all the Workers on which it failed, one an attempt.
+        """
+        self._tasks.failed_on[task_id].append(address)
+        if not self.over:
+            self._tasks.pending.appendleft(task_id)
+        return self._tasks.failed_on[task_id]
+
+    def failed_on(self, task_id: int) -> list[Address]:
+        """Return the Workers on which a task failed, one an attempt."""
+        return self._tasks.failed_on.get(task_id, [])
+
+    def abort(self) -> None:
+        """Give up: no task waits any more."""
+        self.stage = Stage.FAILED
+        self._tasks = _Tasks(0)
 
     def _map_task(self, task_id: int) -> MapTaskMessage:
         """Return a map task: the input files are dealt round robin."""

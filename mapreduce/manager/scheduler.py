@@ -7,23 +7,23 @@ only where an event says so, and a whole cluster fits into a test.
 
 The rules are those of the specification: jobs run one at a time; Workers are
 served in the order in which they registered; a Worker holds one task, and a
-task is with one living Worker; `finished` counts only from the one that holds
-it.
+task is with one living Worker; `finished` and `failed` count only from the one
+that holds it.
 """
 from __future__ import annotations
 
 import collections
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from mapreduce.manager.events import (
     Action,
     CleanUpJob,
+    DiscardOutput,
     Event,
     Exit,
-    JobFailed,
     JobPrepared,
-    MessageSent,
+    JobUnprepared,
     PrepareJob,
     Send,
     Tick,
@@ -32,6 +32,8 @@ from mapreduce.manager.events import (
 from mapreduce.manager.job import Job, Stage
 from mapreduce.manager.remote_worker import Address, RemoteWorker, State
 from mapreduce.utils.messages import (
+    CancelMessage,
+    FailedMessage,
     FinishedMessage,
     HeartbeatMessage,
     ManagerJobMessage,
@@ -43,6 +45,10 @@ from mapreduce.utils.messages import (
 LOGGER = logging.getLogger(__name__)
 
 WORKER_TIMEOUT = 10.0  # seconds of silence: five heartbeats
+MAX_ATTEMPTS = 4  # tries of a task, as in Hadoop; then its job fails
+MAX_LOSSES = 4  # Workers that die over a task; then it is taken for the cause
+LOOKAHEAD = 100  # waiting tasks among which a Worker finds one for it
+REASON_LENGTH = 16 * 2**10  # characters of a reason that a Worker gives
 
 
 class Scheduler:
@@ -68,30 +74,46 @@ class Scheduler:
 
         The time is that of a monotonic clock, in seconds.
         """
-        return list(self._react(event, now))
+        actions = list(self._react(event, now))
+        # What comes of a message is an event, and decides how to go on.
+        if not any(isinstance(action, Send) for action in actions):
+            actions += self._go_on()
+        return actions
 
     def _react(self, event: Event, now: float) -> Iterator[Action]:
+        """Take note of an event; answer it where that can't wait."""
         match event:
             case RegisterMessage():
                 yield from self._register(event, now)
             case HeartbeatMessage():
                 self._note_heartbeat(event, now)
             case ManagerJobMessage():
-                yield from self._submit(event)
+                self._enqueue(event)
             case FinishedMessage():
-                yield from self._finish_task(event)
+                self._note_finished(event)
+            case FailedMessage():
+                yield from self._note_failed(event)
             case ShutdownMessage():
                 yield from self._shut_down()
             case Tick():
                 yield from self._bury_silent(now)
-            case MessageSent():
-                yield from self._assign_task()
             case WorkerUnreachable():
-                yield from self._bury_unreachable(event.worker)
+                self._bury_unreachable(event.worker)
             case JobPrepared():
-                yield from self._begin_job(event)
-            case JobFailed():
-                yield from self._fail_job(event)
+                self._begin_job(event)
+            case JobUnprepared():
+                yield from self._reject_job(event)
+
+    def _go_on(self) -> Iterator[Action]:
+        """Do what can be done now: end a job, start one, give out a task."""
+        if self._job and self._job.over and not self._anyone_busy():
+            yield from self._end_job(self._job)
+        if self._job:
+            yield from self._assign_task(self._job)
+        elif self._queue:
+            self._job = Job(*self._queue.popleft())
+            LOGGER.info("Started job %d", self._job.job_id)
+            yield PrepareJob(self._job.job_id, self._job.submission)
 
     # Workers
 
@@ -101,14 +123,14 @@ class Scheduler:
         address = message.worker_host, message.worker_port
         # Out and in again: the books are in the order of registration.
         previous = self._workers.pop(address, None)
-        if previous:
-            self._requeue(self._bury(previous))
         self._num_registrations += 1
         worker = RemoteWorker(address, self._num_registrations, now)
         self._workers[address] = worker
         self._ready.add(worker)
         LOGGER.info("Registered Worker %r", worker)
         yield Send(worker, RegisterAckMessage())
+        if previous:
+            yield from self._lose(previous)
 
     def _note_heartbeat(self, message: HeartbeatMessage, now: float) -> None:
         address = message.worker_host, message.worker_port
@@ -125,26 +147,40 @@ class Scheduler:
             if (worker.state is not State.DEAD
                     and now - worker.last_heard > WORKER_TIMEOUT):
                 LOGGER.warning("Worker died: no heartbeat from %r", worker)
-                self._requeue(self._bury(worker))
-        yield from self._assign_task()
+                yield from self._lose(worker)
 
-    def _bury_unreachable(self, worker: RemoteWorker) -> Iterator[Action]:
+    def _lose(self, worker: RemoteWorker) -> Iterator[Action]:
+        """Take the task of a Worker that died, or registered again, over it.
+
+        A task that takes one Worker after the other with it must not eat the
+        cluster.
+        """
+        task_id = self._bury(worker)
+        job = self._job
+        if job is None or job.over or task_id is None:
+            return
+        lost = job.lose(task_id, worker.address)
+        if len(lost) >= MAX_LOSSES:
+            names = ", ".join(f"{host}:{port}" for host, port in lost)
+            yield from self._abort_job(job, (
+                f"{job.stage.value} task {task_id} was with {len(lost)} "
+                f"Workers when they died: {names}"))
+
+    def _bury_unreachable(self, worker: RemoteWorker) -> None:
         """Take back what could not be sent to a Worker."""
         LOGGER.warning("Worker died: cannot reach %r", worker)
         task_id = self._bury(worker)
         if self._job and task_id is not None:
-            self._job.requeue_first(task_id)
-        yield from self._assign_task()
+            self._job.refuse(task_id)
 
     def _bury(self, worker: RemoteWorker) -> int | None:
         """Count a Worker as dead; return the id of the task it held."""
         self._ready.discard(worker)
         return worker.die()
 
-    def _requeue(self, task_id: int | None) -> None:
-        """Put a task that was lost with its Worker behind the others."""
-        if self._job and task_id is not None:
-            self._job.requeue_last(task_id)
+    def _anyone_busy(self) -> bool:
+        return any(worker.state is State.BUSY
+                   for worker in self._workers.values())
 
     def _shut_down(self) -> Iterator[Action]:
         for worker in self._workers.values():
@@ -154,62 +190,117 @@ class Scheduler:
 
     # Jobs
 
-    def _submit(self, submission: ManagerJobMessage) -> Iterator[Action]:
+    def _enqueue(self, submission: ManagerJobMessage) -> None:
         LOGGER.info("Received job %d: %r", self._num_jobs, submission)
         self._queue.append((self._num_jobs, submission))
         self._num_jobs += 1
-        yield from self._start_next_job()
 
-    def _start_next_job(self) -> Iterator[Action]:
-        if self._job is None and self._queue:
-            self._job = Job(*self._queue.popleft())
-            LOGGER.info("Started job %d", self._job.job_id)
-            yield PrepareJob(self._job.job_id, self._job.submission)
-
-    def _begin_job(self, event: JobPrepared) -> Iterator[Action]:
+    def _begin_job(self, event: JobPrepared) -> None:
         if self._job and self._job.job_id == event.job_id:
             self._job.begin(event.job_directory, event.input_paths)
-            yield from self._assign_task()
 
-    def _fail_job(self, event: JobFailed) -> Iterator[Action]:
+    def _reject_job(self, event: JobUnprepared) -> Iterator[Action]:
         if self._job and self._job.job_id == event.job_id:
-            LOGGER.error("Job %d failed: %s", event.job_id, event.reason)
-            yield from self._end_job(self._job)
+            yield from self._abort_job(self._job, event.reason)
+
+    def _abort_job(self, job: Job, reason: str) -> Iterator[Action]:
+        """Let a job fail; it ends when no Worker is busy with it any more."""
+        LOGGER.error("Job %d failed: %s", job.job_id, reason)
+        job.abort()
+        for worker in self._workers.values():
+            if worker.task_id is not None:
+                yield Send(worker, CancelMessage(worker.task_id))
 
     def _end_job(self, job: Job) -> Iterator[Action]:
         self._job = None
+        if job.stage is Stage.DONE:
+            LOGGER.info("Finished job %d", job.job_id)
+        elif job.prepared:
+            yield DiscardOutput(job.submission.output_directory)
         yield CleanUpJob(job.job_id)
-        yield from self._start_next_job()
 
     # Tasks
 
-    def _assign_task(self) -> Iterator[Action]:
-        """Give the next task to the first ready Worker, if there are both.
+    def _assign_task(self, job: Job) -> Iterator[Action]:
+        """Give a task to a ready Worker, if there are both.
 
         One task at a time: whether it could be sent comes back as an event,
         and that decides who gets the next one.
         """
-        job = self._job
-        if job is None or not job.num_pending or not self._ready:
+        choice = self._choose(job)
+        if choice is None:
             return
-        worker = min(self._ready, key=lambda worker: worker.registration)
+        task_id, worker = choice
+        task = job.take(task_id)
+        worker.task_id = task_id
         self._ready.remove(worker)
-        task = job.next_task()
-        worker.task_id = task.task_id
         LOGGER.info("Assigned task to Worker %r %r", task, worker)
         yield Send(worker, task)
 
-    def _finish_task(self, message: FinishedMessage) -> Iterator[Action]:
-        worker = self._workers.get((message.worker_host, message.worker_port))
-        if (self._job is None or worker is None
-                or worker.task_id != message.task_id):
-            LOGGER.info("Ignored %r: that Worker holds no such task", message)
+    def _choose(self, job: Job) -> tuple[int, RemoteWorker] | None:
+        """Return the next task and the Worker that gets it.
+
+        This is the first task and the first Worker, unless the task failed
+        there: then another Worker that is ready comes first, and then other
+        tasks, as long as somebody lives who may yet do this one.
+        """
+        if not self._ready:
+            return None
+        task_ids = list(job.waiting(LOOKAHEAD))
+        for task_id in task_ids:
+            worker = self._fit_worker(job.failed_on(task_id))
+            if worker:
+                return task_id, worker
+        return (task_ids[0], _first(self._ready)) if task_ids else None
+
+    def _fit_worker(self, failed_on: list[Address]) -> RemoteWorker | None:
+        """Return the first ready Worker for a task that failed on some."""
+        fit: Iterable[RemoteWorker] = self._ready
+        if failed_on and any(
+                worker.address not in failed_on
+                for worker in self._workers.values()
+                if worker.state is not State.DEAD):
+            fit = [worker for worker in self._ready
+                   if worker.address not in failed_on]
+        return _first(fit) if fit else None
+
+    def _note_finished(self, message: FinishedMessage) -> None:
+        if self._job and self._release_holder(message):
+            self._job.finish(message.task_id)
+
+    def _note_failed(self, message: FailedMessage) -> Iterator[Action]:
+        job = self._job
+        if job is None or not self._release_holder(message) or job.over:
             return
+        stage, task_id = job.stage.value, message.task_id
+        reason = message.reason[:REASON_LENGTH]
+        failed_on = job.fail(
+            task_id, (message.worker_host, message.worker_port))
+        LOGGER.warning("Attempt %d of %s task %d failed on %s:%d: %s",
+                       len(failed_on), stage, task_id, *failed_on[-1],
+                       reason.partition("\n")[0])
+        if len(failed_on) >= MAX_ATTEMPTS:
+            yield from self._abort_job(job, (
+                f"{stage} task {task_id} failed {len(failed_on)} times, "
+                f"the last time because {reason}"))
+
+    def _release_holder(
+        self, message: FinishedMessage | FailedMessage
+    ) -> bool:
+        """Make a Worker ready that reports the task that it holds.
+
+        Tell whether it does: messages come late, twice, for past stages, and
+        from Workers thought dead.
+        """
+        worker = self._workers.get((message.worker_host, message.worker_port))
+        if worker is None or worker.task_id != message.task_id:
+            LOGGER.info("Ignored %r: that Worker holds no such task", message)
+            return False
         worker.task_id = None
         self._ready.add(worker)
-        self._job.finish(message.task_id)
-        if self._job.stage is Stage.DONE:
-            LOGGER.info("Finished job %d", self._job.job_id)
-            yield from self._end_job(self._job)
-        else:
-            yield from self._assign_task()
+        return True
+
+
+def _first(workers: Iterable[RemoteWorker]) -> RemoteWorker:
+    """Return the Worker that registered first."""
+    return min(workers, key=lambda worker: worker.registration)

@@ -4,9 +4,9 @@ Mappers and reducers never run here, and no file's content is read.
 """
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
-import pathlib
 import shutil
 import tempfile
 
@@ -30,18 +30,17 @@ def list_inputs(input_directory: str) -> list[str]:
     device, a link that leads nowhere.
     """
     try:
-        with os.scandir(input_directory) as entries:
-            found = sorted(entries, key=lambda entry: entry.name)
+        names = os.listdir(input_directory)
     except OSError as error:
         raise StorageError(
             f"cannot read the input directory {input_directory!r}: "
             f"{error.strerror}") from error
     paths = []
-    for entry in found:
-        path = os.path.join(input_directory, entry.name)
-        if entry.is_file():
+    for name in sorted(names):
+        path = os.path.join(input_directory, name)
+        if os.path.isfile(path):
             paths.append(path)
-        elif entry.is_dir():
+        elif os.path.isdir(path):
             LOGGER.info("Skipped %r: a directory in the input", path)
         else:
             raise StorageError(f"the input {path!r} is no regular file")
@@ -49,51 +48,75 @@ def list_inputs(input_directory: str) -> list[str]:
 
 
 def check_output(submission: ManagerJobMessage, shared_directory: str) -> None:
-    """Raise StorageError where deleting the output could do harm."""
+    """Raise StorageError where replacing the output could do harm."""
     output = submission.output_directory
     if not output:
         raise StorageError("the output directory has an empty name")
     refusal = f"the output directory {output!r} is not replaced: it is "
-    if os.path.islink(output.rstrip("/")):
+    if os.path.islink(os.path.normpath(output)):
         raise StorageError(refusal + "a symbolic link")
     if os.path.lexists(output) and not os.path.isdir(output):
         raise StorageError(refusal + "no directory")
     if os.path.ismount(output):
         raise StorageError(refusal + "a mount point")
-    path = pathlib.Path(output).resolve()
-    if path == pathlib.Path.home().resolve():
-        raise StorageError(refusal + "the home directory")
     precious = {
         "the working directory": os.curdir,
         "the input directory": submission.input_directory,
         "the mapper": submission.mapper_executable,
         "the reducer": submission.reducer_executable,
         "the shared directory": shared_directory,
+        "the home directory": os.path.expanduser("~"),
     }
     for name, place in precious.items():
-        resolved = pathlib.Path(place).resolve()
-        if path == resolved or path in resolved.parents:
+        if _is_within(place, output):
             raise StorageError(f"{refusal}or holds {name}")
     for name in ("the input directory", "the shared directory"):
-        if pathlib.Path(precious[name]).resolve() in path.parents:
+        if _is_within(output, precious[name]):
             raise StorageError(f"{refusal}inside {name}")
+
+
+def _is_within(path: str, directory: str) -> bool:
+    """Tell whether a path is a directory or lies in it, links resolved."""
+    path, directory = os.path.realpath(path), os.path.realpath(directory)
+    return os.path.commonpath([path, directory]) == directory
 
 
 def replace_directory(path: str) -> None:
     """Make a directory, empty and with its parents, in place of what is there.
 
     The old one is moved aside before it is deleted: at no moment does a
-    reader see one that is half deleted.
+    reader see one that is half deleted. Raises OSError, and leaves the old
+    one as it is, if it can't be moved.
     """
-    path = path.rstrip("/")
+    path = os.path.realpath(path)
     if not os.path.isdir(path):
         os.makedirs(path)
         return
     parent, name = os.path.split(path)
-    aside = tempfile.mkdtemp(prefix=f".{name}-old-", dir=parent or os.curdir)
-    os.rename(path, os.path.join(aside, name))
-    os.mkdir(path)
-    shutil.rmtree(aside)
+    aside = tempfile.mkdtemp(prefix=f".{name}-old-", dir=parent)
+    try:
+        os.mkdir(os.path.join(aside, "new"))
+        os.rename(path, os.path.join(aside, "old"))
+        os.rename(os.path.join(aside, "new"), path)
+    finally:
+        shutil.rmtree(aside)
+
+
+def remove_parts(output_directory: str) -> None:
+    """Remove the parts of a result, hidden halves too, and then the directory.
+
+    What is no part is not ours: it stays, and so does the directory then.
+    """
+    try:
+        with os.scandir(output_directory) as entries:
+            names = [entry.name for entry in entries
+                     if layout.is_reduce_output(entry.name)]
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(os.path.join(output_directory, name))
+        os.rmdir(output_directory)
+    except OSError as error:
+        LOGGER.warning("Cannot remove all of %r: %s", output_directory, error)
 
 
 def remove_directory(path: str) -> None:
@@ -137,3 +160,9 @@ class Storage:
     def clean_up(self, job_id: int) -> None:
         """Remove the directory of a job, if there is one."""
         remove_directory(self.job_directory(job_id))
+
+    def close(self) -> None:
+        """Remove the directories of all jobs."""
+        for name in os.listdir(self._shared_directory):
+            if layout.is_job_directory(name):
+                remove_directory(os.path.join(self._shared_directory, name))

@@ -28,8 +28,16 @@ class Terminated:
 class Inbox:
     """The queue of what happens, each with its time of receipt."""
 
-    def __init__(self) -> None:
-        """Start empty, with no thread."""
+    def __init__(
+        self, admit: Callable[[messages.Message], object] = lambda message:
+        message,
+    ) -> None:
+        """Start empty, with no thread.
+
+        Each message goes through admit, in the thread that hears it; what
+        that returns is put in the queue, unless it is None.
+        """
+        self._admit = admit
         self.stop = threading.Event()
         # SimpleQueue: its put may interrupt another put, as signals need.
         self._queue: queue.SimpleQueue[tuple[Any, float]] = queue.SimpleQueue()
@@ -94,5 +102,7 @@ class Inbox:
             if isinstance(message, messages.ShutdownMessage):
                 # The last message: its listener must not accept again.
                 self.stop.set()
-            self.put(message)
+            event = self._admit(message)
+            if event is not None:
+                self.put(event)
         return receive

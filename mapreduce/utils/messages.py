@@ -53,15 +53,21 @@ def _is_name(value: object) -> bool:
     return True
 
 
+def _is_host(value: object) -> bool:
+    """Tell a text that could be an address or a host name."""
+    return (isinstance(value, str) and value.isprintable() and value != ""
+            and " " not in value)
+
+
 def _is_names(value: object) -> bool:
     return isinstance(value, list) and all(map(_is_name, value))
 
 
-Host = Annotated[
-    str, Rule("a host", lambda value: _is_name(value) and value != "")]
+Host = Annotated[str, Rule("a host", _is_host)]
 Port = Annotated[
     int, Rule("a port from 1 to 65535",
               lambda value: _is_integer(value) and 1 <= value <= 65535)]
+Text = Annotated[str, Rule("a text", lambda value: isinstance(value, str))]
 Path = Annotated[str, Rule("a path", _is_name)]
 Paths = Annotated[list[str], Rule("a list of paths", _is_names)]
 TaskId = Annotated[
@@ -136,6 +142,29 @@ class FinishedMessage:
 
 
 @dataclasses.dataclass(frozen=True)
+class FailedMessage:
+    """A Worker could not do its task; the reason is for the job's owner.
+
+    Not in the specification, whose Managers ignore it.
+    """
+
+    task_id: TaskId
+    worker_host: Host
+    worker_port: Port
+    reason: Text
+
+
+@dataclasses.dataclass(frozen=True)
+class CancelMessage:
+    """The Manager no longer wants a task; the answer is FailedMessage.
+
+    Not in the specification, whose Workers ignore it and finish the task.
+    """
+
+    task_id: TaskId
+
+
+@dataclasses.dataclass(frozen=True)
 class ShutdownMessage:
     """The receiver is to end; a Manager passes it on to its Workers."""
 
@@ -143,7 +172,8 @@ class ShutdownMessage:
 TaskMessage = MapTaskMessage | ReduceTaskMessage
 Message = (
     RegisterMessage | RegisterAckMessage | HeartbeatMessage
-    | ManagerJobMessage | TaskMessage | FinishedMessage | ShutdownMessage
+    | ManagerJobMessage | TaskMessage | FinishedMessage | FailedMessage
+    | CancelMessage | ShutdownMessage
 )
 
 _CLASSES: dict[str, type[Message]] = {
@@ -154,6 +184,8 @@ _CLASSES: dict[str, type[Message]] = {
     "new_map_task": MapTaskMessage,
     "new_reduce_task": ReduceTaskMessage,
     "finished": FinishedMessage,
+    "failed": FailedMessage,
+    "cancel": CancelMessage,
     "shutdown": ShutdownMessage,
 }
 _TYPES = {cls: name for name, cls in _CLASSES.items()}

@@ -45,21 +45,33 @@ def tcp_client(host: str, port: int, payload: bytes) -> None:
 
 
 def udp_client(host: str, port: int, payload: bytes) -> None:
-    """Send one datagram; raise OSError if that is known to have failed."""
+    """Send one datagram; raise OSError if that is known to have failed.
+
+    It is known where the other side answers at once that nobody listens.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         _send(sock, (host, port), payload)
+        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        # A test's stand-in for a socket gives no number.
+        if isinstance(code, int) and code:
+            raise OSError(code, os.strerror(code))
 
 
 def _send(
     sock: socket.socket, address: tuple[str, int], payload: bytes
 ) -> None:
+    with _SENDING, _checked_host(address[0]):
+        sock.connect(address)
+        sock.sendall(payload)
+
+
+@contextlib.contextmanager
+def _checked_host(host: str) -> Iterator[None]:
+    """Raise OSError for a host that can't be put to the name service."""
     try:
-        with _SENDING:
-            sock.connect(address)
-            sock.sendall(payload)
-    except UnicodeError as error:
-        # A host that can't be written in a question to the name service.
-        raise OSError(f"no host name: {address[0]!r}") from error
+        yield
+    except (UnicodeError, TypeError) as error:
+        raise OSError(f"no host name: {host!r}") from error
 
 
 @contextlib.contextmanager
@@ -69,7 +81,8 @@ def udp_server(host: str, port: int) -> Iterator[UdpServer]:
     There is no SO_REUSEADDR: on Linux it would let two servers share a port.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind((host, port))
+        with _checked_host(host):
+            sock.bind((host, port))
         sock.settimeout(STOP_INTERVAL)
         yield UdpServer(sock)
 
@@ -79,7 +92,8 @@ def tcp_server(host: str, port: int) -> Iterator[TcpServer]:
     """Listen on a TCP port; raise OSError if it can't be had."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host, port))
+        with _checked_host(host):
+            sock.bind((host, port))
         sock.listen()
         sock.settimeout(STOP_INTERVAL)
         yield TcpServer(sock)
@@ -216,6 +230,8 @@ class _SlowClients:
         self._closing = True
         self._wake()
         self._thread.join()
+        for client in self._arrivals:
+            client.connection.close()
         os.close(self._wake_read)
         os.close(self._wake_write)
 
