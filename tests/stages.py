@@ -8,7 +8,8 @@ import subprocess
 
 from mapreduce.utils.messages import MapTaskMessage, ReduceTaskMessage
 from mapreduce.worker.mapping import run_map
-from mapreduce.worker.process import Interruption
+from mapreduce.worker.output import OutputDirectory
+from mapreduce.worker.process import Interruption, Launcher
 from mapreduce.worker.reducing import run_reduce
 
 TESTDATA = pathlib.Path(__file__).parent / "testdata"
@@ -53,13 +54,23 @@ def sort_lines(lines):
 def do_map(output, input_paths, executable="cat", num_partitions=1,
            task_id=0, interrupted=False):
     """Run a map task into a directory, which is made if need be."""
-    output.mkdir(exist_ok=True)
-    with Interruption() as interruption:
-        if interrupted:
-            interruption.set()
+    with _surroundings(output, interrupted) as surroundings:
         run_map(MapTaskMessage(
             task_id, [str(path) for path in input_paths], str(executable),
-            str(output), num_partitions), interruption)
+            str(output), num_partitions), *surroundings)
+
+
+@contextlib.contextmanager
+def _surroundings(output, interrupted):
+    """Give what a task needs beside its message."""
+    output.mkdir(exist_ok=True)
+    with (
+        Interruption() as interruption,
+        contextlib.closing(OutputDirectory(str(output))) as directory,
+    ):
+        if interrupted:
+            interruption.set()
+        yield directory, Launcher(interruption)
 
 
 def map_files(output, *args, **kwargs):
@@ -71,13 +82,10 @@ def map_files(output, *args, **kwargs):
 def do_reduce(output, input_paths, executable="cat", task_id=0,
               interrupted=False):
     """Run a reduce task into a directory, which is made if need be."""
-    output.mkdir(exist_ok=True)
-    with Interruption() as interruption:
-        if interrupted:
-            interruption.set()
+    with _surroundings(output, interrupted) as surroundings:
         run_reduce(ReduceTaskMessage(
             task_id, str(executable), [str(path) for path in input_paths],
-            str(output)), interruption)
+            str(output)), *surroundings)
 
 
 def reduce_files(output, *args, **kwargs):

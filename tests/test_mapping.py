@@ -185,10 +185,10 @@ def test_files_appear_complete_by_rename(tmp_path, output, mocker):
     renamed = {}
     replace = os.replace
 
-    def spy(source, target):
+    def spy(source, target, **directory):
         assert set(os.listdir(output)) == set(renamed)
-        renamed[os.path.basename(target)] = pathlib.Path(source).read_bytes()
-        replace(source, target)
+        renamed[target] = pathlib.Path(source).read_bytes()
+        replace(source, target, **directory)
 
     mocker.patch("os.replace", spy)
     assert map_files(output, inputs, num_partitions=3) == renamed
@@ -265,7 +265,7 @@ def test_output_directory_that_goes_meanwhile_is_an_error(
         tmp_path, output):
     inputs = write_files(tmp_path / "input", b"a\n")
     mapper = write_executable(tmp_path / "map", f"rmdir '{output}'")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(TaskError, match="cannot write to the output"):
         map_files(output, inputs, mapper)
 
 

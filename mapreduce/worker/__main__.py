@@ -1,10 +1,13 @@
 """The command mapreduce-worker."""
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from mapreduce.utils import daemon
-from mapreduce.worker.daemon import Worker
+from mapreduce.utils import daemon, layout, scratch
+from mapreduce.worker.daemon import Harness, Worker
+from mapreduce.worker.guardian import running_guardian
 
 
 @click.command()
@@ -13,13 +16,21 @@ from mapreduce.worker.daemon import Worker
               help="Address of the Manager.")
 @click.option("--manager-port", default=6000, show_default=True,
               type=daemon.PORT, help="Port of the Manager.")
+@click.option("--fail-after", type=click.IntRange(0), metavar="N",
+              help="For drills: exit at once, without a word to anyone, when "
+              "given task number N + 1.")
 def main(
     host: str, port: int, manager_host: str, manager_port: int,
-    **log: str,
+    **options: Any,
 ) -> None:
     """Run a Worker until it is told to shut down."""
-    with daemon.running("Worker", port, log["loglevel"], log["logfile"]):
-        Worker(host, port, manager_host, manager_port, daemon.ENDING_SIGNALS)
+    with daemon.running(
+            "Worker", port, options["loglevel"], options["logfile"]):
+        scratch.remove_leftovers(layout.LOCAL_DIRECTORY_PREFIX)
+        # Before any thread: the guardian must not inherit half a lock.
+        with running_guardian() as guardian:
+            Worker(host, port, manager_host, manager_port, Harness(
+                daemon.ENDING_SIGNALS, guardian, options["fail_after"]))
 
 
 if __name__ == "__main__":

@@ -1,28 +1,48 @@
-"""The Worker: registers, sends heartbeats, does its tasks one by one.
+"""The Worker: does what its Manager wants, one task at a time.
 
-The thread that calls the constructor does the tasks. One more listens, so that
-whatever comes is heard at once, and one sends the heartbeats.
+The thread that calls the constructor does the tasks, and registers. One more
+listens, so that whatever comes is heard at once. A third keeps contact with
+the Manager.
 """
 from __future__ import annotations
 
+import dataclasses
 import logging
+import os
 import queue
 import signal
-import time
 
-from mapreduce.utils import messages, outbox
+from mapreduce.utils import messages
 from mapreduce.utils.daemon import end_on_signals
 from mapreduce.utils.inbox import Inbox, Terminated
 from mapreduce.utils.network import tcp_server
+from mapreduce.worker.contact import Contact
+from mapreduce.worker.desk import Assignment, Desk
+from mapreduce.worker.guardian import Guardian
 from mapreduce.worker.mapping import run_map
-from mapreduce.worker.process import Interruption, TaskError, TaskInterrupted
+from mapreduce.worker.process import (
+    Interruption,
+    Launcher,
+    TaskError,
+    TaskInterrupted,
+)
 from mapreduce.worker.reducing import run_reduce
 
 LOGGER = logging.getLogger(__name__)
 
-HEARTBEAT_INTERVAL = 2.0  # seconds
-MIN_REGISTER_DELAY = 1.0  # seconds until a Manager that is away is tried again
-MAX_REGISTER_DELAY = 30.0  # seconds; the delay doubles until then
+
+@dataclasses.dataclass(frozen=True)
+class Harness:
+    """What the command sets up around a Worker, for its whole process."""
+
+    ending_signals: tuple[signal.Signals, ...] = ()
+    guardian: Guardian | None = None
+    fail_after: int | None = None  # A drill: die when given one task more.
+
+
+@dataclasses.dataclass(frozen=True)
+class ContactLost:
+    """The Manager is gone, or must think that this Worker is."""
 
 
 class Worker:
@@ -30,116 +50,118 @@ class Worker:
 
     def __init__(
         self, host: str, port: int, manager_host: str, manager_port: int,
-        ending_signals: tuple[signal.Signals, ...] = (),
+        harness: Harness = Harness(),
     ) -> None:
         """Run a Worker that listens on host and port and serves a Manager.
 
-        Returns after a shutdown message, or one of the signals named, when
-        all threads and processes have ended. Raises OSError if it can't
-        listen there.
+        Returns after a shutdown message, or one of the signals that the
+        harness names, when all threads and processes have ended. Raises
+        OSError if it can't listen there.
         """
         self._address = host, port
-        self._manager = manager_host, manager_port
-        self._register_delay = MIN_REGISTER_DELAY
-        self._register_time: float | None = None
-        self._beats = False
+        self._harness = harness
         with (
-            Interruption() as self._interruption,
+            Interruption() as interruption,
             tcp_server(host, port) as tcp,
-            Inbox() as self._inbox,
+            Inbox(self._admit) as self._inbox,
         ):
-            end_on_signals(ending_signals, self.terminate)
+            self._desk = Desk(interruption)
+            self._launcher = Launcher(interruption, harness.guardian)
+            self._contact = Contact(
+                (manager_host, manager_port), self._address,
+                self._inbox.stop, self._lose_contact)
+            end_on_signals(harness.ending_signals, self.terminate)
             self._inbox.listen_tcp(
                 tcp, messages.RegisterAckMessage, messages.MapTaskMessage,
-                messages.ReduceTaskMessage, messages.ShutdownMessage)
+                messages.ReduceTaskMessage, messages.CancelMessage,
+                messages.ShutdownMessage)
             LOGGER.info("Listening on %s:%d", host, port)
-            self._register()
+            self._contact.register()
+            self._inbox.spawn(self._contact.keep)
             self._run()
+            self._inbox.stop.set()
+            self._contact.wake()
         LOGGER.info("Ended")
 
     def terminate(self) -> None:
         """Have the Worker end, and its task with it; for signal handlers."""
-        self._interruption.set()
+        self._desk.terminate()
         self._inbox.put(Terminated())
 
     def _run(self) -> None:
         """Handle what arrives, in order, until it is time to exit."""
-        while True:
+        while not self._desk.terminated:
             try:
-                event, _ = self._inbox.get(self._time_to_registration())
+                event, _ = self._inbox.get(
+                    self._contact.seconds_to_registration())
             except queue.Empty:
-                self._register()
+                self._contact.register()
                 continue
             match event:
-                case messages.RegisterAckMessage():
-                    self._begin_heartbeats()
-                case messages.MapTaskMessage() | messages.ReduceTaskMessage():
+                case Assignment():
                     self._do(event)
-                case messages.ShutdownMessage() | Terminated():
+                case ContactLost():
+                    self._contact.plan_registration()
+                case messages.ShutdownMessage():
                     return
 
-    # The Manager
+    def _admit(self, message: messages.Message) -> object:
+        """Take a message, when it arrives, in the thread that hears it.
 
-    def _register(self) -> None:
-        """Register, or try again later if the Manager can't be reached."""
-        self._register_time = None
-        try:
-            outbox.send_tcp(
-                *self._manager, messages.RegisterMessage(*self._address))
-        except OSError as error:
-            LOGGER.warning(
-                "Cannot reach the Manager at %s:%d: %s; next try in %g s",
-                *self._manager, error, self._register_delay)
-            self._register_time = time.monotonic() + self._register_delay
-            self._register_delay = min(
-                2 * self._register_delay, MAX_REGISTER_DELAY)
+        Return what is then left to do, in its turn, if anything.
+        """
+        match message:
+            case messages.RegisterAckMessage():
+                if self._contact.acknowledge():
+                    self._desk.reopen()
+                return None
+            case messages.CancelMessage():
+                self._desk.cancel(message.task_id)
+                return None
+            case messages.MapTaskMessage() | messages.ReduceTaskMessage():
+                self._drill()
+                return self._desk.receive(message)
+        return message
 
-    def _time_to_registration(self) -> float | None:
-        """Return the seconds until the next try, None if none is due."""
-        if self._register_time is None:
-            return None
-        return max(0.0, self._register_time - time.monotonic())
+    def _drill(self) -> None:
+        """Die, as if killed, if this task is the one that was named for it."""
+        if self._desk.num_received == self._harness.fail_after:
+            LOGGER.error("Exit when given one task more than %d, as told by "
+                         "--fail-after", self._harness.fail_after)
+            os._exit(1)
 
-    def _begin_heartbeats(self) -> None:
-        """Send heartbeats from the first acknowledgement on."""
-        self._register_delay = MIN_REGISTER_DELAY
-        if not self._beats:
-            self._beats = True
-            self._inbox.spawn(self._send_heartbeats)
+    def _lose_contact(self, reason: str) -> None:
+        """Give up all tasks, and then register again."""
+        LOGGER.warning("Lost contact with the Manager: %s", reason)
+        self._desk.close()
+        self._inbox.put(ContactLost())
 
-    def _send_heartbeats(self) -> None:
-        message = messages.HeartbeatMessage(*self._address)
-        while True:
-            try:
-                outbox.send_udp(*self._manager, message)
-            except OSError as error:
-                LOGGER.debug("Cannot send a heartbeat: %s", error)
-            if self._inbox.stop.wait(HEARTBEAT_INTERVAL):
-                return
-
-    # Tasks
-
-    def _do(self, task: messages.TaskMessage) -> None:
-        """Do a task and report it, or log why it can't be done."""
+    def _do(self, assignment: Assignment) -> None:
+        """Do a task and report it, or why it can't be done."""
+        task = assignment.task
         LOGGER.info("Received task %r", task)
         try:
-            if isinstance(task, messages.MapTaskMessage):
-                run_map(task, self._interruption)
-            else:
-                run_reduce(task, self._interruption)
+            with self._desk.work_on(assignment):
+                if isinstance(task, messages.MapTaskMessage):
+                    run_map(task, assignment.output, self._launcher)
+                else:
+                    run_reduce(task, assignment.output, self._launcher)
         except TaskInterrupted:
             LOGGER.info("Gave up task %d", task.task_id)
+            failure: str | None = "cancelled"
         except (TaskError, OSError) as error:
             LOGGER.error("Task %d failed: %s", task.task_id, error)
+            failure = str(error)
         else:
             LOGGER.info("Finished task %d", task.task_id)
-            self._report_finished(task.task_id)
-
-    def _report_finished(self, task_id: int) -> None:
-        try:
-            outbox.send_tcp(*self._manager, messages.FinishedMessage(
-                task_id, *self._address))
-        except OSError as error:
-            # The Manager is gone, and the job with it.
-            LOGGER.warning("Cannot report task %d: %s", task_id, error)
-            self._register_time = time.monotonic() + self._register_delay
+            failure = None
+        if assignment.cancelled:
+            failure = "cancelled"
+        if assignment.void or (self._desk.terminated and failure):
+            return
+        if failure is None:
+            self._contact.report(messages.FinishedMessage(
+                task.task_id, *self._address))
+        else:
+            self._contact.report(messages.FailedMessage(
+                task.task_id, *self._address, failure))

@@ -10,45 +10,40 @@ import collections
 import hashlib
 import os
 import subprocess
-import tempfile
 from collections.abc import Iterable, Iterator
 
-from mapreduce.utils import layout
+from mapreduce.utils import layout, scratch
 from mapreduce.utils.messages import MapTaskMessage
-from mapreduce.worker.commit import commit
-from mapreduce.worker.process import (
-    Interruption,
-    TaskError,
-    run,
-    running,
-    whole_lines,
-)
+from mapreduce.worker.output import OutputDirectory
+from mapreduce.worker.process import Launcher, TaskError, whole_lines
 
 GATHERED = 256 * 2**10  # bytes that all partitions may gather together …
 MIN_GATHERED = 2 * 2**10  # … but each at least this much, to spare writes
 
 
-def run_map(task: MapTaskMessage, interruption: Interruption) -> None:
+def run_map(
+    task: MapTaskMessage, output: OutputDirectory, launcher: Launcher
+) -> None:
     """Do a map task: all its files are in the output directory at the end.
 
     Raises TaskError or OSError if it can't be done, TaskInterrupted if it
     was interrupted.
     """
-    with tempfile.TemporaryDirectory(
-            prefix=layout.local_directory_prefix(task.task_id)) as directory:
+    with scratch.directory(
+            layout.local_directory_prefix(task.task_id)) as directory:
         paths = [
             os.path.join(directory, layout.map_output(task.task_id, partition))
             for partition in range(task.num_partitions)
         ]
         partitions = PartitionFiles(paths)
         for input_path in task.input_paths:
-            for block in _run_mapper(task, input_path, interruption):
+            for block in _run_mapper(task, input_path, launcher):
                 partitions.add(block)
         partitions.flush()
         for path in paths:
-            _sort(path, interruption)
+            _sort(path, launcher)
         for path in paths:
-            commit(path, task.output_directory)
+            output.commit(path)
 
 
 class PartitionFiles:
@@ -114,7 +109,7 @@ def partition_lines(
 
 
 def _run_mapper(
-    task: MapTaskMessage, input_path: str, interruption: Interruption
+    task: MapTaskMessage, input_path: str, launcher: Launcher
 ) -> Iterable[bytes]:
     """Run the mapper on one file; return its output in blocks of lines."""
     title = f"{task.executable} on the input {input_path!r}"
@@ -124,13 +119,12 @@ def _run_mapper(
         raise TaskError(
             f"cannot read the input {input_path!r}: {error.strerror}"
         ) from error
-    with file, running([task.executable], title, interruption,
-                       stdin=file, stdout=subprocess.PIPE) as mapper:
+    with file, launcher.running([task.executable], title, stdin=file,
+                                stdout=subprocess.PIPE) as mapper:
         yield from whole_lines(mapper.read())
-        mapper.finish()
 
 
-def _sort(path: str, interruption: Interruption) -> None:
+def _sort(path: str, launcher: Launcher) -> None:
     """Sort a file in place, by bytes; what spills over goes beside it."""
     env = {**os.environ, "LC_ALL": "C", "TMPDIR": os.path.dirname(path)}
-    run(["sort", "-o", path, path], "sort", interruption, env)
+    launcher.run(["sort", "-o", path, path], "sort", env)

@@ -8,6 +8,7 @@ once when it is told to.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import selectors
 import signal
@@ -16,7 +17,10 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import IO
 
+from mapreduce.worker.guardian import Guardian
+
 BLOCK = 16 * 2**10  # bytes of one read
+PIPE_SIZE = 2**20  # bytes that a pipe may hold, at the most
 STDERR_TAIL = 4 * 2**10  # bytes of standard error that are kept
 GRACE = 1.0  # seconds for children to close the pipes of their parent
 EXIT_INTERVAL = 0.05  # seconds, where the system can't tell of an exit
@@ -42,6 +46,7 @@ class Interruption:
     def __init__(self) -> None:
         """Start unset."""
         self._read, self._write = os.pipe()
+        os.set_blocking(self._read, False)
         os.set_blocking(self._write, False)
 
     def __enter__(self) -> Interruption:
@@ -62,9 +67,15 @@ class Interruption:
         with contextlib.suppress(BlockingIOError):  # Full: set long ago.
             os.write(self._write, b"x")
 
+    def clear(self) -> None:
+        """Be unset again, before the next task."""
+        with contextlib.suppress(BlockingIOError):  # Empty: not set.
+            while True:
+                os.read(self._read, BLOCK)
+
 
 class Process:
-    """A running executable; running() starts it and sees to its end."""
+    """A running executable; a Launcher starts it and sees to its end."""
 
     def __init__(
         self, popen: subprocess.Popen[bytes], title: str,
@@ -96,7 +107,20 @@ class Process:
                 if not block:
                     break
                 yield block
+        else:
+            yield from self._read_rest(stdout)
         self._selector.unregister(stdout)
+
+    def _read_rest(self, stdout: int) -> Iterator[bytes]:
+        """Read what is in the pipe when the grace is over, and no more."""
+        self.kill()
+        os.set_blocking(stdout, False)
+        with contextlib.suppress(BlockingIOError):
+            for _ in range(PIPE_SIZE // BLOCK):
+                block = os.read(stdout, BLOCK)
+                if not block:
+                    break
+                yield block
 
     def write(self, blocks: Iterable[bytes]) -> None:
         """Write blocks to its standard input, then close that.
@@ -126,27 +150,25 @@ class Process:
     def finish(self) -> None:
         """Wait for its end; raise TaskError if it failed.
 
-        Children that it leaves behind have a moment to close its pipes. Then
-        all of its process group is killed.
+        Children that it leaves behind have a moment to close its pipes; what
+        is left of its process group then is killed.
         """
         stderr = _fileno(self._popen.stderr)
         while not self._grace_is_over() and (
                 self._exit_time is None
                 or stderr in self._selector.get_map()):
             self._wait()
-        self.kill()
-        code = self._popen.wait()
+        code = _exit_code(self._popen.pid)
         if code:
             raise TaskError(self._describe(code))
 
     def kill(self) -> None:
         """Kill the process and its children, in so far as they still run.
 
-        It was not waited for, so its id is still its own, and its group's.
+        It was not waited for yet, so its id is still its own.
         """
-        if self._popen.returncode is None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._popen.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._popen.pid, signal.SIGKILL)
 
     def close(self) -> None:
         """Close what the constructor opened."""
@@ -190,40 +212,54 @@ class Process:
         return f"{self._title} {fate}" + (f":\n{words}" if words else "")
 
 
-@contextlib.contextmanager
-def running(
-    command: list[str], title: str, interruption: Interruption, *,
-    stdin: Stream, stdout: Stream, env: Mapping[str, str] | None = None,
-) -> Iterator[Process]:
-    """Run a command in a session of its own, until the end of the block.
+class Launcher:
+    """Starts the executables of tasks, each in a session of its own."""
 
-    Raises TaskError if it can't be started. Nothing of it is left after the
-    block, whatever happens in there.
-    """
-    try:
-        popen = subprocess.Popen(
-            command, bufsize=0, stdin=stdin, stdout=stdout,
-            stderr=subprocess.PIPE, env=env, start_new_session=True)
-    except OSError as error:
-        raise TaskError(
-            f"{title} cannot be started: {error.strerror}") from error
-    with popen:
-        process = Process(popen, title, interruption)
+    def __init__(
+        self, interruption: Interruption, guardian: Guardian | None = None
+    ) -> None:
+        """Have them end by an interruption, and not outlive this process."""
+        self._interruption = interruption
+        self._guardian = guardian
+
+    @contextlib.contextmanager
+    def running(
+        self, command: list[str], title: str, *, stdin: Stream,
+        stdout: Stream, env: Mapping[str, str] | None = None,
+    ) -> Iterator[Process]:
+        """Run a command until the end of the block.
+
+        Raises TaskError if it can't be started. Nothing of it is left after
+        the block, whatever happens in there.
+        """
         try:
-            yield process
-        finally:
-            process.kill()
-            process.close()
+            popen = subprocess.Popen(
+                command, bufsize=0, stdin=stdin, stdout=stdout,
+                stderr=subprocess.PIPE, env=env, start_new_session=True)
+        except OSError as error:
+            raise TaskError(
+                f"{title} cannot be started: {_explain(error, command[0])}"
+            ) from error
+        with popen:
+            if self._guardian:
+                self._guardian.guard(popen.pid)
+            process = Process(popen, title, self._interruption)
+            try:
+                yield process
+                process.finish()
+            finally:
+                process.kill()
+                process.close()
+                if self._guardian:
+                    self._guardian.release(popen.pid)
 
-
-def run(
-    command: list[str], title: str, interruption: Interruption,
-    env: Mapping[str, str],
-) -> None:
-    """Run a command that needs no input and prints nothing, to its end."""
-    with running(command, title, interruption, stdin=subprocess.DEVNULL,
-                 stdout=subprocess.DEVNULL, env=env) as process:
-        process.finish()
+    def run(
+        self, command: list[str], title: str, env: Mapping[str, str]
+    ) -> None:
+        """Run a command that needs no input and prints nothing, to its end."""
+        with self.running(command, title, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.DEVNULL, env=env):
+            pass
 
 
 def whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
@@ -262,9 +298,33 @@ def _open_exit_file(pid: int) -> int | None:
 
 
 def _has_exited(pid: int) -> bool:
-    """Tell whether a child has exited, without taking its exit code."""
+    """Tell whether a child has exited, and leave it to be waited for."""
     return os.waitid(
         os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _exit_code(pid: int) -> int:
+    """Return how a child has exited, and leave it to be waited for.
+
+    Negative where a signal killed it, as in subprocess.
+    """
+    result = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    assert result
+    killed = result.si_code in (os.CLD_KILLED, os.CLD_DUMPED)
+    return -result.si_status if killed else result.si_status
+
+
+def _explain(error: OSError, executable: str) -> str:
+    """Say why an executable can't be started, and what may help."""
+    if isinstance(error, FileNotFoundError) and os.path.exists(executable):
+        return ("no such file: the interpreter that its first line names "
+                "(a line that ends with CR LF names another one)")
+    hints = {
+        errno.EACCES: "is it executable (chmod +x)?",
+        errno.ENOEXEC: "a script begins with a line such as #!/bin/sh",
+    }
+    hint = hints.get(error.errno or 0)
+    return f"{error.strerror}" + (f": {hint}" if hint else "")
 
 
 def _killed_by(number: int) -> str:

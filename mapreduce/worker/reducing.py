@@ -10,36 +10,36 @@ import io
 import operator
 import os
 import subprocess
-import tempfile
 from collections.abc import Iterable, Iterator
 
-from mapreduce.utils import layout
+from mapreduce.utils import layout, scratch
 from mapreduce.utils.messages import ReduceTaskMessage
-from mapreduce.worker.commit import commit
-from mapreduce.worker.process import Interruption, TaskError, running
+from mapreduce.worker.output import OutputDirectory
+from mapreduce.worker.process import Launcher, TaskError
 
 INPUT_MEMORY = 256 * 2**10  # bytes of input in memory, of all files together …
-MIN_BLOCK, MAX_BLOCK = 4 * 2**10, 64 * 2**10  # … within these of each one
-OUTPUT_BLOCK = 16 * 2**10  # bytes written to the reducer at a time
+MIN_BLOCK, MAX_BLOCK = 3 * 2**10, 64 * 2**10  # … within these of each one
+OUTPUT_BLOCK = 8 * 2**10  # bytes written to the reducer at a time
 
 _strip_newline = operator.methodcaller("rstrip", b"\n")
 
 
-def run_reduce(task: ReduceTaskMessage, interruption: Interruption) -> None:
+def run_reduce(
+    task: ReduceTaskMessage, output: OutputDirectory, launcher: Launcher
+) -> None:
     """Do a reduce task: its file is in the output directory at the end.
 
     Raises TaskError or OSError if it can't be done, TaskInterrupted if it
     was interrupted.
     """
-    with tempfile.TemporaryDirectory(
-            prefix=layout.local_directory_prefix(task.task_id)) as directory:
+    with scratch.directory(
+            layout.local_directory_prefix(task.task_id)) as directory:
         path = os.path.join(directory, layout.reduce_output(task.task_id))
-        with open(path, "wb") as output, running(
-                [task.executable], task.executable, interruption,
-                stdin=subprocess.PIPE, stdout=output) as reducer:
+        with open(path, "wb") as part, launcher.running(
+                [task.executable], task.executable,
+                stdin=subprocess.PIPE, stdout=part) as reducer:
             reducer.write(join_lines(merge(task.input_paths)))
-            reducer.finish()
-        commit(path, task.output_directory)
+        output.commit(path)
 
 
 def merge(paths: list[str]) -> Iterator[bytes]:

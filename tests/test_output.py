@@ -1,11 +1,13 @@
 """Files are put in their place complete, or not at all."""
+import contextlib
 import errno
 import os
 import tempfile
 
 import pytest
 
-from mapreduce.worker.commit import commit
+from mapreduce.worker.output import OutputDirectory
+from mapreduce.worker.process import TaskError
 
 MEMORY = "/dev/shm"  # Often a file system of its own.
 
@@ -33,14 +35,20 @@ def refuse_first_replace(mocker):
     replace = os.replace
     sources = []
 
-    def replace_within_directory(source, target):
-        if os.path.dirname(source) != os.path.dirname(target):
+    def replace_within_directory(source, target, **directories):
+        if "src_dir_fd" not in directories:
             raise OSError(errno.EXDEV, "Invalid cross-device link")
         sources.append(source)
-        replace(source, target)
+        replace(source, target, **directories)
 
     mocker.patch("os.replace", replace_within_directory)
     return sources
+
+
+def commit(path, directory):
+    """Put a file into a directory that is opened for it."""
+    with contextlib.closing(OutputDirectory(directory)) as output:
+        output.commit(path)
 
 
 def test_file_is_moved(part, output):
@@ -61,7 +69,7 @@ def test_file_goes_to_another_file_system_by_a_hidden_name(
         part, output, replacements):
     (output / "part-00000").write_bytes(b"old and longer\n")
     commit(str(part), str(output))
-    assert replacements == [f"{output}/.part-00000-local-abc"]
+    assert replacements == [".part-00000-local-abc"]
     assert os.listdir(output) == ["part-00000"]
     assert (output / "part-00000").read_bytes() == b"new\n"
 
@@ -81,28 +89,57 @@ def test_file_goes_to_a_real_other_file_system(part):
 @pytest.mark.usefixtures("replacements")
 def test_failing_copy_leaves_what_was_there(part, output, mocker, error):
     def copy_half(_, target):
-        with open(target, "wb") as file:
-            file.write(b"ne")
+        target.write(b"ne")
         raise error
 
     (output / "part-00000").write_bytes(b"old\n")
-    mocker.patch("shutil.copyfile", copy_half)
-    with pytest.raises(type(error)) as caught:
+    mocker.patch("shutil.copyfileobj", copy_half)
+    with pytest.raises((TaskError, KeyboardInterrupt)) as caught:
         commit(str(part), str(output))
-    assert caught.value is error
+    assert error in (caught.value, caught.value.__cause__)
     assert os.listdir(output) == ["part-00000"]
     assert (output / "part-00000").read_bytes() == b"old\n"
 
 
 def test_failing_rename_leaves_nothing_hidden(part, output, replacements):
     (output / "part-00000").mkdir()
-    with pytest.raises(IsADirectoryError):
+    with pytest.raises(TaskError, match="Is a directory"):
         commit(str(part), str(output))
     assert len(replacements) == 1
     assert os.listdir(output) == ["part-00000"]
 
 
 def test_missing_directory_is_an_error(part, output):
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(TaskError, match="missing.*No such file"):
         commit(str(part), str(output / "missing"))
     assert part.exists()
+
+
+def test_files_go_where_they_were_meant_to_go(part, output):
+    """Not into a directory that was made later, under the same name."""
+    directory = OutputDirectory(str(output))
+    output.rename(output.with_name("old"))
+    output.mkdir()
+    directory.commit(str(part))
+    directory.close()
+    assert os.listdir(output) == []
+    assert os.listdir(output.with_name("old")) == ["part-00000"]
+
+
+def test_directory_that_was_deleted_takes_no_file(part, output):
+    directory = OutputDirectory(str(output))
+    output.rmdir()
+    output.mkdir()
+    with pytest.raises(TaskError, match="No such file"):
+        directory.commit(str(part))
+    directory.close()
+
+
+@pytest.mark.usefixtures("replacements")
+def test_copies_that_killed_workers_left_go(part, output):
+    """When the part is there, nothing else is; other parts stay."""
+    for name in (".part-00000-local-xyz", "part-00001", ".part-00001-local"):
+        (output / name).write_bytes(b"ne")
+    commit(str(part), str(output))
+    assert sorted(os.listdir(output)) == [
+        ".part-00001-local", "part-00000", "part-00001"]

@@ -1,0 +1,108 @@
+"""The tasks that a Worker has received and not ended.
+
+Any thread may use a Desk. The listener puts tasks on it, and takes back what
+the Manager no longer wants; the thread that does the tasks asks what became
+of them. Nothing here reads or writes a file of a task.
+"""
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import threading
+from collections.abc import Iterator
+
+from mapreduce.utils.messages import TaskMessage
+from mapreduce.worker.output import OutputDirectory
+from mapreduce.worker.process import Interruption, TaskInterrupted
+
+
+@dataclasses.dataclass(eq=False)
+class Assignment:
+    """A task that was received, and whether its result is still wanted."""
+
+    task: TaskMessage
+    output: OutputDirectory
+    cancelled: bool = False  # The Manager waits to hear that it has ended.
+    void: bool = False  # The Manager gave it up; nothing may be reported.
+
+
+class Desk:
+    """What a Worker has to do.
+
+    A Worker that registers again has lost its tasks: the Manager gives them
+    to others. What comes before that registration is acknowledged was sent to
+    the Worker of before, and is void from the start.
+    """
+
+    def __init__(self, interruption: Interruption) -> None:
+        """Start empty; the interruption ends the current task."""
+        self.terminated = False
+        self.num_received = 0
+        self._interruption = interruption
+        self._lock = threading.Lock()
+        self._assignments: list[Assignment] = []
+        self._current: Assignment | None = None
+        self._closed = False
+
+    def receive(self, task: TaskMessage) -> Assignment:
+        """Put a task on the desk.
+
+        Its output directory is opened now: if another one gets this name
+        before the task has ended, the task must not reach into that.
+        """
+        assignment = Assignment(task, OutputDirectory(task.output_directory))
+        with self._lock:
+            self.num_received += 1
+            assignment.void = self._closed
+            self._assignments.append(assignment)
+        return assignment
+
+    def cancel(self, task_id: int) -> None:
+        """End a task that the Manager no longer wants."""
+        with self._lock:
+            for assignment in self._assignments:
+                if assignment.task.task_id == task_id:
+                    assignment.cancelled = True
+                    self._interrupt(assignment)
+
+    def close(self) -> None:
+        """End all tasks, and take no more until reopened."""
+        with self._lock:
+            self._closed = True
+            for assignment in self._assignments:
+                assignment.void = True
+                self._interrupt(assignment)
+
+    def reopen(self) -> None:
+        """Take tasks again: the Manager knows that the desk is empty."""
+        with self._lock:
+            self._closed = False
+
+    def terminate(self) -> None:
+        """End the current task for good; signal handlers may call this."""
+        self.terminated = True
+        self._interruption.set()
+
+    def _interrupt(self, assignment: Assignment) -> None:
+        if assignment is self._current:
+            self._interruption.set()
+
+    @contextlib.contextmanager
+    def work_on(self, assignment: Assignment) -> Iterator[None]:
+        """Make a task the current one, and take it off the desk at the end.
+
+        Raises TaskInterrupted if it is not wanted any more.
+        """
+        with self._lock:
+            self._current = assignment
+            wanted = not (assignment.cancelled or assignment.void)
+        try:
+            if not wanted or self.terminated:
+                raise TaskInterrupted
+            yield
+        finally:
+            with self._lock:
+                self._current = None
+                self._assignments.remove(assignment)
+                self._interruption.clear()
+            assignment.output.close()
