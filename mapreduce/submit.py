@@ -1,6 +1,8 @@
 """The command mapreduce-submit: send a Manager a job, or shut it down."""
 from __future__ import annotations
 
+import os
+
 import click
 
 from mapreduce.utils import messages, outbox
@@ -57,10 +59,12 @@ def main(
         outbox.send_tcp(host, port, message)
     except OSError as error:
         raise NoManager(
-            f"cannot reach Manager {host}:{port}: {error.strerror or error}"
+            f"cannot reach Manager {host}:{port}: {error.strerror or error}; "
+            "is one running there?"
         ) from error
     if isinstance(message, messages.ManagerJobMessage):
-        click.echo(_summary(host, port, message))
+        # As bytes: a name may be one that standard output can't encode.
+        click.echo(os.fsencode(_summary(host, port, message)))
     else:
         click.echo(f"Shut down Manager {host}:{port}")
 
@@ -70,6 +74,8 @@ def _job(fields: dict[str, str | int]) -> messages.ManagerJobMessage:
 
     The options are checked as the Manager will check them.
     """
+    if "" in fields.values():
+        raise click.UsageError("the name of a directory or program is empty")
     try:
         message = messages.from_document(
             {"message_type": "new_manager_job", **fields})

@@ -139,7 +139,8 @@ def test_stop_when_nothing_runs(mapreduce):
 def test_usage(mapreduce, arguments):
     """One line tells it."""
     assert mapreduce(*arguments) == (
-        f"Usage: {ROOT}/bin/mapreduce (start|stop|restart|status)\n", 1)
+        f"Usage: {ROOT}/bin/mapreduce "
+        "(start|stop|restart|status|kill-worker PORT)\n", 1)
 
 
 @pytest.mark.skipif(not pathlib.Path("/proc/self/cmdline").exists(),

@@ -79,7 +79,7 @@ def test_submit_without_a_manager(options):
     outcome = run("submit", "--port", str(port), *options)
     assert (outcome.returncode, outcome.stdout, outcome.stderr) == (
         3, "", f"Error: cannot reach Manager localhost:{port}: "
-        "Connection refused\n")
+        "Connection refused; is one running there?\n")
 
 
 @pytest.mark.parametrize("options, culprit", [

@@ -8,7 +8,11 @@ import tempfile
 
 import pytest
 
-from mapreduce.worker.mapping import PartitionFiles, partition_lines
+from mapreduce.worker.mapping import (
+    PartitionFiles,
+    partition_lines,
+    whole_lines,
+)
 from mapreduce.worker.process import TaskError, TaskInterrupted
 
 from tests.stages import (
@@ -241,11 +245,14 @@ def test_failing_mapper_is_named_and_leaves_no_file(
 
 @pytest.mark.parametrize("name, complaint", [
     ("missing", "No such file or directory"),
-    (".", "Is a directory"),
+    (".", "no regular file"),
+    ("pipe", "no regular file"),
 ])
 def test_input_that_cannot_be_read_is_named(
         tmp_path, output, monkeypatch, name, complaint):
+    """Also a pipe that nobody writes to: to open it would take for ever."""
     monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
     with pytest.raises(TaskError) as caught:
         map_files(output, [name])
     assert str(caught.value) == f"cannot read the input '{name}': {complaint}"
@@ -314,3 +321,29 @@ def test_partition_files_hold_all_after_a_flush(tmp_path):
                  if partition_of(line.strip(), 3) == partition)
         for partition in range(3)
     ]
+
+
+# Lines
+
+@pytest.mark.parametrize("stream, lines", [
+    (b"", b""),
+    (b"a\nbb\n\nccc\n", b"a\nbb\n\nccc\n"),
+    (b"a\nlast", b"a\nlast\n"),
+    (b"\n\n", b"\n\n"),
+    (b"one long line", b"one long line\n"),
+    (b"a\r\nb\rc\0d\r", b"a\r\nb\rc\0d\r\n"),
+])
+def test_blocks_cut_anywhere_become_whole_lines(stream, lines):
+    for size in range(1, len(stream) + 2):
+        blocks = list(whole_lines(
+            stream[start:start + size]
+            for start in range(0, len(stream), size)))
+        assert b"".join(blocks) == lines
+        assert all(block.endswith(b"\n") for block in blocks)
+
+
+def test_whole_lines_come_as_soon_as_they_are_there():
+    blocks = iter([b"a\nb", b"c\nd"])
+    lines = whole_lines(blocks)
+    assert next(lines) == b"a\n"
+    assert next(blocks) == b"c\nd"

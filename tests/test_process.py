@@ -16,7 +16,6 @@ from mapreduce.worker.process import (
     Launcher,
     TaskError,
     TaskInterrupted,
-    whole_lines,
 )
 
 # Nothing here takes seconds, but a process that is not killed takes 600.
@@ -357,29 +356,3 @@ def test_interruption_may_be_set_by_a_signal(start, interruption):
 def test_interruption_may_be_set_any_number_of_times(interruption):
     for _ in range(100_000):
         interruption.set()
-
-
-# Lines
-
-@pytest.mark.parametrize("stream, lines", [
-    (b"", b""),
-    (b"a\nbb\n\nccc\n", b"a\nbb\n\nccc\n"),
-    (b"a\nlast", b"a\nlast\n"),
-    (b"\n\n", b"\n\n"),
-    (b"one long line", b"one long line\n"),
-    (b"a\r\nb\rc\0d\r", b"a\r\nb\rc\0d\r\n"),
-])
-def test_blocks_cut_anywhere_become_whole_lines(stream, lines):
-    for size in range(1, len(stream) + 2):
-        blocks = list(whole_lines(
-            stream[start:start + size]
-            for start in range(0, len(stream), size)))
-        assert b"".join(blocks) == lines
-        assert all(block.endswith(b"\n") for block in blocks)
-
-
-def test_whole_lines_come_as_soon_as_they_are_there():
-    blocks = iter([b"a\nb", b"c\nd"])
-    lines = whole_lines(blocks)
-    assert next(lines) == b"a\n"
-    assert next(blocks) == b"c\nd"

@@ -157,7 +157,7 @@ def test_failing_reducer_is_named_and_leaves_no_file(
 
 @pytest.mark.parametrize("name, complaint", [
     ("missing", "No such file or directory"),
-    (".", "Is a directory"),
+    (".", "no regular file"),
 ])
 def test_input_that_cannot_be_read_is_named(
         tmp_path, output, monkeypatch, name, complaint):
@@ -165,8 +165,18 @@ def test_input_that_cannot_be_read_is_named(
     with pytest.raises(TaskError) as caught:
         reduce_files(output, [name])
     assert str(caught.value) == (
-        f"cannot read the map output '{name}': {complaint}")
+        f"cannot read the input '{name}': {complaint}")
     assert os.listdir(output) == []
+
+
+def test_input_that_is_replaced_meanwhile_is_an_error(tmp_path):
+    """Its first lines and the last ones of another file are no result."""
+    old, new = write_files(tmp_path / "input", b"a\n" * 9, b"bb\n" * 9)
+    lines = read_lines(old, 2)
+    assert next(lines) == b"a"
+    os.replace(new, old)
+    with pytest.raises(TaskError, match="was replaced while it was read"):
+        list(lines)
 
 
 def test_interrupted_task_leaves_nothing(tmp_path, output):

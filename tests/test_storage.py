@@ -1,12 +1,14 @@
 """The Manager's directories: inputs, outputs that may go, job directories."""
-import logging
 import errno
+import logging
 import os
 import pathlib
 import socket
+import sys
 
 import pytest
 
+import mapreduce
 from mapreduce.manager.storage import (
     Storage,
     StorageError,
@@ -213,6 +215,15 @@ def test_path_through_a_loop_is_refused(place):
     with pytest.raises(StorageError, match="symbolic links"):
         Storage(f"{place}/shared").prepare(
             0, job(place, output_directory="../../loop/output"))
+
+
+@pytest.mark.parametrize("output, reason", [
+    (os.path.dirname(os.path.dirname(mapreduce.__file__)), "this program"),
+    (os.path.dirname(mapreduce.__file__), "this program"),
+    (sys.prefix, "this program's Python"),
+])
+def test_this_program_is_not_replaced(place, output, reason):
+    assert refusal(place, output).endswith(f": it is or holds {reason}")
 
 
 @pytest.mark.parametrize("output", [

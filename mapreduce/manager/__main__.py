@@ -24,7 +24,7 @@ def main(
     """Run a Manager until it is told to shut down."""
     if shared_dir:
         tempfile.tempdir = os.path.abspath(shared_dir)
-    with daemon.running("Manager", port, loglevel, logfile):
+    with daemon.running("Manager", (host, port), loglevel, logfile):
         scratch.remove_leftovers(layout.SHARED_DIRECTORY_PREFIX)
         Manager(host, port, daemon.ENDING_SIGNALS)
 

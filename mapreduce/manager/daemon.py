@@ -1,7 +1,7 @@
 """The Manager: what arrives goes to the Scheduler, what it says is done.
 
 One thread, the one that calls the constructor, does all of that in order.
-Two more listen.
+Two more listen, and one, while there are any, to clients that dawdle.
 """
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mapreduce.manager import events
 from mapreduce.manager.scheduler import Scheduler
 from mapreduce.manager.storage import Storage, StorageError, remove_parts
 from mapreduce.utils import layout, messages, outbox, scratch
-from mapreduce.utils.daemon import end_on_signals
+from mapreduce.utils.daemon import ending_on
 from mapreduce.utils.inbox import Inbox, Terminated
 from mapreduce.utils.network import tcp_server, udp_server
 
@@ -46,8 +46,8 @@ class Manager:
             tcp_server(host, port) as tcp,
             contextlib.closing(Storage(shared_directory)) as self._storage,
             Inbox() as self._inbox,
+            ending_on(ending_signals, self.terminate),
         ):
-            end_on_signals(ending_signals, self.terminate)
             LOGGER.info("Created shared directory %s", shared_directory)
             self._inbox.listen_udp(udp, messages.HeartbeatMessage)
             self._inbox.listen_tcp(

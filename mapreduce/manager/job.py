@@ -11,9 +11,9 @@ import enum
 import itertools
 from collections.abc import Iterator
 
-from mapreduce.manager.remote_worker import Address
 from mapreduce.utils import layout
 from mapreduce.utils.messages import (
+    Address,
     ManagerJobMessage,
     MapTaskMessage,
     ReduceTaskMessage,

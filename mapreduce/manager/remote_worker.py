@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import enum
 
-Address = tuple[str, int]  # the host and port it gave, where it listens
+from mapreduce.utils.messages import Address
 
 
 class State(enum.Enum):

@@ -30,8 +30,9 @@ from mapreduce.manager.events import (
     WorkerUnreachable,
 )
 from mapreduce.manager.job import Job, Stage
-from mapreduce.manager.remote_worker import Address, RemoteWorker, State
+from mapreduce.manager.remote_worker import RemoteWorker, State
 from mapreduce.utils.messages import (
+    Address,
     CancelMessage,
     FailedMessage,
     FinishedMessage,
@@ -113,6 +114,10 @@ class Scheduler:
         elif self._queue:
             self._job = Job(*self._queue.popleft())
             LOGGER.info("Started job %d", self._job.job_id)
+            if all(worker.state is State.DEAD
+                   for worker in self._workers.values()):
+                LOGGER.warning("No Worker lives: job %d waits for one",
+                               self._job.job_id)
             yield PrepareJob(self._job.job_id, self._job.submission)
 
     # Workers

@@ -8,6 +8,7 @@ import contextlib
 import logging
 import os
 import shutil
+import sys
 import tempfile
 
 from mapreduce.utils import layout
@@ -66,6 +67,8 @@ def check_output(submission: ManagerJobMessage, shared_directory: str) -> None:
         "the reducer": submission.reducer_executable,
         "the shared directory": shared_directory,
         "the home directory": os.path.expanduser("~"),
+        "this program": __file__,
+        "this program's Python": sys.prefix,
     }
     for name, place in precious.items():
         if _is_within(place, output):
@@ -86,7 +89,7 @@ def replace_directory(path: str) -> None:
 
     The old one is moved aside before it is deleted: at no moment does a
     reader see one that is half deleted. Raises OSError, and leaves the old
-    one as it is, if it can't be moved.
+    one as it is, if it can't be moved; what can't be deleted stays aside.
     """
     path = os.path.realpath(path)
     if not os.path.isdir(path):
@@ -99,7 +102,7 @@ def replace_directory(path: str) -> None:
         os.rename(path, os.path.join(aside, "old"))
         os.rename(os.path.join(aside, "new"), path)
     finally:
-        shutil.rmtree(aside)
+        remove_directory(aside)
 
 
 def remove_parts(output_directory: str) -> None:
@@ -122,7 +125,9 @@ def remove_parts(output_directory: str) -> None:
 def remove_directory(path: str) -> None:
     """Delete a directory into which a Worker may just be moving a file."""
     for _ in range(REMOVE_ATTEMPTS):
-        shutil.rmtree(path, ignore_errors=True)
+        # RecursionError: a tree as deep as Python's own limit.
+        with contextlib.suppress(RecursionError):
+            shutil.rmtree(path, ignore_errors=True)
         if not os.path.lexists(path):
             return
     LOGGER.warning("Cannot remove all of %r", path)
@@ -143,12 +148,12 @@ class Storage:
     def prepare(self, job_id: int, submission: ManagerJobMessage) -> list[str]:
         """Make the directories of a job; return the paths of its inputs.
 
-        Nothing is deleted before all else was found in order. Raises
-        StorageError with a reason for the job's owner.
+        The old output is deleted only after the job was found in order.
+        Raises StorageError with a reason for the job's owner.
         """
         input_paths = list_inputs(submission.input_directory)
-        check_output(submission, self._shared_directory)
         try:
+            check_output(submission, self._shared_directory)
             replace_directory(submission.output_directory)
             os.mkdir(self.job_directory(job_id))
         except OSError as error:
@@ -163,6 +168,8 @@ class Storage:
 
     def close(self) -> None:
         """Remove the directories of all jobs."""
-        for name in os.listdir(self._shared_directory):
-            if layout.is_job_directory(name):
-                remove_directory(os.path.join(self._shared_directory, name))
+        with contextlib.suppress(FileNotFoundError):  # Somebody was faster.
+            for name in os.listdir(self._shared_directory):
+                if layout.is_job_directory(name):
+                    remove_directory(
+                        os.path.join(self._shared_directory, name))

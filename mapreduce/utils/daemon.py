@@ -4,6 +4,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -43,12 +44,17 @@ def options(default_port: int) -> Callable[[Command], Command]:
 
 @contextlib.contextmanager
 def running(
-    name: str, port: int, loglevel: str, logfile: str | None
+    name: str, address: tuple[str, int], loglevel: str, logfile: str | None
 ) -> Iterator[None]:
     """Log what runs inside, and turn its OSError into a line for the user.
 
     The name and the port stand at the start of each line of the log.
     """
+    host, port = address
+    for number in ENDING_SIGNALS:
+        signal.signal(number, lambda *_: sys.exit(0))
+    # Whoever ignores it can't wait for child processes.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     try:
         logs.configure(f"{name}:{port}", loglevel, logfile)
     except OSError as error:
@@ -59,16 +65,25 @@ def running(
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise click.ClickException(f"port {port} is in use") from error
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(
+            f"cannot run on {host}:{port}: {error.strerror or error}"
+        ) from error
 
 
-def end_on_signals(
+@contextlib.contextmanager
+def ending_on(
     signals: tuple[signal.Signals, ...], end: Callable[[], None]
-) -> None:
-    """Call end when one of these signals comes.
+) -> Iterator[None]:
+    """Call end when one of these signals comes, until the end of the block.
 
     It is called between any two steps of the main thread, so it may only
-    leave a note where that thread will find it.
+    leave a note where that thread will find it. After the block, the process
+    is about to end anyway, and the signals are ignored.
     """
     for number in signals:
         signal.signal(number, lambda *_: end())
+    try:
+        yield
+    finally:
+        for number in signals:
+            signal.signal(number, signal.SIG_IGN)

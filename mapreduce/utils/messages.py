@@ -12,12 +12,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import reprlib
+import sys
 import typing
 from collections.abc import Callable
 from typing import Annotated, Any
 
-# As many tasks as a job may have in one stage.
-MAX_TASKS = 100_000
+Address = tuple[str, int]  # a host and a port, as their owner gave them
+
+MAX_TASKS = 100_000  # of a job, in each stage
+MAX_HOST = 255  # characters, as in the name service
+MAX_PATH = 4096  # bytes, as in Linux
 
 
 class ProtocolError(Exception):
@@ -38,7 +42,7 @@ def _is_integer(value: object) -> bool:
 
 
 def _is_name(value: object) -> bool:
-    """Tell a text that the operating system could take for a name.
+    """Tell a text that the operating system could take for a path.
 
     JSON carries the bytes of a name that is no UTF-8 as lone surrogates,
     the way os.fsdecode makes them; any other lone surrogate stands for
@@ -47,16 +51,16 @@ def _is_name(value: object) -> bool:
     if not isinstance(value, str) or "\0" in value:
         return False
     try:
-        value.encode("utf-8", "surrogateescape")
+        name = value.encode(sys.getfilesystemencoding(), "surrogateescape")
     except UnicodeEncodeError:
         return False
-    return True
+    return len(name) <= MAX_PATH
 
 
 def _is_host(value: object) -> bool:
     """Tell a text that could be an address or a host name."""
-    return (isinstance(value, str) and value.isprintable() and value != ""
-            and " " not in value)
+    return (isinstance(value, str) and 1 <= len(value) <= MAX_HOST
+            and value.isprintable() and " " not in value)
 
 
 def _is_names(value: object) -> bool:
@@ -233,7 +237,7 @@ def parse(payload: bytes) -> dict[str, Any]:
         raise ProtocolError(f"no UTF-8: {reprlib.repr(payload)}") from error
     # RecursionError: brackets nested by the thousand; ValueError: no JSON,
     # or an integer of more digits than Python is willing to read.
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError, MemoryError) as error:
         raise ProtocolError(f"no JSON: {reprlib.repr(payload)}") from error
     if not isinstance(document, dict):
         raise ProtocolError(f"no JSON object: {reprlib.repr(payload)}")

@@ -24,7 +24,7 @@ LOGGER = logging.getLogger(__name__)
 Handler = Callable[[bytes], None]
 
 STOP_INTERVAL = 1.0  # seconds: how soon an idle server sees its stop flag
-SEND_TIMEOUT = 5.0  # seconds to connect, and for each part of a sendall
+SEND_TIMEOUT = 5.0  # seconds to connect, and again for the sendall
 RETRY_DELAY = 0.1  # seconds to wait when accept fails, e.g. for want of files
 MAX_MESSAGE = 64 * 2**20  # bytes
 BLOCK = 64 * 2**10  # bytes to ask of one recv
@@ -44,13 +44,18 @@ def tcp_client(host: str, port: int, payload: bytes) -> None:
         _send(sock, (host, port), payload)
 
 
-def udp_client(host: str, port: int, payload: bytes) -> None:
+def udp_client(
+    host: str, port: int, payload: bytes,
+    linger: Callable[[], object] = lambda: None,
+) -> None:
     """Send one datagram; raise OSError if that is known to have failed.
 
-    It is known where the other side answers at once that nobody listens.
+    It is known where the other side answers, before linger returns, that
+    nobody listens there.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         _send(sock, (host, port), payload)
+        linger()
         code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         # A test's stand-in for a socket gives no number.
         if isinstance(code, int) and code:
@@ -237,13 +242,23 @@ class _SlowClients:
 
     def add(self, client: _Client) -> None:
         """Take over a client; called by the listener's thread."""
+        if self._thread is None and not self._start():
+            client.connection.close()
+            return
         self._arrivals.append(client)
-        if self._thread is None:
-            self._wake_read, self._wake_write = os.pipe()
-            os.set_blocking(self._wake_write, False)
-            self._thread = threading.Thread(target=self._watch)
-            self._thread.start()
         self._wake()
+
+    def _start(self) -> bool:
+        """Start the thread; tell whether the system had one to give."""
+        try:
+            self._wake_read, self._wake_write = os.pipe()
+        except OSError as error:
+            LOGGER.warning("Dropped a slow connection: %s", error)
+            return False
+        os.set_blocking(self._wake_write, False)
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+        return True
 
     def _wake(self) -> None:
         with contextlib.suppress(BlockingIOError):  # A full pipe wakes, too.

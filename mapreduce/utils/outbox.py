@@ -1,5 +1,6 @@
 """Send messages: encode, log, and off."""
 import logging
+from collections.abc import Callable
 
 from mapreduce.utils import messages, network
 
@@ -12,10 +13,16 @@ def send_tcp(host: str, port: int, message: messages.Message) -> None:
     network.tcp_client(host, port, messages.encode(message))
 
 
-def send_udp(host: str, port: int, message: messages.Message) -> None:
-    """Send a message as a datagram, or raise OSError."""
+def send_udp(
+    host: str, port: int, message: messages.Message,
+    linger: Callable[[], object],
+) -> None:
+    """Send a message as a datagram, or raise OSError.
+
+    A refusal is noticed if it comes before linger returns.
+    """
     _log("UDP", host, port, message)
-    network.udp_client(host, port, messages.encode(message))
+    network.udp_client(host, port, messages.encode(message), linger)
 
 
 def _log(

@@ -1,8 +1,9 @@
 """Temporary directories that show whether their process still lives.
 
-A process that is killed can't remove its directories. So each holds a lock
-file that is locked as long as its process lives, and the next daemon that
-starts there removes those whose lock nobody holds.
+A process that is killed can't remove its directories. So it holds a lock on
+each, and the next daemon that starts there removes those whose lock nobody
+holds. The directory itself is what is locked, and a bit of its mode says that
+it is ours: what lies in it, and beside it, is for the specification to say.
 """
 from __future__ import annotations
 
@@ -12,12 +13,15 @@ import glob
 import logging
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 
 LOGGER = logging.getLogger(__name__)
 
-LOCK_NAME = ".mapreduce-lock"
+# Set when the lock is held: whoever finds it set, and no lock, finds a
+# directory that was abandoned. It means nothing else where only we may write.
+MARK = stat.S_ISVTX
 
 
 @contextlib.contextmanager
@@ -32,38 +36,30 @@ def directory(prefix: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _lock(path: str) -> Iterator[None]:
-    """Hold a lock in a directory.
-
-    The lock file gets its name when it is locked: whoever finds it unlocked
-    finds it abandoned. It names this machine, since a directory may be shared
-    with others, and not every file system passes locks on.
-    """
-    name = os.path.join(path, LOCK_NAME)
-    with open(name + "-new", "wb", buffering=0) as file:
-        file.write(_machine())
-        with contextlib.suppress(OSError):  # A file system without locks.
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.rename(file.name, name)
+    """Hold the lock of a directory, if its file system has locks."""
+    with _open(path) as descriptor:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.fchmod(descriptor, stat.S_IRWXU | MARK)
         yield
 
 
 def remove_leftovers(prefix: str) -> None:
-    """Remove the directories that killed processes of this machine left."""
+    """Remove the directories that killed processes of this user left."""
     pattern = glob.escape(os.path.join(tempfile.gettempdir(), prefix)) + "*"
     for path in glob.glob(pattern):
-        if _is_abandoned(path):
-            LOGGER.info("Removing %s, which a killed process left", path)
-            shutil.rmtree(path, ignore_errors=True)
+        with contextlib.suppress(OSError), _open(path) as descriptor:
+            status = os.fstat(descriptor)
+            if status.st_mode & MARK and status.st_uid == os.geteuid():
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                LOGGER.info("Removing %s, which a killed process left", path)
+                shutil.rmtree(path, ignore_errors=True)
 
 
-def _is_abandoned(path: str) -> bool:
+@contextlib.contextmanager
+def _open(path: str) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        with open(os.path.join(path, LOCK_NAME), "rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return file.read() == _machine()
-    except OSError:
-        return False
-
-
-def _machine() -> bytes:
-    return os.fsencode(os.uname().nodename)
+        yield descriptor
+    finally:
+        os.close(descriptor)

@@ -25,7 +25,7 @@ def main(
 ) -> None:
     """Run a Worker until it is told to shut down."""
     with daemon.running(
-            "Worker", port, options["loglevel"], options["logfile"]):
+            "Worker", (host, port), options["loglevel"], options["logfile"]):
         scratch.remove_leftovers(layout.LOCAL_DIRECTORY_PREFIX)
         # Before any thread: the guardian must not inherit half a lock.
         with running_guardian() as guardian:

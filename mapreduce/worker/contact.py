@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from mapreduce.utils import outbox
 from mapreduce.utils.messages import (
+    Address,
     FailedMessage,
     FinishedMessage,
     HeartbeatMessage,
@@ -27,8 +28,6 @@ MAX_GAP = 9.0  # seconds without a heartbeat; a Manager waits for 10
 MAX_REFUSALS = 3  # heartbeats refused by a Manager that has taken none yet
 MIN_DELAY = 1.0  # seconds until a Manager that is away is tried again
 MAX_DELAY = 30.0  # seconds; the delay doubles until then
-
-Address = tuple[str, int]
 
 
 class Contact:
@@ -51,8 +50,8 @@ class Contact:
         self._stop = stop
         self._on_loss = on_loss
         self._registration = _Registration()
-        self._refusals = MAX_REFUSALS
-        # Set for ever when the first acknowledgement comes.
+        self._chances = MAX_REFUSALS
+        # Set for ever when the Manager has taken the first registration.
         self._known = threading.Event()
 
     def seconds_to_registration(self) -> float | None:
@@ -95,10 +94,10 @@ class Contact:
 
         The whole life of a thread, until stop is set and wake was called.
         """
-        wait = self._known.wait
         last = time.monotonic()
+        news = self._known
         while True:
-            wait(HEARTBEAT_INTERVAL)
+            news.wait(max(0.0, last + HEARTBEAT_INTERVAL - time.monotonic()))
             if self._stop.is_set():
                 return
             now = time.monotonic()
@@ -106,8 +105,8 @@ class Contact:
                 self._on_loss(f"this process stood still for {now - last:g} s")
             last = now
             if self._known.is_set():
+                news = self._stop
                 self._beat()
-                wait = self._stop.wait
 
     def wake(self) -> None:
         """Have keep see at once that stop is set."""
@@ -120,16 +119,18 @@ class Contact:
         a heartbeat may just be slow to listen for them: it has more chances.
         """
         try:
-            outbox.send_udp(*self._manager, HeartbeatMessage(*self._worker))
+            outbox.send_udp(
+                *self._manager, HeartbeatMessage(*self._worker),
+                linger=lambda: self._stop.wait(HEARTBEAT_INTERVAL / 10))
         except ConnectionRefusedError as error:
-            self._refusals -= 1
-            if self._refusals <= 0:
-                self._refusals = MAX_REFUSALS
+            self._chances -= 1
+            if self._chances <= 0:
+                self._chances = MAX_REFUSALS
                 self._on_loss(f"cannot send a heartbeat: {error}")
         except OSError as error:
             LOGGER.warning("Cannot send a heartbeat: %s", error)
         else:
-            self._refusals = 1
+            self._chances = 1
 
 
 class _Registration:

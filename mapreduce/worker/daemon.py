@@ -1,8 +1,8 @@
 """The Worker: does what its Manager wants, one task at a time.
 
 The thread that calls the constructor does the tasks, and registers. One more
-listens, so that whatever comes is heard at once. A third keeps contact with
-the Manager.
+listens, so that whatever comes is heard at once; clients that dawdle get one
+of their own while there are any. Another one keeps contact with the Manager.
 """
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import logging
 import os
 import queue
 import signal
+import tempfile
 
 from mapreduce.utils import messages
-from mapreduce.utils.daemon import end_on_signals
+from mapreduce.utils.daemon import ending_on
 from mapreduce.utils.inbox import Inbox, Terminated
 from mapreduce.utils.network import tcp_server
 from mapreduce.worker.contact import Contact
@@ -64,13 +65,13 @@ class Worker:
             Interruption() as interruption,
             tcp_server(host, port) as tcp,
             Inbox(self._admit) as self._inbox,
+            ending_on(harness.ending_signals, self.terminate),
         ):
             self._desk = Desk(interruption)
             self._launcher = Launcher(interruption, harness.guardian)
             self._contact = Contact(
                 (manager_host, manager_port), self._address,
                 self._inbox.stop, self._lose_contact)
-            end_on_signals(harness.ending_signals, self.terminate)
             self._inbox.listen_tcp(
                 tcp, messages.RegisterAckMessage, messages.MapTaskMessage,
                 messages.ReduceTaskMessage, messages.CancelMessage,
@@ -95,6 +96,7 @@ class Worker:
                 event, _ = self._inbox.get(
                     self._contact.seconds_to_registration())
             except queue.Empty:
+                self._desk.close()
                 self._contact.register()
                 continue
             match event:
@@ -121,6 +123,8 @@ class Worker:
             case messages.MapTaskMessage() | messages.ReduceTaskMessage():
                 self._drill()
                 return self._desk.receive(message)
+            case messages.ShutdownMessage():
+                self._desk.finish_first()
         return message
 
     def _drill(self) -> None:
@@ -137,7 +141,22 @@ class Worker:
         self._inbox.put(ContactLost())
 
     def _do(self, assignment: Assignment) -> None:
-        """Do a task and report it, or why it can't be done."""
+        """Do a task, and report it if somebody wants to know."""
+        task_id = assignment.task.task_id
+        failure = self._attempt(assignment)
+        if assignment.cancelled:
+            failure = "cancelled"
+        if assignment.void or (self._desk.terminated and failure):
+            return
+        if failure is None:
+            self._contact.report(
+                messages.FinishedMessage(task_id, *self._address))
+        else:
+            self._contact.report(
+                messages.FailedMessage(task_id, *self._address, failure))
+
+    def _attempt(self, assignment: Assignment) -> str | None:
+        """Do a task; return why it can't be done, None if it is done."""
         task = assignment.task
         LOGGER.info("Received task %r", task)
         try:
@@ -148,20 +167,14 @@ class Worker:
                     run_reduce(task, assignment.output, self._launcher)
         except TaskInterrupted:
             LOGGER.info("Gave up task %d", task.task_id)
-            failure: str | None = "cancelled"
-        except (TaskError, OSError) as error:
-            LOGGER.error("Task %d failed: %s", task.task_id, error)
+            return "interrupted"
+        except TaskError as error:
             failure = str(error)
+        except (OSError, MemoryError) as error:
+            failure = (f"the Worker can't go on: {error!r}; its temporary "
+                       f"directory is {tempfile.gettempdir()!r}")
         else:
             LOGGER.info("Finished task %d", task.task_id)
-            failure = None
-        if assignment.cancelled:
-            failure = "cancelled"
-        if assignment.void or (self._desk.terminated and failure):
-            return
-        if failure is None:
-            self._contact.report(messages.FinishedMessage(
-                task.task_id, *self._address))
-        else:
-            self._contact.report(messages.FailedMessage(
-                task.task_id, *self._address, failure))
+            return None
+        LOGGER.error("Task %d failed: %s", task.task_id, failure)
+        return failure

@@ -2,18 +2,23 @@
 
 Any thread may use a Desk. The listener puts tasks on it, and takes back what
 the Manager no longer wants; the thread that does the tasks asks what became
-of them. Nothing here reads or writes a file of a task.
+of them. No task is done here; only its output directory is opened.
 """
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 import threading
 from collections.abc import Iterator
 
 from mapreduce.utils.messages import TaskMessage
 from mapreduce.worker.output import OutputDirectory
 from mapreduce.worker.process import Interruption, TaskInterrupted
+
+LOGGER = logging.getLogger(__name__)
+
+MAX_ASSIGNMENTS = 100  # tasks; a Manager sends one at a time
 
 
 @dataclasses.dataclass(eq=False)
@@ -22,8 +27,8 @@ class Assignment:
 
     task: TaskMessage
     output: OutputDirectory
+    void: bool  # The Manager gave it up; nothing may be reported.
     cancelled: bool = False  # The Manager waits to hear that it has ended.
-    void: bool = False  # The Manager gave it up; nothing may be reported.
 
 
 class Desk:
@@ -44,16 +49,19 @@ class Desk:
         self._current: Assignment | None = None
         self._closed = False
 
-    def receive(self, task: TaskMessage) -> Assignment:
-        """Put a task on the desk.
+    def receive(self, task: TaskMessage) -> Assignment | None:
+        """Put a task on the desk, or drop it if there are far too many.
 
         Its output directory is opened now: if another one gets this name
         before the task has ended, the task must not reach into that.
         """
-        assignment = Assignment(task, OutputDirectory(task.output_directory))
         with self._lock:
+            if len(self._assignments) >= MAX_ASSIGNMENTS:
+                LOGGER.warning("Ignored a task: too many wait already")
+                return None
             self.num_received += 1
-            assignment.void = self._closed
+            assignment = Assignment(
+                task, OutputDirectory(task.output_directory), self._closed)
             self._assignments.append(assignment)
         return assignment
 
@@ -72,6 +80,12 @@ class Desk:
             for assignment in self._assignments:
                 assignment.void = True
                 self._interrupt(assignment)
+
+    def finish_first(self) -> None:
+        """Give up all tasks but the first, which runs or is about to."""
+        with self._lock:
+            for assignment in self._assignments[1:]:
+                assignment.void = True
 
     def reopen(self) -> None:
         """Take tasks again: the Manager knows that the desk is empty."""

@@ -10,6 +10,7 @@ This file is also the program of that process, which imports nothing else.
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import signal
 import subprocess
@@ -37,6 +38,14 @@ class Guardian:
         """Tell the guardian at the other end, through an unbuffered pipe."""
         self._pipe = pipe
 
+    def expect(self, pipe: int) -> None:
+        """Have the next process killed that holds this pipe.
+
+        Until guard tells of it: between the two, it runs already, and this
+        process may be killed.
+        """
+        self._tell(f"?{os.fstat(pipe).st_ino}\n")
+
     def guard(self, group: int) -> None:
         """Have a process group killed when this process has ended."""
         self._tell(f"+{group}\n")
@@ -52,21 +61,35 @@ class Guardian:
 
 
 def guard_groups(lines: Iterable[bytes]) -> None:
-    """Read lines such as +123 and -123 to their end; kill what is left."""
-    groups = set()
+    """Read lines such as ?9, +123 and -123 to their end; kill what is left."""
+    groups: set[int] = set()
+    expected = None
     for line in lines:
-        change, group = line[:1], int(line[1:])
-        if change == b"+":
-            groups.add(group)
+        change, number = line[:1], int(line[1:])
+        if change == b"?":
+            expected = number
+        elif change == b"+":
+            groups.add(number)
+            expected = None
         else:
-            groups.discard(group)
+            groups.discard(number)
+    if expected is not None:
+        groups.update(groups_with_pipe(expected))
     for group in groups:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(group, signal.SIGKILL)
 
 
+def groups_with_pipe(inode: int) -> Iterator[int]:
+    """Find the groups of the processes that hold a pipe, where /proc tells."""
+    for link in glob.iglob("/proc/[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):
+            if os.readlink(link) == f"pipe:[{inode}]":
+                yield os.getpgid(int(link.split("/")[2]))
+
+
 if __name__ == "__main__":
     # What ends the Worker must not end its guardian first.
-    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+    for ending in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.SIG_IGN)
     guard_groups(sys.stdin.buffer)

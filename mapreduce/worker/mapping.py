@@ -14,8 +14,9 @@ from collections.abc import Iterable, Iterator
 
 from mapreduce.utils import layout, scratch
 from mapreduce.utils.messages import MapTaskMessage
+from mapreduce.worker.input import open_input
 from mapreduce.worker.output import OutputDirectory
-from mapreduce.worker.process import Launcher, TaskError, whole_lines
+from mapreduce.worker.process import Launcher
 
 GATHERED = 256 * 2**10  # bytes that all partitions may gather together …
 MIN_GATHERED = 2 * 2**10  # … but each at least this much, to spare writes
@@ -108,19 +109,33 @@ def partition_lines(
         yield partition, b"\n".join(part)
 
 
+def whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Cut a stream of blocks anew, so that each block ends with a line.
+
+    A last line without a newline gets one. The time is linear, also for
+    lines that are much longer than a block.
+    """
+    rest: list[bytes] = []
+    for block in blocks:
+        end = block.rfind(b"\n") + 1
+        if end:
+            whole = b"".join([*rest, block[:end]])
+            rest = [block[end:]] if end < len(block) else []
+            yield whole
+        else:
+            rest.append(block)
+    if rest:
+        yield b"".join([*rest, b"\n"])
+
+
 def _run_mapper(
     task: MapTaskMessage, input_path: str, launcher: Launcher
 ) -> Iterable[bytes]:
     """Run the mapper on one file; return its output in blocks of lines."""
     title = f"{task.executable} on the input {input_path!r}"
-    try:
-        file = open(input_path, "rb")
-    except OSError as error:
-        raise TaskError(
-            f"cannot read the input {input_path!r}: {error.strerror}"
-        ) from error
-    with file, launcher.running([task.executable], title, stdin=file,
-                                stdout=subprocess.PIPE) as mapper:
+    with open_input(input_path) as file, launcher.running(
+            [task.executable], title, stdin=file,
+            stdout=subprocess.PIPE) as mapper:
         yield from whole_lines(mapper.read())
 
 

@@ -15,7 +15,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from typing import IO
+from typing import IO, Any
 
 from mapreduce.worker.guardian import Guardian
 
@@ -144,7 +144,8 @@ class Process:
         rest = memoryview(block)
         while rest and not self._grace_is_over():
             if stdin in self._wait():
-                rest = rest[os.write(stdin, rest):]
+                with contextlib.suppress(BlockingIOError):
+                    rest = rest[os.write(stdin, rest):]
         return not rest
 
     def finish(self) -> None:
@@ -232,15 +233,8 @@ class Launcher:
         Raises TaskError if it can't be started. Nothing of it is left after
         the block, whatever happens in there.
         """
-        try:
-            popen = subprocess.Popen(
-                command, bufsize=0, stdin=stdin, stdout=stdout,
-                stderr=subprocess.PIPE, env=env, start_new_session=True)
-        except OSError as error:
-            raise TaskError(
-                f"{title} cannot be started: {_explain(error, command[0])}"
-            ) from error
-        with popen:
+        with self._started(command, title, stdin=stdin, stdout=stdout,
+                           env=env) as popen:
             if self._guardian:
                 self._guardian.guard(popen.pid)
             process = Process(popen, title, self._interruption)
@@ -253,6 +247,29 @@ class Launcher:
                 if self._guardian:
                     self._guardian.release(popen.pid)
 
+    @contextlib.contextmanager
+    def _started(
+        self, command: list[str], title: str, **options: Any
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """Start a process; its standard error is a pipe, known beforehand."""
+        read_end, write_end = os.pipe()
+        with open(read_end, "rb", buffering=0) as stderr:
+            try:
+                if self._guardian:
+                    self._guardian.expect(write_end)
+                popen = subprocess.Popen(
+                    command, bufsize=0, stderr=write_end,
+                    start_new_session=True, **options)
+            except OSError as error:
+                raise TaskError(
+                    f"{title} cannot be started: {_explain(error, command[0])}"
+                ) from error
+            finally:
+                os.close(write_end)
+            popen.stderr = stderr
+            with popen:
+                yield popen
+
     def run(
         self, command: list[str], title: str, env: Mapping[str, str]
     ) -> None:
@@ -260,25 +277,6 @@ class Launcher:
         with self.running(command, title, stdin=subprocess.DEVNULL,
                           stdout=subprocess.DEVNULL, env=env):
             pass
-
-
-def whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Cut a stream of blocks anew, so that each block ends with a line.
-
-    A last line without a newline gets one. The time is linear, also for
-    lines that are much longer than a block.
-    """
-    rest: list[bytes] = []
-    for block in blocks:
-        end = block.rfind(b"\n") + 1
-        if end:
-            whole = b"".join([*rest, block[:end]])
-            rest = [block[end:]] if end < len(block) else []
-            yield whole
-        else:
-            rest.append(block)
-    if rest:
-        yield b"".join([*rest, b"\n"])
 
 
 def _fileno(file: IO[bytes] | None) -> int:
@@ -317,6 +315,9 @@ def _exit_code(pid: int) -> int:
 def _explain(error: OSError, executable: str) -> str:
     """Say why an executable can't be started, and what may help."""
     if isinstance(error, FileNotFoundError) and os.path.exists(executable):
+        if "/" not in executable:
+            return ("not found on the PATH; write ./ before the name of a "
+                    "file in the working directory")
         return ("no such file: the interpreter that its first line names "
                 "(a line that ends with CR LF names another one)")
     hints = {

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 
 from mapreduce.utils import layout, scratch
 from mapreduce.utils.messages import ReduceTaskMessage
+from mapreduce.worker.input import open_input
 from mapreduce.worker.output import OutputDirectory
 from mapreduce.worker.process import Launcher, TaskError
 
@@ -57,20 +58,22 @@ def read_lines(path: str, block_size: int) -> Iterator[bytes]:
     """Read the lines of a file, without their newlines, block by block.
 
     The file is open only while a block is read: a merge may have more inputs
-    than a process may have open files.
+    than a process may have open files. Raises TaskError if it can't be read,
+    or if another file gets its name meanwhile, as from a Worker that was
+    thought dead: two halves do not make a whole.
     """
     offset = 0
+    identity = None
     while True:
-        try:
-            with open(path, "rb") as file:
-                file.seek(offset)
-                block = file.read(block_size)
-                end = block.rfind(b"\n") + 1
-                last_line = block[end:] + file.readline()
-        except OSError as error:
-            raise TaskError(
-                f"cannot read the map output {path!r}: {error.strerror}"
-            ) from error
+        with open_input(path) as file:
+            status = os.fstat(file.fileno())
+            if identity not in (None, (status.st_dev, status.st_ino)):
+                raise TaskError(f"{path!r} was replaced while it was read")
+            identity = status.st_dev, status.st_ino
+            file.seek(offset)
+            block = file.read(block_size)
+            end = block.rfind(b"\n") + 1
+            last_line = block[end:] + file.readline()
         if not block:
             return
         offset += end + len(last_line)
