@@ -66,6 +66,7 @@ class FakeSockets:
         self.refused = []  # (host, port) of each connect that was refused
         self.refused_times = []  # when, by time.monotonic
         self.refusing = set()  # (host, port) where nobody listens
+        self.udp_errors = []  # what SO_ERROR says of the next sends over UDP
         self.serving = []  # (kind, (host, port)) of each server
         self.over = threading.Event()  # the shutdown was heard
         self.before_send = lambda message: None  # called for each message
@@ -282,8 +283,10 @@ class _Socket(_Strict):
             else self.fakes.sent_udp, *self._address, message)
 
     def getsockopt(self, *_):
-        """Return what a mock returns: no number."""
+        """Return what the test gives, or what a mock returns: no number."""
         self._check("getsockopt")
+        if self.fakes.udp_errors:
+            return self.fakes.udp_errors.pop(0)
         return mock.MagicMock()
 
     def _check(self, name):
