@@ -7,9 +7,10 @@ import resource
 import subprocess
 
 from mapreduce.utils.messages import MapTaskMessage, ReduceTaskMessage
+from mapreduce.worker.launcher import Launcher
 from mapreduce.worker.mapping import run_map
 from mapreduce.worker.output import OutputDirectory
-from mapreduce.worker.process import Interruption, Launcher
+from mapreduce.worker.process import Interruption
 from mapreduce.worker.reducing import run_reduce
 
 TESTDATA = pathlib.Path(__file__).parent / "testdata"

@@ -12,7 +12,8 @@ from mapreduce.worker.guardian import (
     guard_groups,
     running_guardian,
 )
-from mapreduce.worker.process import Interruption, Launcher
+from mapreduce.worker.launcher import Launcher
+from mapreduce.worker.process import Interruption
 from tests.cluster import wait_until
 
 pytestmark = pytest.mark.timeout(30)

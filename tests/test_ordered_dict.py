@@ -1,6 +1,8 @@
 """ThreadSafeOrderedDict: a dictionary, its snapshots, and threads."""
 import concurrent.futures
+import copy
 import json
+import pickle
 import sys
 
 import pytest
@@ -144,3 +146,14 @@ def test_each_item_is_popped_by_one_thread(run_threads):
     popped = run_threads(
         lambda _: [n for n in range(NUM_KEYS) if numbers.pop(n, n) is None])
     assert sorted(sum(popped, [])) == list(range(NUM_KEYS))
+
+
+@pytest.mark.parametrize("duplicate", [
+    copy.copy, copy.deepcopy, lambda letters: pickle.loads(
+        pickle.dumps(letters))], ids=["copy", "deepcopy", "pickle"])
+def test_duplicates_are_dictionaries_of_their_own(letters, duplicate):
+    other = duplicate(letters)
+    assert type(other) is ThreadSafeOrderedDict
+    assert other == letters
+    other["d"] = 4
+    assert "d" not in letters

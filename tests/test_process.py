@@ -9,11 +9,11 @@ import threading
 
 import pytest
 
+from mapreduce.worker.launcher import Launcher
 from mapreduce.worker.process import (
     BLOCK,
     STDERR_TAIL,
     Interruption,
-    Launcher,
     TaskError,
     TaskInterrupted,
 )

@@ -70,6 +70,10 @@ class ThreadSafeOrderedDict(collections.OrderedDict[K, V]):
         """Return, e.g., ThreadSafeOrderedDict([('a', 1)])."""
         return f"{type(self).__name__}({self.items()!r})"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Have copies and pickles made of the pairs, without the lock."""
+        return type(self), (self.items(),)
+
     def keys(self) -> list[K]:  # type: ignore[override]
         """Return a list of the keys."""
         with self._lock:

@@ -20,13 +20,9 @@ from mapreduce.utils.network import tcp_server
 from mapreduce.worker.contact import Contact
 from mapreduce.worker.desk import Assignment, Desk
 from mapreduce.worker.guardian import Guardian
+from mapreduce.worker.launcher import Launcher
 from mapreduce.worker.mapping import run_map
-from mapreduce.worker.process import (
-    Interruption,
-    Launcher,
-    TaskError,
-    TaskInterrupted,
-)
+from mapreduce.worker.process import Interruption, TaskError, TaskInterrupted
 from mapreduce.worker.reducing import run_reduce
 
 LOGGER = logging.getLogger(__name__)

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator
 from mapreduce.utils import layout, scratch
 from mapreduce.utils.messages import MapTaskMessage
 from mapreduce.worker.input import open_input
+from mapreduce.worker.launcher import Launcher
 from mapreduce.worker.output import OutputDirectory
-from mapreduce.worker.process import Launcher
 
 GATHERED = 256 * 2**10  # bytes that all partitions may gather together …
 MIN_GATHERED = 2 * 2**10  # … but each at least this much, to spare writes

@@ -1,4 +1,4 @@
-"""Run an executable of a task: feed it, read it, know how it ended.
+"""A running executable of a task: feed it, read it, know how it ended.
 
 One thread does all of it. It waits for whatever comes first: room in the
 standard input of the process, its output, its standard error, its end, or an
@@ -8,24 +8,19 @@ once when it is told to.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from typing import IO, Any
-
-from mapreduce.worker.guardian import Guardian
+from collections.abc import Iterable, Iterator
+from typing import IO
 
 BLOCK = 16 * 2**10  # bytes of one read
 PIPE_SIZE = 2**20  # bytes that a pipe may hold, at the most
 STDERR_TAIL = 4 * 2**10  # bytes of standard error that are kept
 GRACE = 1.0  # seconds for children to close the pipes of their parent
 EXIT_INTERVAL = 0.05  # seconds, where the system can't tell of an exit
-
-Stream = int | IO[bytes]
 
 
 class TaskError(Exception):
@@ -213,72 +208,6 @@ class Process:
         return f"{self._title} {fate}" + (f":\n{words}" if words else "")
 
 
-class Launcher:
-    """Starts the executables of tasks, each in a session of its own."""
-
-    def __init__(
-        self, interruption: Interruption, guardian: Guardian | None = None
-    ) -> None:
-        """Have them end by an interruption, and not outlive this process."""
-        self._interruption = interruption
-        self._guardian = guardian
-
-    @contextlib.contextmanager
-    def running(
-        self, command: list[str], title: str, *, stdin: Stream,
-        stdout: Stream, env: Mapping[str, str] | None = None,
-    ) -> Iterator[Process]:
-        """Run a command until the end of the block.
-
-        Raises TaskError if it can't be started. Nothing of it is left after
-        the block, whatever happens in there.
-        """
-        with self._started(command, title, stdin=stdin, stdout=stdout,
-                           env=env) as popen:
-            if self._guardian:
-                self._guardian.guard(popen.pid)
-            process = Process(popen, title, self._interruption)
-            try:
-                yield process
-                process.finish()
-            finally:
-                process.kill()
-                process.close()
-                if self._guardian:
-                    self._guardian.release(popen.pid)
-
-    @contextlib.contextmanager
-    def _started(
-        self, command: list[str], title: str, **options: Any
-    ) -> Iterator[subprocess.Popen[bytes]]:
-        """Start a process; its standard error is a pipe, known beforehand."""
-        read_end, write_end = os.pipe()
-        with open(read_end, "rb", buffering=0) as stderr:
-            try:
-                if self._guardian:
-                    self._guardian.expect(write_end)
-                popen = subprocess.Popen(
-                    command, bufsize=0, stderr=write_end,
-                    start_new_session=True, **options)
-            except OSError as error:
-                raise TaskError(
-                    f"{title} cannot be started: {_explain(error, command[0])}"
-                ) from error
-            finally:
-                os.close(write_end)
-            popen.stderr = stderr
-            with popen:
-                yield popen
-
-    def run(
-        self, command: list[str], title: str, env: Mapping[str, str]
-    ) -> None:
-        """Run a command that needs no input and prints nothing, to its end."""
-        with self.running(command, title, stdin=subprocess.DEVNULL,
-                          stdout=subprocess.DEVNULL, env=env):
-            pass
-
-
 def _fileno(file: IO[bytes] | None) -> int:
     assert file
     return file.fileno()
@@ -310,22 +239,6 @@ def _exit_code(pid: int) -> int:
     assert result
     killed = result.si_code in (os.CLD_KILLED, os.CLD_DUMPED)
     return -result.si_status if killed else result.si_status
-
-
-def _explain(error: OSError, executable: str) -> str:
-    """Say why an executable can't be started, and what may help."""
-    if isinstance(error, FileNotFoundError) and os.path.exists(executable):
-        if "/" not in executable:
-            return ("not found on the PATH; write ./ before the name of a "
-                    "file in the working directory")
-        return ("no such file: the interpreter that its first line names "
-                "(a line that ends with CR LF names another one)")
-    hints = {
-        errno.EACCES: "is it executable (chmod +x)?",
-        errno.ENOEXEC: "a script begins with a line such as #!/bin/sh",
-    }
-    hint = hints.get(error.errno or 0)
-    return f"{error.strerror}" + (f": {hint}" if hint else "")
 
 
 def _killed_by(number: int) -> str:

@@ -15,8 +15,9 @@ from collections.abc import Iterable, Iterator
 from mapreduce.utils import layout, scratch
 from mapreduce.utils.messages import ReduceTaskMessage
 from mapreduce.worker.input import open_input
+from mapreduce.worker.launcher import Launcher
 from mapreduce.worker.output import OutputDirectory
-from mapreduce.worker.process import Launcher, TaskError
+from mapreduce.worker.process import TaskError
 
 INPUT_MEMORY = 256 * 2**10  # bytes of input in memory, of all files together …
 MIN_BLOCK, MAX_BLOCK = 3 * 2**10, 64 * 2**10  # … within these of each one

@@ -1,0 +1,101 @@
+"""Start the executables of a task, and see to it that nothing of them is left.
+
+Each runs in a session of its own, so that it ends with all its children: when
+its task does, when that is interrupted, and, by the guardian, when this
+process is killed.
+"""
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from typing import IO, Any
+
+from mapreduce.worker.guardian import Guardian
+from mapreduce.worker.process import Interruption, Process, TaskError
+
+Stream = int | IO[bytes]
+
+
+class Launcher:
+    """Starts the executables of tasks, each in a session of its own."""
+
+    def __init__(
+        self, interruption: Interruption, guardian: Guardian | None = None
+    ) -> None:
+        """Have them end by an interruption, and not outlive this process."""
+        self._interruption = interruption
+        self._guardian = guardian
+
+    @contextlib.contextmanager
+    def running(
+        self, command: list[str], title: str, *, stdin: Stream,
+        stdout: Stream, env: Mapping[str, str] | None = None,
+    ) -> Iterator[Process]:
+        """Run a command until the end of the block.
+
+        Raises TaskError if it can't be started. Nothing of it is left after
+        the block, whatever happens in there.
+        """
+        with self._started(command, title, stdin=stdin, stdout=stdout,
+                           env=env) as popen:
+            if self._guardian:
+                self._guardian.guard(popen.pid)
+            process = Process(popen, title, self._interruption)
+            try:
+                yield process
+                process.finish()
+            finally:
+                process.kill()
+                process.close()
+                if self._guardian:
+                    self._guardian.release(popen.pid)
+
+    @contextlib.contextmanager
+    def _started(
+        self, command: list[str], title: str, **options: Any
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """Start a process; its standard error is a pipe, known beforehand."""
+        read_end, write_end = os.pipe()
+        with open(read_end, "rb", buffering=0) as stderr:
+            try:
+                if self._guardian:
+                    self._guardian.expect(write_end)
+                popen = subprocess.Popen(
+                    command, bufsize=0, stderr=write_end,
+                    start_new_session=True, **options)
+            except OSError as error:
+                raise TaskError(
+                    f"{title} cannot be started: {_explain(error, command[0])}"
+                ) from error
+            finally:
+                os.close(write_end)
+            popen.stderr = stderr
+            with popen:
+                yield popen
+
+    def run(
+        self, command: list[str], title: str, env: Mapping[str, str]
+    ) -> None:
+        """Run a command that needs no input and prints nothing, to its end."""
+        with self.running(command, title, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.DEVNULL, env=env):
+            pass
+
+
+def _explain(error: OSError, executable: str) -> str:
+    """Say why an executable can't be started, and what may help."""
+    if isinstance(error, FileNotFoundError) and os.path.exists(executable):
+        if "/" not in executable:
+            return ("not found on the PATH; write ./ before the name of a "
+                    "file in the working directory")
+        return ("no such file: the interpreter that its first line names "
+                "(a line that ends with CR LF names another one)")
+    hints = {
+        errno.EACCES: "is it executable (chmod +x)?",
+        errno.ENOEXEC: "a script begins with a line such as #!/bin/sh",
+    }
+    hint = hints.get(error.errno or 0)
+    return f"{error.strerror}" + (f": {hint}" if hint else "")
