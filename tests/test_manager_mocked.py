@@ -4,6 +4,7 @@ What it decides is tested with the Scheduler; here is what it hears, sends and
 makes, and that it keeps to the contract's rules on sockets and threads.
 """
 import os
+import pathlib
 import re
 import tempfile
 
@@ -243,6 +244,26 @@ def test_worker_that_refuses_its_ack_is_dead(sockets):
     assert sockets.refused == [("localhost", 6001)]
     assert sockets.sent == [("localhost", 6002, wire.ACK),
                             ("localhost", 6002, wire.SHUTDOWN)]
+
+
+def test_task_that_no_message_can_hold_fails_its_job(
+        sockets, job, mocker, caplog):
+    """Its owner reads what to do; the Worker lives and does the next one."""
+    mocker.patch("mapreduce.utils.network.MAX_MESSAGE", 1500)
+    directory = job["input_directory"]
+
+    def messages():
+        yield from register(sockets, 3001)
+        for n in range(50):
+            (pathlib.Path(directory) / f"{n:0100d}").touch()
+        yield {**job, "num_mappers": 1}
+        assert wait_until(lambda: "Job 0 failed" in caplog.text)
+        yield {**job, "num_mappers": 53}
+        sockets.wait_for("new_map_task")
+
+    sockets.hear(messages())
+    Manager("localhost", 6000)
+    assert "more than 1500: use more mappers" in caplog.text
 
 
 def test_shutdown_does_not_wait_for_tasks(sockets, job, mocker):

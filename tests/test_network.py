@@ -295,6 +295,25 @@ def test_message_that_is_too_long_is_dropped(
     assert tcp.received.get(timeout=WAIT) == b"x" * 1000
 
 
+def test_message_that_nobody_would_take_is_not_sent(tcp, mocker):
+    mocker.patch("mapreduce.utils.network.MAX_MESSAGE", 1000)
+    with pytest.raises(network.MessageTooLong, match="1001 bytes"):
+        tcp.send(b"x" * 1001)
+    tcp.send(b"next")
+    assert tcp.received.get(timeout=WAIT) == b"next"
+
+
+@pytest.mark.parametrize("name, error", [
+    ("os.pipe", OSError(errno.EMFILE, "Too many open files")),
+    ("threading.Thread.start", RuntimeError("can't start new thread")),
+])
+def test_slow_client_is_dropped_where_there_is_no_room_for_it(
+        tcp, connect, mocker, name, error):
+    """The listener lives, and takes the next one."""
+    mocker.patch(name, side_effect=error)
+    assert_dropped(connect(b"half"))
+
+
 @pytest.mark.parametrize("is_slow", [False, True])
 def test_reset_connection_harms_nobody(tcp, connect, is_slow):
     with (

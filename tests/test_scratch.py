@@ -31,10 +31,10 @@ def make_abandon(temporary):
     """Return a function: leave a directory as a killed process does."""
     left = []
 
-    def abandon(name, mark=scratch.MARK):
+    def abandon(name, mode=scratch.MARKED):
         directory = temporary / name
         directory.mkdir()
-        directory.chmod(0o700 | mark)
+        directory.chmod(mode)
         left.append(directory)
         (directory / "maptask00000-part00000").touch()
         return directory
@@ -106,12 +106,13 @@ def test_abandoned_directories_are_removed_and_logged(abandon, caplog):
         f"Removing {path}, which a killed process left" for path in left]
 
 
-@pytest.mark.parametrize("name, mark", [
-    pytest.param("mapreduce-other-a", scratch.MARK, id="other prefix"),
-    pytest.param(PREFIX + "a", 0, id="no mark"),
+@pytest.mark.parametrize("name, mode", [
+    pytest.param("mapreduce-other-a", scratch.MARKED, id="other prefix"),
+    pytest.param(PREFIX + "a", 0o700, id="no mark"),
+    pytest.param(PREFIX + "a", 0o1777, id="everybody's"),
 ])
-def test_directory_that_may_not_be_ours_stays(abandon, name, mark):
-    directory = abandon(name, mark)
+def test_directory_that_may_not_be_ours_stays(abandon, name, mode):
+    directory = abandon(name, mode)
     before = os.listdir(directory)
     scratch.remove_leftovers(PREFIX)
     assert os.listdir(directory) == before

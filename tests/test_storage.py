@@ -155,7 +155,7 @@ def refusal(place, output_directory, **changes):
     """Return why an output directory is refused."""
     with pytest.raises(StorageError) as caught:
         check_output(
-            job(place, output_directory=output_directory, **changes),
+            job(place, output_directory=output_directory, **changes), [],
             f"{place}/shared")
     return str(caught.value)
 
@@ -211,6 +211,27 @@ def test_output_that_holds_what_the_job_needs_is_refused(
         ).endswith(f": it is {reason}")
 
 
+def test_output_that_inputs_are_links_to_is_refused(place):
+    (place / "input/link").symlink_to("../output/old")
+    with pytest.raises(StorageError, match="input/link' leads"):
+        Storage(f"{place}/shared").prepare(0, job(place))
+    assert os.listdir(place / "output") == ["old"]
+
+
+@pytest.mark.parametrize("field, reason", [
+    ("input_directory", "the input directory"),
+    ("mapper_executable", "the mapper"),
+    ("reducer_executable", "the reducer"),
+])
+def test_output_that_holds_a_link_to_what_the_job_needs_is_refused(
+        place, field, reason):
+    """The link would go with the output, and the job could not find it."""
+    (place / "output/link").symlink_to("../input")
+    assert refusal(
+        place, f"{place}/output", **{field: f"{place}/output/link"}
+    ).endswith(f": it is or holds {reason}")
+
+
 def test_path_through_a_loop_is_refused(place):
     with pytest.raises(StorageError, match="symbolic links"):
         Storage(f"{place}/shared").prepare(
@@ -233,7 +254,7 @@ def test_this_program_is_not_replaced(place, output, reason):
     "../../programs/new"])
 def test_harmless_output_is_taken(place, output):
     check_output(
-        job(place, output_directory=output.format(place=place)),
+        job(place, output_directory=output.format(place=place)), [],
         f"{place}/shared")
 
 

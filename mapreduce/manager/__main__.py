@@ -22,6 +22,9 @@ def main(
     shared_dir: str | None,
 ) -> None:
     """Run a Manager until it is told to shut down."""
+    # A host whose name service is silent must not hold up all others for
+    # longer than an address that is. The Manager starts no other program.
+    os.environ.setdefault("RES_OPTIONS", "timeout:2 attempts:1")
     if shared_dir:
         tempfile.tempdir = os.path.abspath(shared_dir)
     with daemon.running("Manager", (host, port), loglevel, logfile):

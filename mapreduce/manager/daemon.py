@@ -18,7 +18,11 @@ from mapreduce.manager.storage import Storage, StorageError, remove_parts
 from mapreduce.utils import layout, messages, outbox, scratch
 from mapreduce.utils.daemon import ending_on
 from mapreduce.utils.inbox import Inbox, Terminated
-from mapreduce.utils.network import tcp_server, udp_server
+from mapreduce.utils.network import (
+    MessageTooLong,
+    tcp_server,
+    udp_server,
+)
 
 LOGGER = logging.getLogger(__name__)
 
@@ -105,9 +109,18 @@ class Manager:
 
     def _send(
         self, action: events.Send
-    ) -> events.MessageSent | events.WorkerUnreachable:
+    ) -> (events.MessageSent | events.WorkerUnreachable
+          | messages.FailedMessage):
         try:
             outbox.send_tcp(*action.worker.address, action.message)
+        except MessageTooLong as error:
+            assert isinstance(
+                action.message,
+                messages.MapTaskMessage | messages.ReduceTaskMessage)
+            # As if the Worker had said so itself: the task can't be done.
+            return messages.FailedMessage(
+                action.message.task_id, *action.worker.address,
+                f"the task can't be sent, {error}: use more mappers")
         except OSError as error:
             LOGGER.warning("Cannot send to %r: %s", action.worker, error)
             return events.WorkerUnreachable(action.worker)

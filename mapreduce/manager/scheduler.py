@@ -49,7 +49,8 @@ WORKER_TIMEOUT = 10.0  # seconds of silence: five heartbeats
 MAX_ATTEMPTS = 4  # tries of a task, as in Hadoop; then its job fails
 MAX_LOSSES = 4  # Workers that die over a task; then it is taken for the cause
 LOOKAHEAD = 100  # waiting tasks among which a Worker finds one for it
-REASON_LENGTH = 16 * 2**10  # characters of a reason that a Worker gives
+HEADLINE_LENGTH = 500  # characters of its first line, while tries are left
+REASON_LENGTH = 64 * 2**10  # characters of a reason that a Worker gives
 
 
 class Scheduler:
@@ -283,7 +284,7 @@ class Scheduler:
             task_id, (message.worker_host, message.worker_port))
         LOGGER.warning("Attempt %d of %s task %d failed on %s:%d: %s",
                        len(failed_on), stage, task_id, *failed_on[-1],
-                       reason.partition("\n")[0])
+                       reason.partition("\n")[0][:HEADLINE_LENGTH])
         if len(failed_on) >= MAX_ATTEMPTS:
             yield from self._abort_job(job, (
                 f"{stage} task {task_id} failed {len(failed_on)} times, "

@@ -48,7 +48,10 @@ def list_inputs(input_directory: str) -> list[str]:
     return paths
 
 
-def check_output(submission: ManagerJobMessage, shared_directory: str) -> None:
+def check_output(
+    submission: ManagerJobMessage, input_paths: list[str],
+    shared_directory: str,
+) -> None:
     """Raise StorageError where replacing the output could do harm."""
     output = submission.output_directory
     if not output:
@@ -76,12 +79,27 @@ def check_output(submission: ManagerJobMessage, shared_directory: str) -> None:
     for name in ("the input directory", "the shared directory"):
         if _is_within(output, precious[name]):
             raise StorageError(f"{refusal}inside {name}")
+    for path in filter(os.path.islink, input_paths):
+        if _is_within(path, output):
+            raise StorageError(f"{refusal}where the input {path!r} leads")
 
 
 def _is_within(path: str, directory: str) -> bool:
-    """Tell whether a path is a directory or lies in it, links resolved."""
-    path, directory = os.path.realpath(path), os.path.realpath(directory)
-    return os.path.commonpath([path, directory]) == directory
+    """Tell whether a path is a directory or lies in it.
+
+    It does if it goes through the directory, and if it leads there by links.
+    """
+    return any(
+        os.path.commonpath([place, holder]) == holder
+        for place in _places(path) for holder in _places(directory))
+
+
+def _places(path: str) -> set[str]:
+    """Return where a path is: links followed, not, and all but the last."""
+    path = os.path.abspath(path)
+    parent, name = os.path.split(path)
+    return {path, os.path.realpath(path),
+            os.path.join(os.path.realpath(parent), name)}
 
 
 def replace_directory(path: str) -> None:
@@ -153,7 +171,7 @@ class Storage:
         """
         input_paths = list_inputs(submission.input_directory)
         try:
-            check_output(submission, self._shared_directory)
+            check_output(submission, input_paths, self._shared_directory)
             replace_directory(submission.output_directory)
             os.mkdir(self.job_directory(job_id))
         except OSError as error:

@@ -37,8 +37,18 @@ MAX_SLOW = 1_000  # slow clients at a time; the oldest gives way
 _SENDING = threading.Lock()
 
 
+class MessageTooLong(Exception):
+    """No receiver would take a message of this length."""
+
+
 def tcp_client(host: str, port: int, payload: bytes) -> None:
-    """Send one message; raise OSError if it can't be sent within seconds."""
+    """Send one message; raise OSError if it can't be sent within seconds.
+
+    Raises MessageTooLong, and sends nothing, for more than MAX_MESSAGE bytes.
+    """
+    if len(payload) > MAX_MESSAGE:
+        raise MessageTooLong(
+            f"a message of {len(payload)} bytes, more than {MAX_MESSAGE}")
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
         sock.settimeout(SEND_TIMEOUT)
         _send(sock, (host, port), payload)
@@ -251,13 +261,21 @@ class _SlowClients:
     def _start(self) -> bool:
         """Start the thread; tell whether the system had one to give."""
         try:
-            self._wake_read, self._wake_write = os.pipe()
+            read_end, write_end = os.pipe()
         except OSError as error:
             LOGGER.warning("Dropped a slow connection: %s", error)
             return False
-        os.set_blocking(self._wake_write, False)
-        self._thread = threading.Thread(target=self._watch)
-        self._thread.start()
+        os.set_blocking(write_end, False)
+        self._wake_read, self._wake_write = read_end, write_end
+        thread = threading.Thread(target=self._watch)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            LOGGER.warning("Dropped a slow connection: %s", error)
+            os.close(read_end)
+            os.close(write_end)
+            return False
+        self._thread = thread
         return True
 
     def _wake(self) -> None:

@@ -20,8 +20,9 @@ from collections.abc import Iterator
 LOGGER = logging.getLogger(__name__)
 
 # Set when the lock is held: whoever finds it set, and no lock, finds a
-# directory that was abandoned. It means nothing else where only we may write.
-MARK = stat.S_ISVTX
+# directory that was abandoned. The sticky bit has no use where nobody else may
+# write, so nobody else makes such a directory.
+MARKED = stat.S_IRWXU | stat.S_ISVTX
 
 
 @contextlib.contextmanager
@@ -40,7 +41,7 @@ def _lock(path: str) -> Iterator[None]:
     with _open(path) as descriptor:
         with contextlib.suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.fchmod(descriptor, stat.S_IRWXU | MARK)
+            os.fchmod(descriptor, MARKED)
         yield
 
 
@@ -50,7 +51,8 @@ def remove_leftovers(prefix: str) -> None:
     for path in glob.glob(pattern):
         with contextlib.suppress(OSError), _open(path) as descriptor:
             status = os.fstat(descriptor)
-            if status.st_mode & MARK and status.st_uid == os.geteuid():
+            if (stat.S_IMODE(status.st_mode) == MARKED
+                    and status.st_uid == os.geteuid()):
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 LOGGER.info("Removing %s, which a killed process left", path)
                 shutil.rmtree(path, ignore_errors=True)

@@ -57,27 +57,27 @@ class Worker:
         """
         self._address = host, port
         self._harness = harness
-        with (
-            Interruption() as interruption,
-            tcp_server(host, port) as tcp,
-            Inbox(self._admit) as self._inbox,
-            ending_on(harness.ending_signals, self.terminate),
-        ):
+        with Interruption() as interruption:
             self._desk = Desk(interruption)
             self._launcher = Launcher(interruption, harness.guardian)
-            self._contact = Contact(
-                (manager_host, manager_port), self._address,
-                self._inbox.stop, self._lose_contact)
-            self._inbox.listen_tcp(
-                tcp, messages.RegisterAckMessage, messages.MapTaskMessage,
-                messages.ReduceTaskMessage, messages.CancelMessage,
-                messages.ShutdownMessage)
-            LOGGER.info("Listening on %s:%d", host, port)
-            self._contact.register()
-            self._inbox.spawn(self._contact.keep)
-            self._run()
-            self._inbox.stop.set()
-            self._contact.wake()
+            with (
+                tcp_server(host, port) as tcp,
+                Inbox(self._admit) as self._inbox,
+                ending_on(harness.ending_signals, self.terminate),
+            ):
+                self._contact = Contact(
+                    (manager_host, manager_port), self._address,
+                    self._inbox.stop, self._lose_contact)
+                self._inbox.listen_tcp(
+                    tcp, messages.RegisterAckMessage, messages.MapTaskMessage,
+                    messages.ReduceTaskMessage, messages.CancelMessage,
+                    messages.ShutdownMessage)
+                LOGGER.info("Listening on %s:%d", host, port)
+                self._contact.register()
+                self._inbox.spawn(self._contact.keep)
+                self._run()
+                self._inbox.stop.set()
+                self._contact.wake()
         LOGGER.info("Ended")
 
     def terminate(self) -> None:
