@@ -24,17 +24,17 @@ from mapreduce.utils.messages import ManagerJobMessage
 def make_place(tmp_path, monkeypatch):
     """Make directories for a job; return the one that holds them all.
 
-    The working directory is in there: work/here. No file is made in input, so
+    The working directory is in there: cwd/here. No file is made in input, so
     that its tests say what is there.
     """
-    for name in ("work/here", "input", "programs", "shared/job", "home",
+    for name in ("cwd/here", "input", "programs", "shared/job", "home",
                  "output"):
         (tmp_path / name).mkdir(parents=True)
     for name in ("programs/map", "programs/reduce", "output/old"):
         (tmp_path / name).touch()
     (tmp_path / "link").symlink_to("output")
     (tmp_path / "loop").symlink_to("loop")
-    monkeypatch.chdir(tmp_path / "work/here")
+    monkeypatch.chdir(tmp_path / "cwd/here")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     return tmp_path
 
@@ -170,8 +170,8 @@ def refusal(place, output_directory, **changes):
     ("{place}/loop", "a symbolic link"),
     (".", "or holds the working directory"),
     ("..", "or holds the working directory"),
-    ("{place}/work/here", "or holds the working directory"),
-    ("{place}/work", "or holds the working directory"),
+    ("{place}/cwd/here", "or holds the working directory"),
+    ("{place}/cwd", "or holds the working directory"),
     ("{place}", "or holds the working directory"),
     ("{place}/input", "or holds the input directory"),
     ("{place}/programs", "or holds the mapper"),
@@ -205,7 +205,7 @@ def test_output_that_holds_what_the_job_needs_is_refused(
         place, field, reason):
     (place / "output/needed").touch()
     (place / "alias").symlink_to("output")
-    for path in ("output/needed", "alias/needed", "work/../output/needed"):
+    for path in ("output/needed", "alias/needed", "cwd/../output/needed"):
         assert refusal(
             place, f"{place}/output", **{field: f"{place}/{path}"}
         ).endswith(f": it is {reason}")
@@ -262,7 +262,7 @@ def test_harmless_output_is_taken(place, output):
 
 @pytest.mark.parametrize("spelling", [
     "output", "output/", "output//", "./output", "../here/output",
-    "{place}/work/here/output"])
+    "{place}/cwd/here/output"])
 @pytest.mark.parametrize("exists", [False, True])
 def test_replaced_directory_is_empty_and_nothing_is_left(
         place, spelling, exists):
