@@ -46,9 +46,11 @@ def options(default_port: int) -> Callable[[Command], Command]:
 def running(
     name: str, address: tuple[str, int], loglevel: str, logfile: str | None
 ) -> Iterator[None]:
-    """Log what runs inside, and turn its OSError into a line for the user.
+    """Prepare this process for a daemon, and run it in the block.
 
-    The name and the port stand at the start of each line of the log.
+    Its log lines begin with the name and the port. An ending signal ends it
+    with code 0, also before the daemon sees to signals itself. An OSError
+    becomes a line for the user.
     """
     host, port = address
     for number in ENDING_SIGNALS:

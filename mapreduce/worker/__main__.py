@@ -27,7 +27,7 @@ def main(
     with daemon.running(
             "Worker", (host, port), options["loglevel"], options["logfile"]):
         scratch.remove_leftovers(layout.LOCAL_DIRECTORY_PREFIX)
-        # Before any thread: the guardian must not inherit half a lock.
+        # Before the Worker: its first process is guarded, too.
         with running_guardian() as guardian:
             Worker(host, port, manager_host, manager_port, Harness(
                 daemon.ENDING_SIGNALS, guardian, options["fail_after"]))
