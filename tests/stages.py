@@ -1,5 +1,6 @@
 """What the tests of the map and the reduce stage have in common."""
 import contextlib
+import hashlib
 import os
 import pathlib
 import random
@@ -43,6 +44,12 @@ def random_lines(size):
     """Return lines of few different bytes, some less than a TAB."""
     return bytes(random.Random(size).choices(
         b"\0\1\b\t\n\v\r ab\xc3\xff", k=size - 1)) + b"\n"
+
+
+def partition_of(line, num_partitions):
+    """Return the partition of a line, in the words of the specification."""
+    key = line.split(b"\t")[0]
+    return int(hashlib.md5(key).hexdigest(), 16) % num_partitions
 
 
 def sort_lines(lines):

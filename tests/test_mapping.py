@@ -1,5 +1,4 @@
 """The map stage on files: map, partition, sort, move."""
-import hashlib
 import os
 import pathlib
 import shutil
@@ -8,11 +7,7 @@ import tempfile
 
 import pytest
 
-from mapreduce.worker.mapping import (
-    PartitionFiles,
-    partition_lines,
-    whole_lines,
-)
+from mapreduce.worker.mapping import PartitionFiles
 from mapreduce.worker.process import TaskError, TaskInterrupted
 
 from tests.stages import (
@@ -20,6 +15,7 @@ from tests.stages import (
     TESTDATA,
     map_files,
     open_files_limited,
+    partition_of,
     random_lines,
     read_files,
     sort_lines,
@@ -47,12 +43,6 @@ def make_map_bytes(tmp_path, output):
         assert list(files) == ["maptask00000-part00000"]
         return files["maptask00000-part00000"]
     return map_bytes
-
-
-def partition_of(line, num_partitions):
-    """Return the partition of a line, in the words of the specification."""
-    key = line.split(b"\t")[0]
-    return int(hashlib.md5(key).hexdigest(), 16) % num_partitions
 
 
 # Data
@@ -285,22 +275,6 @@ def test_interrupted_task_leaves_nothing(tmp_path, output):
 
 # Parts
 
-@pytest.mark.parametrize("block, parts", [
-    (b"a\n", {1: b"a\n"}),
-    (b"a\t1\n\na\n\t\n", {1: b"a\t1\na\n", 0: b"\n\t\n"}),
-    (b"\r\n\n", {1: b"\r\n", 0: b"\n"}),
-])
-def test_lines_are_dealt_out_in_order(block, parts):
-    assert dict(partition_lines(block, 3)) == parts
-
-
-def test_block_for_one_partition_is_not_taken_apart():
-    block = b"a\nb\n"
-    [(partition, lines)] = partition_lines(block, 1)
-    assert partition == 0
-    assert lines is block
-
-
 def test_partition_files_begin_empty(tmp_path):
     path = tmp_path / "part"
     path.write_bytes(b"old")
@@ -321,29 +295,3 @@ def test_partition_files_hold_all_after_a_flush(tmp_path):
                  if partition_of(line.strip(), 3) == partition)
         for partition in range(3)
     ]
-
-
-# Lines
-
-@pytest.mark.parametrize("stream, lines", [
-    (b"", b""),
-    (b"a\nbb\n\nccc\n", b"a\nbb\n\nccc\n"),
-    (b"a\nlast", b"a\nlast\n"),
-    (b"\n\n", b"\n\n"),
-    (b"one long line", b"one long line\n"),
-    (b"a\r\nb\rc\0d\r", b"a\r\nb\rc\0d\r\n"),
-])
-def test_blocks_cut_anywhere_become_whole_lines(stream, lines):
-    for size in range(1, len(stream) + 2):
-        blocks = list(whole_lines(
-            stream[start:start + size]
-            for start in range(0, len(stream), size)))
-        assert b"".join(blocks) == lines
-        assert all(block.endswith(b"\n") for block in blocks)
-
-
-def test_whole_lines_come_as_soon_as_they_are_there():
-    blocks = iter([b"a\nb", b"c\nd"])
-    lines = whole_lines(blocks)
-    assert next(lines) == b"a\n"
-    assert next(blocks) == b"c\nd"

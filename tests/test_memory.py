@@ -65,8 +65,8 @@ def test_reduce_takes_little_memory(memory_of, num_inputs, length, distinct):
 
 def test_line_may_have_many_megabytes(tmp_path):
     line = b"x" * 30_000_000
-    inputs = write_files(tmp_path / "input", b"y\n" + line)
+    inputs = write_files(tmp_path / "input", b"a\n" + line, b"y\n")
     assert map_files(tmp_path / "map", inputs) == {
-        "maptask00000-part00000": line + b"\ny\n"}
+        "maptask00000-part00000": b"a\n" + line + b"\ny\n"}
     assert reduce_files(tmp_path / "reduce", inputs) == {
-        "part-00000": b"y\n" + line + b"\n"}
+        "part-00000": b"a\n" + line + b"\ny\n"}

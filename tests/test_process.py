@@ -261,6 +261,7 @@ def test_child_has_a_moment_to_finish_its_output(run_to_end):
 
 
 def test_output_is_read_however_late_its_reader_comes(start, mocker):
+    mocker.patch("mapreduce.worker.process.BLOCK", 10_000)
     with start("head -c 40000 /dev/zero", subprocess.DEVNULL) as process:
         blocks = process.read()
         output = next(blocks)

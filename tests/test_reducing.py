@@ -1,13 +1,15 @@
 """The reduce stage on files: merge, reduce, move."""
+import itertools
 import os
 import pathlib
+import random
 import subprocess
 import tempfile
 
 import pytest
 
 from mapreduce.worker.process import TaskError, TaskInterrupted
-from mapreduce.worker.reducing import join_lines, merge, read_lines
+from mapreduce.worker.reducing import merge, read_lines
 
 from tests.stages import (
     EXECUTABLES,
@@ -63,7 +65,7 @@ def test_word_count_makes_the_golden_files(output, program):
     ([b"\n\n", b"\na\n"], b"\n\n\na\n"),
     ([b"a\nb", b"a\nc"], b"a\na\nb\nc\n"),
     ([b"a\r\n\xff\n", b"a\r\r\n\xe9\0\n"], b"a\r\na\r\r\n\xe9\0\n\xff\n"),
-    ([b"a\nab\n", b"a\t1\na\x01\n"], b"a\na\t1\na\x01\nab\n"),
+    ([b"a\nab\n", b"a\x01\na\t1\n"], b"a\na\x01\na\t1\nab\n"),
 ], ids=repr)
 def test_inputs_are_merged_byte_by_byte(reduce_bytes, contents, expected):
     assert reduce_bytes(*contents) == expected
@@ -83,6 +85,14 @@ def test_there_may_be_more_inputs_than_open_files(tmp_path, output):
     with open_files_limited(256):
         files = reduce_files(output, inputs)
     assert files == {"part-00000": b"".join(lines)}
+
+
+def test_one_input_is_the_standard_input_of_the_reducer(tmp_path, output):
+    [path] = write_files(tmp_path / "input", b"a\nb\n")
+    reducer = write_executable(
+        tmp_path / "reduce", "readlink /proc/self/fd/0 || echo none")
+    [found] = reduce_files(output, [path], reducer).values()
+    assert found in (f"{path}\n".encode(), b"none\n")
 
 
 def test_line_may_be_much_longer_than_a_block(reduce_bytes):
@@ -173,7 +183,7 @@ def test_input_that_is_replaced_meanwhile_is_an_error(tmp_path):
     """Its first lines and the last ones of another file are no result."""
     old, new = write_files(tmp_path / "input", b"a\n" * 9, b"bb\n" * 9)
     lines = read_lines(old, 2)
-    assert next(lines) == b"a"
+    assert next(lines) == [b"a"]
     os.replace(new, old)
     with pytest.raises(TaskError, match="was replaced while it was read"):
         list(lines)
@@ -190,24 +200,42 @@ def test_interrupted_task_leaves_nothing(tmp_path, output):
 
 @pytest.mark.parametrize("content", [
     b"", b"a\n", b"a", b"\n", b"\n\n", b"a\nbb\n\nccc", b"a\r\n\0\n"])
-def test_lines_are_read_in_blocks_of_any_size(tmp_path, content):
+def test_lines_are_read_in_shares_of_any_size(tmp_path, content):
     [path] = write_files(tmp_path / "input", content)
     lines = content.removesuffix(b"\n").split(b"\n") if content else []
-    for block_size in range(1, len(content) + 2):
-        assert list(read_lines(path, block_size)) == lines
+    for share in range(1, len(content) + 2):
+        lists = list(read_lines(path, share))
+        assert list(itertools.chain(*lists)) == lines
+        assert all(len(lines) == 1 or len(b"\n".join(lines)) < share
+                   for lines in lists)
 
 
 def test_merge_reads_no_further_than_it_must(tmp_path):
-    [path] = write_files(tmp_path / "input", b"a\n" * 1_000_000)
-    lines = merge([path])
-    assert next(lines) == b"a"
-    os.truncate(path, 0)
-    assert len(list(lines)) < 500_000
+    paths = write_files(tmp_path / "input", b"a\n" * 1_000_000, b"b\n")
+    blocks = merge(paths)
+    assert next(blocks).startswith(b"a\na\n")
+    os.truncate(paths[0], 0)
+    assert len(b"".join(blocks)) < 500_000
 
 
-def test_joined_lines_come_in_blocks_that_end_with_a_newline():
-    lines = [b"%d" % n for n in range(20_000)]
-    blocks = list(join_lines(lines))
-    assert len(blocks) > 1
+@pytest.mark.parametrize("num_inputs", [2, 3, 20, 100])
+@pytest.mark.parametrize("vocabulary", [2, 1_000, 10**9])
+def test_blocks_of_a_merge_are_whole_lines_in_order(
+        tmp_path, num_inputs, vocabulary):
+    rng = random.Random(num_inputs)
+    contents = [b"".join(sorted(
+        b"%d\t%s\n" % (rng.randrange(vocabulary), b"x" * rng.randrange(90))
+        for _ in range(20_000 // num_inputs))) for _ in range(num_inputs)]
+    blocks = list(merge(write_files(tmp_path / "input", *contents)))
+    assert len(blocks) > 3
     assert all(block.endswith(b"\n") for block in blocks)
-    assert b"".join(blocks) == b"\n".join([*lines, b""])
+    assert b"".join(blocks) == b"".join(
+        sorted(b"".join(contents).splitlines(keepends=True)))
+
+
+def test_unsorted_inputs_are_merged_all_the_same(tmp_path):
+    """A foreign Worker may sort in another order: nothing gets lost."""
+    content = b"".join(b"%d\n" % n for n in range(100_000, 0, -1))
+    blocks = list(merge(write_files(tmp_path / "input", content, content)))
+    assert max(map(len, blocks)) < 2**18
+    assert sorted(b"".join(blocks).split()) == sorted(2 * content.split())

@@ -6,19 +6,20 @@ a partition goes to its file whenever it has gathered enough.
 """
 from __future__ import annotations
 
-import collections
-import hashlib
 import os
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from mapreduce.utils import layout, scratch
 from mapreduce.utils.messages import MapTaskMessage
 from mapreduce.worker.input import open_input
 from mapreduce.worker.launcher import Launcher
+from mapreduce.worker.lines import split_lines, whole_lines
 from mapreduce.worker.output import OutputDirectory
+from mapreduce.worker.partitioning import Partitioner
 
-GATHERED = 256 * 2**10  # bytes that all partitions may gather together …
+MAX_LINES = 2048  # lines that are dealt out at a time
+GATHERED = 128 * 2**10  # bytes that all partitions may gather together …
 MIN_GATHERED = 2 * 2**10  # … but each at least this much, to spare writes
 
 
@@ -57,75 +58,39 @@ class PartitionFiles:
     def __init__(self, paths: list[str]) -> None:
         """Make the files, empty; the paths are in the order of partitions."""
         self._paths = paths
-        self._gathered: dict[int, bytearray] = collections.defaultdict(
-            bytearray)
+        self._gathered = [bytearray() for _ in paths]
         self._enough = max(MIN_GATHERED, GATHERED // len(paths))
+        self._partitioner = Partitioner(len(paths))
         for path in paths:
             with open(path, "wb"):
                 pass
 
     def add(self, block: bytes) -> None:
         """Deal out a block of whole lines."""
-        for partition, lines in partition_lines(block, len(self._paths)):
-            if len(self._gathered[partition]) + len(lines) > self._enough:
-                self._write(partition, lines)
-            else:
-                self._gathered[partition] += lines
+        if len(self._paths) == 1:
+            self._gather(0, block)
+            return
+        for lines in split_lines(block, MAX_LINES):
+            for partition, part in self._partitioner.deal_out(lines):
+                self._gather(partition, part)
 
     def flush(self) -> None:
         """Write what is still in memory."""
-        for partition in list(self._gathered):
+        for partition in range(len(self._paths)):
             self._write(partition)
 
-    def _write(self, partition: int, lines: bytes = b"") -> None:
-        with open(self._paths[partition], "ab") as file:
-            file.write(self._gathered.pop(partition))
-            file.write(lines)
-
-
-def partition_lines(
-    block: bytes, num_partitions: int
-) -> Iterator[tuple[int, bytes]]:
-    """Deal out the lines of a block: pairs of a partition and its lines.
-
-    The partition of a line is the MD5 of its key modulo the number of
-    partitions, as the specification says; the key is what stands before the
-    first TAB, or all of the line. The block and the parts end with a newline.
-    """
-    if num_partitions == 1:
-        yield 0, block
-        return
-    parts: dict[int, list[bytes]] = collections.defaultdict(list)
-    md5 = hashlib.md5
-    lines = block.split(b"\n")
-    lines.pop()
-    for line in lines:
-        tab = line.find(b"\t")
-        key = line if tab < 0 else line[:tab]
-        digest = md5(key, usedforsecurity=False).digest()
-        parts[int.from_bytes(digest, "big") % num_partitions].append(line)
-    for partition, part in parts.items():
-        part.append(b"")
-        yield partition, b"\n".join(part)
-
-
-def whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Cut a stream of blocks anew, so that each block ends with a line.
-
-    A last line without a newline gets one. The time is linear, also for
-    lines that are much longer than a block.
-    """
-    rest: list[bytes] = []
-    for block in blocks:
-        end = block.rfind(b"\n") + 1
-        if end:
-            whole = b"".join([*rest, block[:end]])
-            rest = [block[end:]] if end < len(block) else []
-            yield whole
+    def _gather(self, partition: int, block: bytes) -> None:
+        gathered = self._gathered[partition]
+        if len(gathered) + len(block) > self._enough:
+            self._write(partition, block)
         else:
-            rest.append(block)
-    if rest:
-        yield b"".join([*rest, b"\n"])
+            gathered += block
+
+    def _write(self, partition: int, block: bytes = b"") -> None:
+        with open(self._paths[partition], "ab") as file:
+            file.write(self._gathered[partition])
+            file.write(block)
+        self._gathered[partition].clear()
 
 
 def _run_mapper(

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import IO
 
-BLOCK = 16 * 2**10  # bytes of one read
+BLOCK = 64 * 2**10  # bytes of one read
 PIPE_SIZE = 2**20  # bytes that a pipe may hold, at the most
 STDERR_TAIL = 4 * 2**10  # bytes of standard error that are kept
 GRACE = 1.0  # seconds for children to close the pipes of their parent

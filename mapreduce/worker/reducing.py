@@ -5,25 +5,28 @@ memory, nor in a file, as a whole.
 """
 from __future__ import annotations
 
+import bisect
 import heapq
-import io
 import operator
 import os
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from typing import BinaryIO
 
 from mapreduce.utils import layout, scratch
 from mapreduce.utils.messages import ReduceTaskMessage
-from mapreduce.worker.input import open_input
+from mapreduce.worker.input import input_descriptor, open_input
 from mapreduce.worker.launcher import Launcher
+from mapreduce.worker.lines import join_lines, split_lines
 from mapreduce.worker.output import OutputDirectory
 from mapreduce.worker.process import TaskError
 
-INPUT_MEMORY = 256 * 2**10  # bytes of input in memory, of all files together …
-MIN_BLOCK, MAX_BLOCK = 3 * 2**10, 64 * 2**10  # … within these of each one
-OUTPUT_BLOCK = 8 * 2**10  # bytes written to the reducer at a time
+INPUT_MEMORY = 96 * 2**10  # bytes of input in memory, of all files together …
+MIN_SHARE = 2 * 2**10  # … and at least of each, to spare system calls
+MERGED = 48 * 2**10  # bytes that are merged at a time
+LINE_OVERHEAD = 48  # bytes that a line in a list takes beside its own
 
-_strip_newline = operator.methodcaller("rstrip", b"\n")
+_first_line = operator.itemgetter(0)
 
 
 def run_reduce(
@@ -37,68 +40,105 @@ def run_reduce(
     with scratch.directory(
             layout.local_directory_prefix(task.task_id)) as directory:
         path = os.path.join(directory, layout.reduce_output(task.task_id))
-        with open(path, "wb") as part, launcher.running(
-                [task.executable], task.executable,
-                stdin=subprocess.PIPE, stdout=part) as reducer:
-            reducer.write(join_lines(merge(task.input_paths)))
+        with open(path, "wb") as part:
+            if len(task.input_paths) == 1:
+                _reduce_file(task, part, launcher)
+            else:
+                _reduce_files(task, part, launcher)
         output.commit(path)
 
 
+def _reduce_file(
+    task: ReduceTaskMessage, part: BinaryIO, launcher: Launcher
+) -> None:
+    """Give the reducer the one input as it is."""
+    with open_input(task.input_paths[0]) as file, launcher.running(
+            [task.executable], task.executable, stdin=file, stdout=part):
+        pass
+
+
+def _reduce_files(
+    task: ReduceTaskMessage, part: BinaryIO, launcher: Launcher
+) -> None:
+    """Merge the inputs into the reducer."""
+    with launcher.running(
+            [task.executable], task.executable,
+            stdin=subprocess.PIPE, stdout=part) as reducer:
+        reducer.write(merge(task.input_paths))
+
+
 def merge(paths: list[str]) -> Iterator[bytes]:
-    """Merge sorted files into one stream of lines without their newlines.
+    """Merge sorted files into one stream, in blocks of whole lines.
 
-    Without: `sort` compares lines like that, so `a` comes before `a<TAB>1`,
-    whose TAB is less than a newline.
+    What goes through the heap are lists of lines, by their first lines: when
+    one comes out, no line that is yet to come is less than its first. What
+    was gathered up to there can be sorted, which costs little more than a
+    merge where sorted lists follow each other (Timsort), and go out.
+
+    Lines are compared without their newlines, as `sort` does, so that `a`
+    comes before `a<TAB>1`, whose TAB is less than a newline.
     """
-    share = INPUT_MEMORY // max(1, len(paths))
-    block_size = min(max(share, MIN_BLOCK), MAX_BLOCK)
-    return heapq.merge(*(read_lines(path, block_size) for path in paths))
+    share = max(INPUT_MEMORY // max(1, len(paths)), MIN_SHARE)
+    gathered: list[bytes] = []
+    size = 0
+    reached = b""
+    for lines in heapq.merge(
+            *(read_lines(path, share) for path in paths), key=_first_line):
+        if size >= MERGED:
+            gathered.sort()
+            end = bisect.bisect_right(gathered, lines[0])
+            # No more than a list of each input stays, unless one is not
+            # sorted: then no order can be kept, but memory must be.
+            if (lines[0] < reached
+                    or len(gathered) - end > len(paths) * _max_lines(share)):
+                end = len(gathered)
+            yield join_lines(gathered[:end])
+            del gathered[:end]
+            size, reached = 0, lines[0]
+        gathered += lines
+        # A line that is longer than a share is alone in its list.
+        size += max(share, len(lines[0]))
+    gathered.sort()
+    yield join_lines(gathered)
 
 
-def read_lines(path: str, block_size: int) -> Iterator[bytes]:
-    """Read the lines of a file, without their newlines, block by block.
+def read_lines(path: str, share: int) -> Iterator[list[bytes]]:
+    """Read the lines of a file, without their newlines, in lists.
 
-    The file is open only while a block is read: a merge may have more inputs
-    than a process may have open files. Raises TaskError if it can't be read,
-    or if another file gets its name meanwhile, as from a Worker that was
-    thought dead: two halves do not make a whole.
+    Each holds some lines of up to `share` bytes, or one that is longer. The
+    file is open only while it is read: a merge may have more inputs than a
+    process may have open files. Raises TaskError if it can't be read, or if
+    another file gets its name meanwhile, as from a Worker that was thought
+    dead: two halves do not make a whole.
     """
     offset = 0
     identity = None
     while True:
-        with open_input(path) as file:
-            status = os.fstat(file.fileno())
+        with input_descriptor(path) as descriptor:
+            status = os.fstat(descriptor)
             if identity not in (None, (status.st_dev, status.st_ino)):
                 raise TaskError(f"{path!r} was replaced while it was read")
             identity = status.st_dev, status.st_ino
-            file.seek(offset)
-            block = file.read(block_size)
-            end = block.rfind(b"\n") + 1
-            last_line = block[end:] + file.readline()
+            block = _read_block(descriptor, share, offset)
         if not block:
             return
-        offset += end + len(last_line)
-        # Nothing here may hold a line longer than the merge does.
-        block = block[:end]
-        yield from map(_strip_newline, io.BytesIO(block))
-        del block
-        if last_line:
-            last_line = _strip_newline(last_line)
-            yield last_line
+        offset += len(block)
+        lists = split_lines(block, _max_lines(share))
+        del block  # It need not be there twice.
+        yield from lists
 
 
-def join_lines(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Put lines together to blocks of some OUTPUT_BLOCK bytes."""
-    block: list[bytes] = []
-    size = 0
-    for line in lines:
-        block.append(line)
-        size += len(line) + 1
-        if size >= OUTPUT_BLOCK:
-            block.append(b"")
-            whole = b"\n".join(block)
-            block, size = [], 0
-            yield whole
-    if block:
-        block.append(b"")
-        yield b"\n".join(block)
+def _max_lines(share: int) -> int:
+    """Return how many lines take no more memory than twice the share."""
+    return max(1, share // LINE_OVERHEAD)
+
+
+def _read_block(descriptor: int, size: int, offset: int) -> bytes:
+    """Read whole lines of up to a number of bytes, or one that is longer."""
+    block = os.pread(descriptor, size, offset)
+    end = block.rfind(b"\n") + 1
+    if end:
+        return block[:end]
+    with open(descriptor, "rb", closefd=False) as file:
+        file.seek(offset)
+        return file.readline()

@@ -1,0 +1,91 @@
+"""Which lines go to which partition: those of one key to the same one.
+
+This is done for each line of a mapper's output, and costs more than all else
+that Python does about it.
+"""
+from __future__ import annotations
+
+import collections
+import functools
+import itertools
+from collections.abc import Iterator
+
+from mapreduce.worker.lines import join_lines
+
+try:
+    # Python's own: of a short key, it costs half of what OpenSSL's does.
+    from _md5 import md5  # type: ignore[import-not-found]
+except ImportError:
+    import hashlib
+    md5 = functools.partial(hashlib.md5, usedforsecurity=False)
+
+MAX_KNOWN = 3 * 2**10  # lines that are kept; those of a list may come on top
+MAX_KNOWN_LENGTH = 32  # bytes of such a line
+UNASKED = 15  # lists that are not looked up after one of mostly unknown lines
+
+
+class Partitioner:
+    """Deals out lines to partitions, some of which it knows by heart.
+
+    Few words make up most of a text: so the first short lines that come are
+    kept, each with its partition, and looked up in so far as that pays.
+    """
+
+    def __init__(self, num_partitions: int) -> None:
+        """Know no lines."""
+        self._parts: list[list[bytes]] = [[] for _ in range(num_partitions)]
+        self._known: dict[bytes, list[bytes]] = {}
+        self._unasked = 0
+
+    def deal_out(self, lines: list[bytes]) -> Iterator[tuple[int, bytes]]:
+        """Deal out lines: pairs of a partition and the block of its lines."""
+        if self._unasked:
+            self._unasked -= 1
+            self._deal_out_unknown(lines)
+        else:
+            unknown = self._deal_out_known(lines)
+            partitions = self._deal_out_unknown(unknown)
+            if len(self._known) < MAX_KNOWN:
+                self._learn(unknown, partitions)
+            if len(unknown) > len(lines) // 2:
+                self._unasked = UNASKED
+        for partition, part in enumerate(self._parts):
+            if part:
+                yield partition, join_lines(part)
+                part.clear()
+
+    def _deal_out_known(self, lines: list[bytes]) -> list[bytes]:
+        """Deal out the lines that are known, and return the others."""
+        unknown: list[bytes] = []
+        parts = map(self._known.get, lines, itertools.repeat(unknown))
+        # A loop of Python's own would cost as much as all the rest.
+        collections.deque(map(list.append, parts, lines), maxlen=0)
+        return unknown
+
+    def _deal_out_unknown(self, lines: list[bytes]) -> list[int]:
+        """Deal out lines by their hashes, and return their partitions."""
+        parts = self._parts
+        partitions = partitions_of(lines, len(parts))
+        for line, partition in zip(lines, partitions):
+            parts[partition].append(line)
+        return partitions
+
+    def _learn(self, lines: list[bytes], partitions: list[int]) -> None:
+        for line, partition in zip(lines, partitions):
+            if len(line) <= MAX_KNOWN_LENGTH:
+                self._known[line] = self._parts[partition]
+
+
+def partitions_of(lines: list[bytes], num_partitions: int) -> list[int]:
+    """Return the partition of each line.
+
+    That is the MD5 of its key modulo the number of partitions, as the
+    specification says; the key is what stands before the first TAB, or all of
+    the line.
+    """
+    if 256 % num_partitions == 0:
+        # The digest is a big-endian number: its last byte decides alone.
+        return [md5(line.partition(b"\t")[0]).digest()[-1] % num_partitions
+                for line in lines]
+    return [int.from_bytes(md5(line.partition(b"\t")[0]).digest(), "big")
+            % num_partitions for line in lines]
