@@ -30,7 +30,8 @@ from mapreduce.manager.events import (
     WorkerUnreachable,
 )
 from mapreduce.manager.job import Job, Stage
-from mapreduce.manager.remote_worker import RemoteWorker, State
+from mapreduce.manager.remote_worker import RemoteWorker
+from mapreduce.manager.workers import Workers
 from mapreduce.utils.messages import (
     Address,
     CancelMessage,
@@ -58,18 +59,16 @@ class Scheduler:
 
     def __init__(self) -> None:
         """Start with no Workers and no jobs."""
-        self._workers: dict[Address, RemoteWorker] = {}
-        self._num_registrations = 0
-        self._ready: set[RemoteWorker] = set()
+        self._workers = Workers()
         self._job: Job | None = None
         self._queue: collections.deque[tuple[int, ManagerJobMessage]] = (
             collections.deque())
         self._num_jobs = 0
 
     @property
-    def workers(self) -> list[RemoteWorker]:
+    def workers(self) -> Iterable[RemoteWorker]:
         """All Workers that ever registered, in order of registration."""
-        return list(self._workers.values())
+        return self._workers
 
     def handle(self, event: Event, now: float) -> list[Action]:
         """Return what is to be done, in order, now that event happened.
@@ -108,15 +107,14 @@ class Scheduler:
 
     def _go_on(self) -> Iterator[Action]:
         """Do what can be done now: end a job, start one, give out a task."""
-        if self._job and self._job.over and not self._anyone_busy():
+        if self._job and self._job.over and not self._workers.anyone_busy:
             yield from self._end_job(self._job)
         if self._job:
             yield from self._assign_task(self._job)
         elif self._queue:
             self._job = Job(*self._queue.popleft())
             LOGGER.info("Started job %d", self._job.job_id)
-            if all(worker.state is State.DEAD
-                   for worker in self._workers.values()):
+            if not self._workers.anyone_lives:
                 LOGGER.warning("No Worker lives: job %d waits for one",
                                self._job.job_id)
             yield PrepareJob(self._job.job_id, self._job.submission)
@@ -127,16 +125,12 @@ class Scheduler:
         self, message: RegisterMessage, now: float
     ) -> Iterator[Action]:
         address = message.worker_host, message.worker_port
-        # Out and in again: the books are in the order of registration.
-        previous = self._workers.pop(address, None)
-        self._num_registrations += 1
-        worker = RemoteWorker(address, self._num_registrations, now)
-        self._workers[address] = worker
-        self._ready.add(worker)
+        previous = self._workers.get(address)
+        task_id = self._workers.bury(previous) if previous else None
+        worker = self._workers.register(address, now)
         LOGGER.info("Registered Worker %r", worker)
         yield Send(worker, RegisterAckMessage())
-        if previous:
-            yield from self._lose(previous)
+        yield from self._lose(task_id, address)
 
     def _note_heartbeat(self, message: HeartbeatMessage, now: float) -> None:
         address = message.worker_host, message.worker_port
@@ -145,27 +139,25 @@ class Scheduler:
             LOGGER.warning(
                 "Heartbeat from unregistered Worker %s:%s", *address)
         else:
-            worker.last_heard = now
+            self._workers.hear(worker, now)
 
     def _bury_silent(self, now: float) -> Iterator[Action]:
         """Take the tasks of Workers that were silent for too long."""
-        for worker in self._workers.values():
-            if (worker.state is not State.DEAD
-                    and now - worker.last_heard > WORKER_TIMEOUT):
-                LOGGER.warning("Worker died: no heartbeat from %r", worker)
-                yield from self._lose(worker)
+        for worker in self._workers.unheard_since(now - WORKER_TIMEOUT):
+            LOGGER.warning("Worker died: no heartbeat from %r", worker)
+            task_id = self._workers.bury(worker)
+            yield from self._lose(task_id, worker.address)
 
-    def _lose(self, worker: RemoteWorker) -> Iterator[Action]:
+    def _lose(self, task_id: int | None, address: Address) -> Iterator[Action]:
         """Take the task of a Worker that died, or registered again, over it.
 
         A task that takes one Worker after the other with it must not eat the
         cluster.
         """
-        task_id = self._bury(worker)
         job = self._job
         if job is None or job.over or task_id is None:
             return
-        lost = job.lose(task_id, worker.address)
+        lost = job.lose(task_id, address)
         if len(lost) >= MAX_LOSSES:
             names = ", ".join(f"{host}:{port}" for host, port in lost)
             yield from self._abort_job(job, (
@@ -175,23 +167,13 @@ class Scheduler:
     def _bury_unreachable(self, worker: RemoteWorker) -> None:
         """Take back what could not be sent to a Worker."""
         LOGGER.warning("Worker died: cannot reach %r", worker)
-        task_id = self._bury(worker)
+        task_id = self._workers.bury(worker)
         if self._job and task_id is not None:
             self._job.refuse(task_id)
 
-    def _bury(self, worker: RemoteWorker) -> int | None:
-        """Count a Worker as dead; return the id of the task it held."""
-        self._ready.discard(worker)
-        return worker.die()
-
-    def _anyone_busy(self) -> bool:
-        return any(worker.state is State.BUSY
-                   for worker in self._workers.values())
-
     def _shut_down(self) -> Iterator[Action]:
-        for worker in self._workers.values():
-            if worker.state is not State.DEAD:
-                yield Send(worker, ShutdownMessage())
+        for worker in self._workers.living:
+            yield Send(worker, ShutdownMessage())
         yield Exit()
 
     # Jobs
@@ -213,9 +195,9 @@ class Scheduler:
         """Let a job fail; it ends when no Worker is busy with it any more."""
         LOGGER.error("Job %d failed: %s", job.job_id, reason)
         job.abort()
-        for worker in self._workers.values():
-            if worker.task_id is not None:
-                yield Send(worker, CancelMessage(worker.task_id))
+        for worker in self._workers.busy:
+            assert worker.task_id is not None
+            yield Send(worker, CancelMessage(worker.task_id))
 
     def _end_job(self, job: Job) -> Iterator[Action]:
         self._job = None
@@ -238,8 +220,7 @@ class Scheduler:
             return
         task_id, worker = choice
         task = job.take(task_id)
-        worker.task_id = task_id
-        self._ready.remove(worker)
+        self._workers.assign(worker, task_id)
         LOGGER.info("Assigned task to Worker %r %r", task, worker)
         yield Send(worker, task)
 
@@ -250,25 +231,16 @@ class Scheduler:
         there: then another Worker that is ready comes first, and then other
         tasks, as long as somebody lives who may yet do this one.
         """
-        if not self._ready:
+        first_worker = self._workers.first_ready()
+        if first_worker is None:
             return None
-        task_ids = list(job.waiting(LOOKAHEAD))
-        for task_id in task_ids:
-            worker = self._fit_worker(job.failed_on(task_id))
+        for task_id in job.waiting(LOOKAHEAD):
+            worker = self._workers.first_ready(job.failed_on(task_id))
             if worker:
                 return task_id, worker
-        return (task_ids[0], _first(self._ready)) if task_ids else None
-
-    def _fit_worker(self, failed_on: list[Address]) -> RemoteWorker | None:
-        """Return the first ready Worker for a task that failed on some."""
-        fit: Iterable[RemoteWorker] = self._ready
-        if failed_on and any(
-                worker.address not in failed_on
-                for worker in self._workers.values()
-                if worker.state is not State.DEAD):
-            fit = [worker for worker in self._ready
-                   if worker.address not in failed_on]
-        return _first(fit) if fit else None
+        for task_id in job.waiting(1):
+            return task_id, first_worker
+        return None
 
     def _note_finished(self, message: FinishedMessage) -> None:
         if self._job and self._release_holder(message):
@@ -302,11 +274,5 @@ class Scheduler:
         if worker is None or worker.task_id != message.task_id:
             LOGGER.info("Ignored %r: that Worker holds no such task", message)
             return False
-        worker.task_id = None
-        self._ready.add(worker)
+        self._workers.release(worker)
         return True
-
-
-def _first(workers: Iterable[RemoteWorker]) -> RemoteWorker:
-    """Return the Worker that registered first."""
-    return min(workers, key=lambda worker: worker.registration)
