@@ -5,7 +5,8 @@ import os
 
 import click
 
-from mapreduce.utils import messages, outbox
+from mapreduce import utils
+from mapreduce.utils import layout
 
 
 class NoManager(click.ClickException):
@@ -33,11 +34,11 @@ class NoManager(click.ClickException):
               help="Executable of the reduce stage.")
 @click.option("--nmappers", "--mappers", "num_mappers", default=2,
               show_default=True,
-              type=click.IntRange(1, messages.MAX_TASKS),
+              type=click.IntRange(1, layout.MAX_TASKS),
               help="Number of map tasks.")
 @click.option("--nreducers", "--reducers", "num_reducers", default=2,
               show_default=True,
-              type=click.IntRange(1, messages.MAX_TASKS),
+              type=click.IntRange(1, layout.MAX_TASKS),
               help="Number of reduce tasks, and so of files of the result.")
 @click.option("-s", "--shutdown", is_flag=True,
               help="Shut down the Manager and its Workers instead.")
@@ -50,26 +51,26 @@ def main(
     key<TAB>value. Relative paths are meant in the working directory of the
     Manager and the Workers.
     """
-    message: messages.Message
+    message: utils.messages.Message
     if shutdown:
-        message = messages.ShutdownMessage()
+        message = utils.messages.ShutdownMessage()
     else:
         message = _job(fields)
     try:
-        outbox.send_tcp(host, port, message)
+        utils.outbox.send_tcp(host, port, message)
     except OSError as error:
         raise NoManager(
             f"cannot reach Manager {host}:{port}: {error.strerror or error}; "
             "is one running there?"
         ) from error
-    if isinstance(message, messages.ManagerJobMessage):
+    if isinstance(message, utils.messages.ManagerJobMessage):
         # As bytes: a name may be one that standard output can't encode.
         click.echo(os.fsencode(_summary(host, port, message)))
     else:
         click.echo(f"Shut down Manager {host}:{port}")
 
 
-def _job(fields: dict[str, str | int]) -> messages.ManagerJobMessage:
+def _job(fields: dict[str, str | int]) -> utils.messages.ManagerJobMessage:
     """Return the message for the options, or fail with a line that says why.
 
     The options are checked as the Manager will check them.
@@ -77,15 +78,17 @@ def _job(fields: dict[str, str | int]) -> messages.ManagerJobMessage:
     if "" in fields.values():
         raise click.UsageError("the name of a directory or program is empty")
     try:
-        message = messages.from_document(
+        message = utils.messages.from_document(
             {"message_type": "new_manager_job", **fields})
-    except messages.ProtocolError as error:
+    except utils.messages.ProtocolError as error:
         raise click.UsageError(str(error)) from error
-    assert isinstance(message, messages.ManagerJobMessage)
+    assert isinstance(message, utils.messages.ManagerJobMessage)
     return message
 
 
-def _summary(host: str, port: int, job: messages.ManagerJobMessage) -> str:
+def _summary(
+    host: str, port: int, job: utils.messages.ManagerJobMessage
+) -> str:
     return "\n".join([
         f"Submitted job to Manager {host}:{port}",
         f"input directory      {job.input_directory}",

@@ -116,9 +116,14 @@ def test_help(name):
         "import mapreduce; mapreduce.manager.Manager; mapreduce.worker.Worker",
         id="mapreduce-is-enough"),
     pytest.param(
-        "import sys, mapreduce.submit; assert not {"
-        "'mapreduce.manager', 'mapreduce.worker'} & sys.modules.keys()",
-        id="submit-needs-no-daemon"),
+        "import sys, click; before = set(sys.modules); "
+        "import mapreduce.submit; assert sys.modules.keys() - before == {"
+        "'mapreduce', 'mapreduce.submit', 'mapreduce.utils', "
+        "'mapreduce.utils.layout'}",
+        id="help-of-submit-needs-click-alone"),
+    pytest.param(
+        "from mapreduce.utils import ThreadSafeOrderedDict, tcp_server",
+        id="names-of-utils"),
 ])
 def test_imports(code):
     """In an interpreter that has imported nothing else."""

@@ -9,7 +9,7 @@ import tracemalloc
 import pytest
 
 from mapreduce.manager import events
-from mapreduce.utils import messages
+from mapreduce.utils import layout, messages
 from tests.scheduling import HOST, World, job
 
 FEW, MANY = 20, 500
@@ -79,7 +79,7 @@ def test_queued_job_takes_no_more_than_2_kib():
     """Whatever its number of tasks; its paths are of some length."""
     world = World()
     payload = messages.encode(job(
-        messages.MAX_TASKS, messages.MAX_TASKS,
+        layout.MAX_TASKS, messages.MAX_TASKS,
         **{name: f"/shared/users/somebody/project/{name}" for name in (
             "input_directory", "output_directory",
             "mapper_executable", "reducer_executable")}))

@@ -7,6 +7,8 @@ import re
 SHARED_DIRECTORY_PREFIX = "mapreduce-shared-"
 LOCAL_DIRECTORY_PREFIX = "mapreduce-local-"
 
+MAX_TASKS = 10**5  # of a job, in each stage: their ids have five digits
+
 
 def job_directory(job_id: int) -> str:
     """Return, e.g., job-00000: the map output of a job, until it ends."""

@@ -17,9 +17,10 @@ import typing
 from collections.abc import Callable
 from typing import Annotated, Any
 
+from mapreduce.utils.layout import MAX_TASKS
+
 Address = tuple[str, int]  # a host and a port, as their owner gave them
 
-MAX_TASKS = 100_000  # of a job, in each stage
 MAX_HOST = 255  # characters, as in the name service
 MAX_PATH = 4096  # bytes, as in Linux
 
