@@ -1,5 +1,6 @@
 """The benchmark: its corpora, its sums, its reports, and a tiny run of it."""
 import contextlib
+import dataclasses
 import itertools
 import json
 import os
@@ -20,6 +21,7 @@ from tests.benchmark import (
     contenders,
     corpora,
     measuring,
+    peers,
     report,
     results,
     scheduler,
@@ -31,6 +33,12 @@ from tests.cluster import ROOT, in_order, pipeline, wait_until
 from tests.stages import write_executable
 
 SCALE = 0.001
+
+
+@pytest.fixture(autouse=True)
+def _small_vocabulary(monkeypatch):
+    """Make the corpora of text quickly."""
+    monkeypatch.setattr(corpora, "VOCABULARY_SIZE", 20_000)
 
 
 def lines_of(corpus):
@@ -84,10 +92,10 @@ def test_text_is_of_few_frequent_words_and_many_rare_ones(tmp_path):
             ] == [7800 // 8] * 8
     words = " ".join(itertools.chain(*files)).split()
     counts = sorted(map(words.count, set(words)), reverse=True)
-    assert 0.05 < counts[0] / len(words) < 0.11  # 1 / (ln 200,000 + 0.58)
+    assert 0.05 < counts[0] / len(words) < 0.11  # 1 / (ln 20,000 + 0.58)
     assert counts[len(counts) // 2] == 1
     assert all(word.isalpha() and word.islower() for word in words)
-    assert 5.5 < sum(len(word) + 1 for word in words) / len(words) < 7
+    assert 5.2 < sum(len(word) + 1 for word in words) / len(words) < 7
     lengths = [len(line.split()) for lines in files for line in lines[:-1]]
     assert (min(lengths), max(lengths)) == (6, 18)
 
@@ -280,6 +288,17 @@ def test_environment_of_programs(tmp_path, monkeypatch):
     assert b"TMPDIR" in names
 
 
+def test_what_a_command_leaves_behind_is_killed(tmp_path):
+    """Its process has the other end of the pipe no more."""
+    read, write = os.pipe()
+    with open(read, "rb") as end:
+        with open(write, "wb") as file, measuring.running(
+                ["sh", "-c", "sleep 60 &"], tmp_path, file) as process:
+            measuring.wait(process)
+        assert end.read() == b""
+    assert process.returncode == 0
+
+
 def test_memory_of_descendants_in_other_sessions(tmp_path):
     """Who makes a session of its own, and loses its parent, counts, too."""
     if not measuring.can_sample():
@@ -366,6 +385,13 @@ def test_peer_that_is_not_to_be_had_is_left_out(
         "--contender", "plain pipeline", "--contender", "madoop")
     assert outcome.exit_code == 0
     assert "madoop is left out: it can't be installed\n" in outcome.stderr
+
+
+def test_peer_whose_program_is_missing(tmp_path):
+    """Nothing is installed for it in vain."""
+    peer = dataclasses.replace(peers.SPARK, program="no-such-program")
+    assert peers.contender(peer, tmp_path) is None
+    assert not list(tmp_path.iterdir())
 
 
 def test_one_benchmark_at_a_time(benchmark_command, tmp_path):

@@ -82,7 +82,7 @@ def main(only_scheduler: bool, output: str | None, **choices: Any) -> None:
 
 
 def _compare(plan: Plan, directory: pathlib.Path | None) -> None:
-    """Run the cases; print a table of each, and write all at the end."""
+    """Run the cases; after each, print its table and write all so far."""
     with _locked(WORK):
         chosen = _choose_contenders(plan)
         outcomes = []
@@ -90,8 +90,8 @@ def _compare(plan: Plan, directory: pathlib.Path | None) -> None:
             if not plan.case_names or case.name in plan.case_names:
                 outcomes.append(_measure(case, chosen, plan))
                 click.echo(report.table(outcomes[-1]))
-    if directory:
-        _write(directory, outcomes, plan)
+                if directory:
+                    _write(directory, outcomes, plan)
 
 
 def _output_directory(name: str | None) -> pathlib.Path | None:
@@ -157,9 +157,9 @@ def _write(
         json.dumps(document, indent=2) + "\n", "utf-8")
     machine = document["machine"]
     subtitle = (
-        f"medians of {plan.rounds} rounds on {machine['cores']} cores, "
-        f"Python {machine['python']}, {document['date'][:10]}; "
-        "thin lines: fastest to slowest run")
+        f"median of {plan.rounds} round{'s' * (plan.rounds > 1)}, "
+        f"{machine['cores']} cores, Python {machine['python']}, "
+        f"{document['date'][:10]}; thin lines: fastest to slowest run")
     (directory / "benchmark.svg").write_text(
         chart.draw(outcomes, subtitle), "utf-8")
 

@@ -85,9 +85,14 @@ def running(
 def kill(process: Process) -> None:
     """Kill a process and its group, unless it was waited for."""
     if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
+        _kill_group(process)
         process.wait()
+
+
+def _kill_group(process: Process) -> None:
+    # The process was not waited for yet, so its id is still its own.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def terminate(process: Process) -> None:
@@ -108,7 +113,13 @@ def wait_or_kill(process: Process) -> float:
 
 
 def wait(process: Process) -> float:
-    """Wait for the end of a process; return the processor seconds it took."""
+    """Wait for the end of a process; return the processor seconds it took.
+
+    What it leaves behind in its group is killed: it would run on beside the
+    next contender.
+    """
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    _kill_group(process)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     return usage.ru_utime + usage.ru_stime

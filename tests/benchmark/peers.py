@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 
@@ -21,6 +22,7 @@ class Peer:
     check: str  # a statement of Python that only works if it is there
     command: Callable[[str, Job], Sequence[str]]  # of an interpreter, a job
     waits_for_children: bool = True
+    program: str | None = None  # which must be on the PATH, besides
 
 
 def _madoop(python: str, job: Job) -> Sequence[str]:
@@ -52,7 +54,8 @@ MADOOP = Peer("madoop", ["madoop==1.3.2"], "import madoop", _madoop)
 MRJOB = Peer("mrjob", ["mrjob==0.7.4", "setuptools<81"],
              "import mrjob.job", _mrjob)
 # Nobody waits for the Java machine and its workers.
-SPARK = Peer("PySpark", ["pyspark==3.5.5"], "import pyspark", _spark, False)
+SPARK = Peer("PySpark", ["pyspark==3.5.5"], "import pyspark", _spark,
+             waits_for_children=False, program="java")
 
 
 def contender(peer: Peer, work: pathlib.Path) -> Command | None:
@@ -60,6 +63,8 @@ def contender(peer: Peer, work: pathlib.Path) -> Command | None:
 
     None if it can't be had.
     """
+    if peer.program and not shutil.which(peer.program):
+        return None
     environment = work / "peers-env"
     python = str(environment / "bin" / "python")
     try:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import json
 import time
 import tracemalloc
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from mapreduce.manager import events
 from mapreduce.manager.scheduler import Scheduler
@@ -115,13 +116,14 @@ def queue_jobs(num_jobs: int = NUM_JOBS) -> Queueing:
 
     The memory includes the submissions themselves.
     """
+    submissions = list(_submissions(num_jobs))
     start = time.perf_counter()
-    _queue(num_jobs)
+    _queue(submissions)
     seconds = time.perf_counter() - start
     tracemalloc.start()
     try:
         before, _ = tracemalloc.get_traced_memory()
-        world = _queue(num_jobs)
+        world = _queue(_submissions(num_jobs))
         after, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -129,10 +131,21 @@ def queue_jobs(num_jobs: int = NUM_JOBS) -> Queueing:
     return Queueing(num_jobs, seconds, (after - before) / num_jobs)
 
 
-def _queue(num_jobs: int) -> _World:
+def _submissions(number: int) -> Iterator[messages.ManagerJobMessage]:
+    """Make submissions as they come from the wire: no string is shared."""
+    for job_number in range(number):
+        document = messages.to_document(_job(2, f"out/{job_number:06d}"))
+        message = messages.from_document(json.loads(json.dumps(document)))
+        assert isinstance(message, messages.ManagerJobMessage)
+        yield message
+
+
+def _queue(submissions: Iterable[messages.ManagerJobMessage]) -> _World:
+    """Return a world whose only Worker never ends its first task."""
     world = _World()
-    for number in range(num_jobs):
-        world.happen(_job(2, f"out/{number:06d}"))
+    world.happen(messages.RegisterMessage(HOST, 1))
+    for submission in submissions:
+        world.happen(submission)
     return world
 
 

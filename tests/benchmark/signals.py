@@ -36,9 +36,15 @@ _DESK = _Desk()
 
 
 def exit_on_signals() -> None:
-    """Make this process exit, by SystemExit, on each of these signals."""
+    """Make this process exit, by SystemExit, on each of these signals.
+
+    Under nohup, a SIGHUP stays without effect.
+    """
+    was_ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     for ending in ENDING:
         signal.signal(ending, _DESK.take)
+    if was_ignored:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 @contextlib.contextmanager
