@@ -76,6 +76,13 @@ def test_corpus_is_made_once(tmp_path, make):
     assert len(list(tmp_path.iterdir())) == 1
 
 
+def test_corpus_that_is_interrupted_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(corpora, "_records", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        corpora.records(tmp_path, SCALE)
+    assert not list(tmp_path.iterdir())
+
+
 def test_records_have_different_keys_and_one_length(tmp_path):
     files = lines_of(corpora.records(tmp_path, SCALE))
     assert [len(lines) for lines in files] == [5000 // 8] * 8

@@ -86,9 +86,12 @@ def _corpus(
         aside = directory.with_name(directory.name + ".new")
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
-        for number in range(NUM_FILES):
-            write(aside / f"{number:04d}", number)
-        aside.rename(directory)
+        try:
+            for number in range(NUM_FILES):
+                write(aside / f"{number:04d}", number)
+            aside.rename(directory)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
     size = sum(path.stat().st_size for path in directory.iterdir())
     return Corpus(directory, f"{description}, {size / 1e6:.1f} MB")
 

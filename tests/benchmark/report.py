@@ -14,6 +14,8 @@ The JSON is one object:
         wall, wall_min, wall_max, cpu, cluster_start, wall_with_start
                          medians (and extremes) of these, in seconds;
                          wall_with_start is that of wall + cluster_start
+                         cpu is that of all processes, for mapreduce from
+                         the start of its cluster to the end of it
         memory           peak of all processes together, in bytes
         worker_memory    the most that one Worker process ever had, in bytes
         ratio            its median wall by ours: how many times longer
@@ -47,7 +49,8 @@ def table(outcome: Outcome) -> str:
         cells = [row[0].ljust(widths[0]), *(
             cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))]
         lines.append("  ".join(cells).rstrip())
-    return "\n".join([*lines, "", *_notes(outcome), ""])
+    notes = _notes(outcome)
+    return "\n".join([*lines, *([""] if notes else []), *notes, ""])
 
 
 def _row(figures: Figures, ratios: dict[str, float]) -> tuple[str, ...]:
