@@ -276,8 +276,9 @@ def test_contender_that_fails(tmp_path):
     assert error.value.message == "broken: contender exited 3: no room"
 
 
-def test_job_of_ours_that_fails(tmp_path):
+def test_job_of_ours_that_fails(tmp_path, monkeypatch):
     """The Manager's reason is the error; nobody waits for ever."""
+    monkeypatch.setattr(cluster, "NUM_TASKS", 1)
     mapper = write_executable(tmp_path / "mapper", "exit 4")
     job = Job(corpora.records(tmp_path, SCALE).directory, mapper, CAT,
               tmp_path / "job")
