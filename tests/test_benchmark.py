@@ -296,6 +296,13 @@ def test_environment_of_programs(tmp_path, monkeypatch):
     assert b"TMPDIR" in names
 
 
+def test_process_that_has_ended_may_be_told_to_end(tmp_path):
+    with measuring.running(
+            ["sleep", "0"], tmp_path, end=measuring.terminate) as process:
+        assert wait_until(lambda: measuring.has_ended(process))
+    assert process.returncode == 0
+
+
 def test_what_a_command_leaves_behind_is_killed(tmp_path):
     """Its process has the other end of the pipe no more."""
     read, write = os.pipe()

@@ -95,10 +95,17 @@ def _kill_group(process: Process) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def terminate(process: Process) -> None:
-    """Tell a process to end, unless it was waited for, and wait for it."""
+def tell_to_end(process: Process) -> None:
+    """Tell a process to end, unless it was waited for."""
     if process.returncode is None:
-        process.terminate()
+        # Not Popen.terminate, which waits for a process that has ended.
+        os.kill(process.pid, signal.SIGTERM)
+
+
+def terminate(process: Process) -> None:
+    """Tell a process to end and wait for it, unless that was done before."""
+    if process.returncode is None:
+        tell_to_end(process)
         wait_or_kill(process)
 
 
