@@ -14,14 +14,17 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 TOOLS = pathlib.Path(sys.executable).parent
 PYTHON = [sys.executable, "-m"]
+BENCHMARK = sorted((ROOT / "tests/benchmark").glob("*.py"))
 CHECKS = {
     "pycodestyle": [*PYTHON, "pycodestyle", "mapreduce", "tests"],
-    "pydocstyle": [*PYTHON, "pydocstyle", "mapreduce"],
-    "pylint": [*PYTHON, "pylint", "--rcfile", "pyproject.toml", "mapreduce"],
-    "mypy": [*PYTHON, "mypy", "--strict", "mapreduce"],
+    "pydocstyle": [*PYTHON, "pydocstyle", "mapreduce", "tests/benchmark"],
+    "pylint": [*PYTHON, "pylint", "--rcfile", "pyproject.toml", "mapreduce",
+               *BENCHMARK],
+    "mypy": [*PYTHON, "mypy", "--strict", "mapreduce", *BENCHMARK],
     "shellcheck": [
         TOOLS / "shellcheck", ".ci/run", *(ROOT / "bin").iterdir(),
-        *(ROOT / "tests/testdata/exec").glob("*.sh")],
+        *(ROOT / "tests/testdata/exec").glob("*.sh"),
+        *(ROOT / "tests/benchmark/programs").glob("*.sh")],
 }
 
 # No comment may switch a check off. In two parts each, so that this file

@@ -1,0 +1,1 @@
+"""The benchmark: this MapReduce beside what else does the same work."""
