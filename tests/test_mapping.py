@@ -287,7 +287,7 @@ def test_partition_files_hold_all_after_a_flush(tmp_path):
     partitions = PartitionFiles([str(path) for path in paths])
     lines = [b"%d\n" % n for n in range(50_000)]
     for start in range(0, len(lines), 1_000):
-        partitions.add(b"".join(lines[start:start + 1_000]))
+        partitions.add([b"".join(lines[start:start + 1_000])])
     partitions.flush()
     partitions.flush()
     assert [path.read_bytes() for path in paths] == [

@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from mapreduce.worker import partitioning
-from mapreduce.worker.partitioning import Partitioner, partitions_of
+from mapreduce.worker.partitioning import Partitioner, partition_of
 
-from tests.stages import partition_of
+from tests import stages
 
 LINES = [line for key in (
     b"", b"a", b"a b", b"\xc3\xa9", b"\xff\0\r",
@@ -19,20 +19,20 @@ LINES = [line for key in (
 
 def deal_out_all(lists, num_partitions):
     """Deal out lists by one Partitioner; return the lines of each part."""
-    parts = [[] for _ in range(num_partitions)]
     partitioner = Partitioner(num_partitions)
     for lines in lists:
-        for partition, block in partitioner.deal_out(list(lines)):
-            assert block.endswith(b"\n")
-            parts[partition] += block[:-1].split(b"\n")
-    return parts
+        partitioner.deal_out(list(lines))
+    return partitioner.parts
 
 
 @pytest.mark.parametrize("num_partitions", [
     1, 2, 3, 7, 8, 64, 100, 128, 255, 256, 257, 512, 1000])
 def test_partition_is_the_md5_of_the_key(num_partitions):
-    assert partitions_of(LINES, num_partitions) == [
-        partition_of(line, num_partitions) for line in LINES]
+    for deal_out in (
+            lambda line: deal_out_all([[line]], num_partitions).index([line]),
+            lambda line: partition_of(line, num_partitions)):
+        assert list(map(deal_out, LINES)) == [
+            stages.partition_of(line, num_partitions) for line in LINES]
 
 
 def test_openssl_takes_the_place_of_a_missing_module(monkeypatch):
@@ -40,23 +40,16 @@ def test_openssl_takes_the_place_of_a_missing_module(monkeypatch):
     importlib.reload(partitioning)
     try:
         assert partitioning.md5.func is hashlib.md5
-        assert partitioning.partitions_of([b"a\t1"], 1000) == [
-            partition_of(b"a", 1000)]
+        assert partitioning.partition_of(b"a\t1", 1000) == (
+            stages.partition_of(b"a", 1000))
     finally:
         monkeypatch.undo()
         importlib.reload(partitioning)
 
 
 def test_lines_are_dealt_out_in_order():
-    lines = [b"a\t1", b"", b"a", b"\t"]
-    assert dict(Partitioner(3).deal_out(lines)) == {
-        1: b"a\t1\na\n", 0: b"\n\t\n"}
-
-
-def test_part_without_lines_is_left_out():
-    assert not list(Partitioner(3).deal_out([]))
-    assert [partition for partition, _ in Partitioner(64).deal_out([b"a"])
-            ] == [partition_of(b"a", 64)]
+    assert deal_out_all([[b"a\t1", b""], [b"a", b"\t"]], 3) == [
+        [b"", b"\t"], [b"a\t1", b"a"], []]
 
 
 @pytest.mark.parametrize("num_partitions", [3, 8])
@@ -70,30 +63,30 @@ def test_known_lines_go_where_unknown_ones_do(vocabulary, num_partitions):
     for partition, part in enumerate(parts):
         assert sorted(part) == sorted(
             line for lines in lists for line in lines
-            if partition_of(line, num_partitions) == partition)
+            if stages.partition_of(line, num_partitions) == partition)
 
 
 def test_lines_are_known_after_they_were_dealt_out(mocker):
     mocker.patch.object(partitioning, "UNASKED", 0)
-    hashed = mocker.spy(partitioning, "partitions_of")
+    hashed = mocker.spy(Partitioner, "_deal_out_unknown")
     deal_out_all([LINES[:9], LINES[:9]], 8)
-    assert [call.args[0] for call in hashed.call_args_list] == [LINES[:9], []]
+    assert [call.args[1] for call in hashed.call_args_list] == [LINES[:9], []]
 
 
 def test_few_lines_are_kept(mocker):
     mocker.patch.multiple(partitioning, MAX_KNOWN=10, UNASKED=0)
-    hashed = mocker.spy(partitioning, "partitions_of")
+    hashed = mocker.spy(Partitioner, "_deal_out_unknown")
     old, new = LINES[:20], LINES[20:40]
     deal_out_all([old, new, old, new], 8)
-    assert [call.args[0] for call in hashed.call_args_list[2:]] == [[], new]
+    assert [call.args[1] for call in hashed.call_args_list[2:]] == [[], new]
 
 
 def test_long_lines_are_not_kept(mocker):
     mocker.patch.object(partitioning, "UNASKED", 0)
-    hashed = mocker.spy(partitioning, "partitions_of")
+    hashed = mocker.spy(Partitioner, "_deal_out_unknown")
     short, long = b"x" * 32, b"x" * 33
     deal_out_all([[short, long], [long, short]], 8)
-    assert hashed.call_args.args[0] == [long]
+    assert hashed.call_args.args[1] == [long]
 
 
 def test_lines_that_are_new_each_time_are_seldom_looked_up(mocker):

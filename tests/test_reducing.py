@@ -1,5 +1,4 @@
 """The reduce stage on files: merge, reduce, move."""
-import itertools
 import os
 import pathlib
 import random
@@ -9,7 +8,7 @@ import tempfile
 import pytest
 
 from mapreduce.worker.process import TaskError, TaskInterrupted
-from mapreduce.worker.reducing import merge, read_lines
+from mapreduce.worker.reducing import merge
 
 from tests.stages import (
     EXECUTABLES,
@@ -179,16 +178,6 @@ def test_input_that_cannot_be_read_is_named(
     assert os.listdir(output) == []
 
 
-def test_input_that_is_replaced_meanwhile_is_an_error(tmp_path):
-    """Its first lines and the last ones of another file are no result."""
-    old, new = write_files(tmp_path / "input", b"a\n" * 9, b"bb\n" * 9)
-    lines = read_lines(old, 2)
-    assert next(lines) == [b"a"]
-    os.replace(new, old)
-    with pytest.raises(TaskError, match="was replaced while it was read"):
-        list(lines)
-
-
 def test_interrupted_task_leaves_nothing(tmp_path, output):
     inputs = write_files(tmp_path / "input", b"a\n")
     with pytest.raises(TaskInterrupted):
@@ -197,18 +186,6 @@ def test_interrupted_task_leaves_nothing(tmp_path, output):
 
 
 # Parts
-
-@pytest.mark.parametrize("content", [
-    b"", b"a\n", b"a", b"\n", b"\n\n", b"a\nbb\n\nccc", b"a\r\n\0\n"])
-def test_lines_are_read_in_shares_of_any_size(tmp_path, content):
-    [path] = write_files(tmp_path / "input", content)
-    lines = content.removesuffix(b"\n").split(b"\n") if content else []
-    for share in range(1, len(content) + 2):
-        lists = list(read_lines(path, share))
-        assert list(itertools.chain(*lists)) == lines
-        assert all(len(lines) == 1 or len(b"\n".join(lines)) < share
-                   for lines in lists)
-
 
 def test_merge_reads_no_further_than_it_must(tmp_path):
     paths = write_files(tmp_path / "input", b"a\n" * 1_000_000, b"b\n")

@@ -1,7 +1,6 @@
 """Open what a task reads: regular files, and nothing that could block."""
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import stat
@@ -13,33 +12,46 @@ from mapreduce.worker.process import TaskError
 
 def open_input(path: str) -> BinaryIO:
     """Open a file for a process; raise TaskError, naming it, if that fails."""
-    descriptor = _open_regular(path)
+    descriptor, _ = _open_regular(path)
     os.set_blocking(descriptor, True)
     return open(descriptor, "rb", buffering=0)
 
 
-@contextlib.contextmanager
-def input_descriptor(path: str) -> Iterator[int]:
-    """Open a file to read a block of it, as cheaply as can be.
+def read_blocks(path: str, size: int) -> Iterator[bytes]:
+    """Read a file in blocks of a size.
 
-    Raises TaskError, naming it, if that fails, and OSError for the block.
+    It is open only while it is read: a merge may have more inputs than a
+    process may have open files. Raises TaskError if it can't be read, or if
+    another file gets its name meanwhile, as from a Worker that was thought
+    dead: two halves do not make a whole.
     """
-    descriptor = _open_regular(path)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
+    offset = 0
+    identity = None
+    while True:
+        descriptor, status = _open_regular(path)
+        try:
+            block = os.pread(descriptor, size, offset)
+        finally:
+            os.close(descriptor)
+        if identity not in (None, (status.st_dev, status.st_ino)):
+            raise TaskError(f"{path!r} was replaced while it was read")
+        identity = status.st_dev, status.st_ino
+        if not block:
+            return
+        offset += len(block)
+        yield block
 
 
-def _open_regular(path: str) -> int:
+def _open_regular(path: str) -> tuple[int, os.stat_result]:
     """Open a file, but refuse what is no regular one.
 
     A pipe without a writer would block for ever, deaf to all signals.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        if stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return descriptor
+        status = os.fstat(descriptor)
+        if stat.S_ISREG(status.st_mode):
+            return descriptor, status
         os.close(descriptor)
         raise OSError(errno.EINVAL, "no regular file")
     except OSError as error:

@@ -1,46 +1,43 @@
-"""Lines in blocks of bytes, so that no work is done byte by byte.
+"""Lines, from blocks of bytes to lists and back: never one at a time.
 
-A block consists of whole lines, each with its newline; a list holds lines
-without theirs. To Python, a list of many short lines is many times as large as
-their block: so it is made of a part of the block at a time.
+A line in a list is without its newline. To Python, a list of many short lines
+is many times as large as their block: so lists are of a limited length.
 """
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+LINE_OVERHEAD = 48  # bytes that a line takes in a list, beside its own
 
-def whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Cut a stream of blocks anew, so that each block ends with a line.
 
-    A last line without a newline gets one. The time is linear, also for
-    lines that are much longer than a block.
+def split_lines(
+    blocks: Iterable[bytes], max_lines: int
+) -> Iterator[list[bytes]]:
+    """Split a stream that comes in blocks into lists of up to max_lines.
+
+    The blocks may end anywhere; a last line may lack its newline. The time is
+    linear, also for lines that are much longer than a block.
     """
-    rest: list[bytes] = []
+    begun: list[bytes] = []  # the parts of a line that has not ended
     for block in blocks:
-        end = block.rfind(b"\n") + 1
-        if end:
-            whole = b"".join([*rest, block[:end]])
-            rest = [block[end:]] if end < len(block) else []
-            yield whole
-        else:
-            rest.append(block)
-    if rest:
-        yield b"".join([*rest, b"\n"])
-
-
-def split_lines(block: bytes, max_lines: int) -> Iterator[list[bytes]]:
-    """Split a block into lists of up to a number of lines.
-
-    A last line without a newline is a list of its own.
-    """
-    while block:
-        *lines, block = block.split(b"\n", max_lines)
-        if not lines:
-            lines, block = [block], b""
-        yield lines
+        while block:
+            lines = block.split(b"\n", max_lines)
+            block = lines.pop()
+            if not lines:
+                begun.append(block)
+                break
+            if begun:
+                lines[0] = b"".join([*begun, lines[0]])
+                begun = []
+            yield lines
+    if begun:
+        yield [b"".join(begun)]
 
 
 def join_lines(lines: list[bytes]) -> bytes:
-    """Return the block of a list; the list is changed."""
+    """Return the block of a list, each line with its newline.
+
+    The list is changed.
+    """
     lines.append(b"")
     return b"\n".join(lines)

@@ -2,25 +2,26 @@
 
 The output of the mapper is a stream of bytes; no text is decoded. It is never
 in memory as a whole: blocks are read, their lines dealt out to partitions, and
-a partition goes to its file whenever it has gathered enough.
+written whenever enough have gathered.
 """
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from mapreduce.utils import layout, scratch
 from mapreduce.utils.messages import MapTaskMessage
 from mapreduce.worker.input import open_input
 from mapreduce.worker.launcher import Launcher
-from mapreduce.worker.lines import split_lines, whole_lines
+from mapreduce.worker.lines import LINE_OVERHEAD, join_lines, split_lines
 from mapreduce.worker.output import OutputDirectory
 from mapreduce.worker.partitioning import Partitioner
+from mapreduce.worker.process import Process
 
 MAX_LINES = 2048  # lines that are dealt out at a time
-GATHERED = 128 * 2**10  # bytes that all partitions may gather together …
-MIN_GATHERED = 2 * 2**10  # … but each at least this much, to spare writes
+GATHERED = 256 * 2**10  # bytes of memory that gathered lines may take
 
 
 def run_map(
@@ -39,8 +40,8 @@ def run_map(
         ]
         partitions = PartitionFiles(paths)
         for input_path in task.input_paths:
-            for block in _run_mapper(task, input_path, launcher):
-                partitions.add(block)
+            with _mapper(task, input_path, launcher) as mapper:
+                partitions.add(mapper.read())
         partitions.flush()
         for path in paths:
             _sort(path, launcher)
@@ -58,50 +59,61 @@ class PartitionFiles:
     def __init__(self, paths: list[str]) -> None:
         """Make the files, empty; the paths are in the order of partitions."""
         self._paths = paths
-        self._gathered = [bytearray() for _ in paths]
-        self._enough = max(MIN_GATHERED, GATHERED // len(paths))
         self._partitioner = Partitioner(len(paths))
+        self._size = 0
         for path in paths:
             with open(path, "wb"):
                 pass
 
-    def add(self, block: bytes) -> None:
-        """Deal out a block of whole lines."""
+    def add(self, blocks: Iterable[bytes]) -> None:
+        """Deal out the lines of a stream, which comes in blocks.
+
+        If its last line has no newline, it gets one.
+        """
         if len(self._paths) == 1:
-            self._gather(0, block)
+            self._append(blocks)
             return
-        for lines in split_lines(block, MAX_LINES):
-            for partition, part in self._partitioner.deal_out(lines):
-                self._gather(partition, part)
+        for lines in split_lines(self._weighed(blocks), MAX_LINES):
+            self._size += LINE_OVERHEAD * len(lines)
+            self._partitioner.deal_out(lines)
+            if self._size >= GATHERED:
+                self.flush()
 
     def flush(self) -> None:
         """Write what is still in memory."""
-        for partition in range(len(self._paths)):
-            self._write(partition)
+        for path, part in zip(self._paths, self._partitioner.parts):
+            if part:
+                with open(path, "ab") as file:
+                    file.write(join_lines(part))
+                part.clear()
+        self._size = 0
 
-    def _gather(self, partition: int, block: bytes) -> None:
-        gathered = self._gathered[partition]
-        if len(gathered) + len(block) > self._enough:
-            self._write(partition, block)
-        else:
-            gathered += block
+    def _weighed(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
+        for block in blocks:
+            self._size += len(block)
+            yield block
 
-    def _write(self, partition: int, block: bytes = b"") -> None:
-        with open(self._paths[partition], "ab") as file:
-            file.write(self._gathered[partition])
-            file.write(block)
-        self._gathered[partition].clear()
+    def _append(self, blocks: Iterable[bytes]) -> None:
+        """Write a stream to the one file that there is."""
+        end = b"\n"
+        with open(self._paths[0], "ab") as file:
+            for block in blocks:
+                file.write(block)
+                end = block[-1:]
+            if end != b"\n":
+                file.write(b"\n")
 
 
-def _run_mapper(
+@contextlib.contextmanager
+def _mapper(
     task: MapTaskMessage, input_path: str, launcher: Launcher
-) -> Iterable[bytes]:
-    """Run the mapper on one file; return its output in blocks of lines."""
+) -> Iterator[Process]:
+    """Run the mapper on one file until the end of the block."""
     title = f"{task.executable} on the input {input_path!r}"
     with open_input(input_path) as file, launcher.running(
             [task.executable], title, stdin=file,
             stdout=subprocess.PIPE) as mapper:
-        yield from whole_lines(mapper.read())
+        yield mapper
 
 
 def _sort(path: str, launcher: Launcher) -> None:

@@ -8,9 +8,6 @@ from __future__ import annotations
 import collections
 import functools
 import itertools
-from collections.abc import Iterator
-
-from mapreduce.worker.lines import join_lines
 
 try:
     # Python's own: of a short key, it costs half of what OpenSSL's does.
@@ -33,26 +30,22 @@ class Partitioner:
 
     def __init__(self, num_partitions: int) -> None:
         """Know no lines."""
-        self._parts: list[list[bytes]] = [[] for _ in range(num_partitions)]
+        self.parts: list[list[bytes]] = [[] for _ in range(num_partitions)]
         self._known: dict[bytes, list[bytes]] = {}
         self._unasked = 0
 
-    def deal_out(self, lines: list[bytes]) -> Iterator[tuple[int, bytes]]:
-        """Deal out lines: pairs of a partition and the block of its lines."""
+    def deal_out(self, lines: list[bytes]) -> None:
+        """Add each line to the list of its partition in parts."""
         if self._unasked:
             self._unasked -= 1
             self._deal_out_unknown(lines)
-        else:
-            unknown = self._deal_out_known(lines)
-            partitions = self._deal_out_unknown(unknown)
-            if len(self._known) < MAX_KNOWN:
-                self._learn(unknown, partitions)
-            if len(unknown) > len(lines) // 2:
-                self._unasked = UNASKED
-        for partition, part in enumerate(self._parts):
-            if part:
-                yield partition, join_lines(part)
-                part.clear()
+            return
+        unknown = self._deal_out_known(lines)
+        self._deal_out_unknown(unknown)
+        if len(self._known) < MAX_KNOWN:
+            self._learn(unknown)
+        if len(unknown) > len(lines) // 2:
+            self._unasked = UNASKED
 
     def _deal_out_known(self, lines: list[bytes]) -> list[bytes]:
         """Deal out the lines that are known, and return the others."""
@@ -62,30 +55,33 @@ class Partitioner:
         collections.deque(map(list.append, parts, lines), maxlen=0)
         return unknown
 
-    def _deal_out_unknown(self, lines: list[bytes]) -> list[int]:
-        """Deal out lines by their hashes, and return their partitions."""
-        parts = self._parts
-        partitions = partitions_of(lines, len(parts))
-        for line, partition in zip(lines, partitions):
-            parts[partition].append(line)
-        return partitions
+    def _deal_out_unknown(self, lines: list[bytes]) -> None:
+        """Deal out lines by their hashes: partition_of, written out."""
+        appends = [part.append for part in self.parts]
+        num_partitions = len(appends)
+        if 256 % num_partitions == 0:
+            # Of a big-endian number, the last byte decides alone.
+            appends *= 256 // num_partitions
+            for line in lines:
+                appends[md5(line.partition(b"\t")[0]).digest()[-1]](line)
+        else:
+            for line in lines:
+                digest = md5(line.partition(b"\t")[0]).digest()
+                appends[int.from_bytes(digest, "big") % num_partitions](line)
 
-    def _learn(self, lines: list[bytes], partitions: list[int]) -> None:
-        for line, partition in zip(lines, partitions):
+    def _learn(self, lines: list[bytes]) -> None:
+        for line in lines:
             if len(line) <= MAX_KNOWN_LENGTH:
-                self._known[line] = self._parts[partition]
+                partition = partition_of(line, len(self.parts))
+                self._known[line] = self.parts[partition]
 
 
-def partitions_of(lines: list[bytes], num_partitions: int) -> list[int]:
-    """Return the partition of each line.
+def partition_of(line: bytes, num_partitions: int) -> int:
+    """Return the partition of a line.
 
-    That is the MD5 of its key modulo the number of partitions, as the
-    specification says; the key is what stands before the first TAB, or all of
-    the line.
+    That is the MD5 of its key, as a big-endian number, modulo the number of
+    partitions, as the specification says; the key is what stands before the
+    first TAB, or all of the line.
     """
-    if 256 % num_partitions == 0:
-        # The digest is a big-endian number: its last byte decides alone.
-        return [md5(line.partition(b"\t")[0]).digest()[-1] % num_partitions
-                for line in lines]
-    return [int.from_bytes(md5(line.partition(b"\t")[0]).digest(), "big")
-            % num_partitions for line in lines]
+    digest = md5(line.partition(b"\t")[0]).digest()
+    return int.from_bytes(digest, "big") % num_partitions

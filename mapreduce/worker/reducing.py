@@ -15,16 +15,14 @@ from typing import BinaryIO
 
 from mapreduce.utils import layout, scratch
 from mapreduce.utils.messages import ReduceTaskMessage
-from mapreduce.worker.input import input_descriptor, open_input
+from mapreduce.worker.input import open_input, read_blocks
 from mapreduce.worker.launcher import Launcher
-from mapreduce.worker.lines import join_lines, split_lines
+from mapreduce.worker.lines import LINE_OVERHEAD, join_lines, split_lines
 from mapreduce.worker.output import OutputDirectory
-from mapreduce.worker.process import TaskError
 
 INPUT_MEMORY = 96 * 2**10  # bytes of input in memory, of all files together …
 MIN_SHARE = 2 * 2**10  # … and at least of each, to spare system calls
 MERGED = 48 * 2**10  # bytes that are merged at a time
-LINE_OVERHEAD = 48  # bytes that a line in a list takes beside its own
 
 _first_line = operator.itemgetter(0)
 
@@ -79,66 +77,26 @@ def merge(paths: list[str]) -> Iterator[bytes]:
     comes before `a<TAB>1`, whose TAB is less than a newline.
     """
     share = max(INPUT_MEMORY // max(1, len(paths)), MIN_SHARE)
+    max_lines = share // LINE_OVERHEAD
     gathered: list[bytes] = []
     size = 0
     reached = b""
     for lines in heapq.merge(
-            *(read_lines(path, share) for path in paths), key=_first_line):
+            *(split_lines(read_blocks(path, share), max_lines)
+              for path in paths), key=_first_line):
         if size >= MERGED:
             gathered.sort()
             end = bisect.bisect_right(gathered, lines[0])
             # No more than a list of each input stays, unless one is not
             # sorted: then no order can be kept, but memory must be.
             if (lines[0] < reached
-                    or len(gathered) - end > len(paths) * _max_lines(share)):
+                    or len(gathered) - end > len(paths) * max_lines):
                 end = len(gathered)
             yield join_lines(gathered[:end])
             del gathered[:end]
             size, reached = 0, lines[0]
         gathered += lines
-        # A line that is longer than a share is alone in its list.
+        # Only the first line of a list may be longer than a block.
         size += max(share, len(lines[0]))
     gathered.sort()
     yield join_lines(gathered)
-
-
-def read_lines(path: str, share: int) -> Iterator[list[bytes]]:
-    """Read the lines of a file, without their newlines, in lists.
-
-    Each holds some lines of up to `share` bytes, or one that is longer. The
-    file is open only while it is read: a merge may have more inputs than a
-    process may have open files. Raises TaskError if it can't be read, or if
-    another file gets its name meanwhile, as from a Worker that was thought
-    dead: two halves do not make a whole.
-    """
-    offset = 0
-    identity = None
-    while True:
-        with input_descriptor(path) as descriptor:
-            status = os.fstat(descriptor)
-            if identity not in (None, (status.st_dev, status.st_ino)):
-                raise TaskError(f"{path!r} was replaced while it was read")
-            identity = status.st_dev, status.st_ino
-            block = _read_block(descriptor, share, offset)
-        if not block:
-            return
-        offset += len(block)
-        lists = split_lines(block, _max_lines(share))
-        del block  # It need not be there twice.
-        yield from lists
-
-
-def _max_lines(share: int) -> int:
-    """Return how many lines take no more memory than twice the share."""
-    return max(1, share // LINE_OVERHEAD)
-
-
-def _read_block(descriptor: int, size: int, offset: int) -> bytes:
-    """Read whole lines of up to a number of bytes, or one that is longer."""
-    block = os.pread(descriptor, size, offset)
-    end = block.rfind(b"\n") + 1
-    if end:
-        return block[:end]
-    with open(descriptor, "rb", closefd=False) as file:
-        file.seek(offset)
-        return file.readline()
