@@ -11,6 +11,7 @@ import queue
 import signal
 import time
 from collections import deque
+from collections.abc import Callable
 
 from mapreduce.manager import events
 from mapreduce.manager.scheduler import Scheduler
@@ -36,9 +37,11 @@ class Manager:
     def __init__(
         self, host: str, port: int,
         ending_signals: tuple[signal.Signals, ...] = (),
+        on_listening: Callable[[], object] = lambda: None,
     ) -> None:
         """Run a Manager that listens on host and port, TCP and UDP.
 
+        When it does, on_listening is called.
         Returns after a shutdown message, or one of the signals named, when
         all threads have ended. Raises OSError if it can't listen there.
         """
@@ -59,6 +62,7 @@ class Manager:
                 messages.FinishedMessage, messages.FailedMessage,
                 messages.ShutdownMessage)
             LOGGER.info("Listening on %s:%d", host, port)
+            on_listening()
             self._run()
         LOGGER.info("Ended")
 

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import errno
 import logging
 import os
+import random
 import select
 import socket
 import threading
@@ -32,6 +34,11 @@ PATIENCE = 0.1  # seconds that a client may keep the listener waiting
 SLOW_PATIENCE = 0.001  # seconds, while other slow clients wait
 SLOW_LIFETIME = 5.0  # seconds that a slow client has in all
 MAX_SLOW = 1_000  # slow clients at a time; the oldest gives way
+
+# Below those that the system itself gives to connections: what is free here
+# stays so, and is still free when a process that was killed is replaced.
+FREE_PORTS = range(10_000, 32_768)
+FREE_PORT_TRIES = 1_000
 
 # Connect and sendall are a pair: nobody else's come between the two.
 _SENDING = threading.Lock()
@@ -112,6 +119,22 @@ def tcp_server(host: str, port: int) -> Iterator[TcpServer]:
         sock.listen()
         sock.settimeout(STOP_INTERVAL)
         yield TcpServer(sock)
+
+
+def free_port(host: str) -> int:
+    """Return a port that is free for TCP and UDP, as long as it lasts.
+
+    Raises OSError if there is none, or the host is none of this machine.
+    """
+    for _ in range(FREE_PORT_TRIES):
+        port = random.choice(FREE_PORTS)
+        try:
+            with udp_server(host, port), tcp_server(host, port):
+                return port
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+    raise OSError(errno.EADDRINUSE, "no port was found free")
 
 
 class UdpServer:
