@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from mapreduce.utils.clients import BLOCK, MAX_MESSAGE, Client, SlowClients
+from mapreduce.utils.connections import BLOCK, MAX_MESSAGE, Client, SlowClients
 
 LOGGER = logging.getLogger(__name__)
 
