@@ -1,16 +1,36 @@
 """Send messages: encode, log, and off."""
 import logging
 from collections.abc import Callable
+from typing import Any
 
 from mapreduce.utils import messages, network
 
 LOGGER = logging.getLogger(__name__)
 
 
+class NoAnswer(Exception):
+    """Somebody listens there, but doesn't know such questions."""
+
+
 def send_tcp(host: str, port: int, message: messages.Message) -> None:
     """Send a message on a connection of its own, or raise OSError."""
     _log("TCP", host, port, message)
     network.tcp_client(host, port, messages.encode(message))
+
+
+def ask(host: str, port: int, message: messages.Message) -> dict[str, Any]:
+    """Return the JSON object that a Manager answers.
+
+    Raises OSError if nobody can be reached, and NoAnswer if no such object
+    comes within seconds.
+    """
+    _log("TCP", host, port, message)
+    try:
+        payload = network.tcp_query(host, port, messages.encode(message))
+        return messages.parse(payload)
+    except (TimeoutError, ConnectionResetError, messages.ProtocolError
+            ) as error:
+        raise NoAnswer(str(error)) from error
 
 
 def send_udp(

@@ -1,0 +1,177 @@
+"""What a Manager tells clients of its Workers, jobs and tasks.
+
+Frozen records and the JSON objects that stand for them; the names of the
+fields are the same in both. No sockets, files, threads, locks or clocks.
+"""
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import reprlib
+import types
+import typing
+from typing import Any, TypeVar
+
+from mapreduce.utils.messages import ProtocolError
+
+ENDED = ("done", "failed", "cancelled")  # the states in which a job stays
+
+
+@dataclasses.dataclass(frozen=True)
+class WorkerTask:
+    """The task that a Worker has: which one of which job."""
+
+    job_id: int
+    stage: str  # map or reduce
+    task_id: int
+
+
+@dataclasses.dataclass(frozen=True)
+class WorkerAddress:
+    """Where a Worker listens."""
+
+    host: str
+    port: int
+
+
+@dataclasses.dataclass(frozen=True)
+class WorkerStatus:
+    """A Worker, also a dead one."""
+
+    host: str
+    port: int
+    state: str  # ready, busy or dead
+    task: WorkerTask | None
+    silent_seconds: float  # since the Manager last heard of it
+    tasks_done: int
+    tasks_failed: int
+
+
+@dataclasses.dataclass(frozen=True)
+class JobStatus:
+    """A job: queued, running or ended."""
+
+    id: int
+    name: str  # empty where none was given
+    key: str | None  # the id that its client made for it
+    state: str  # queued, map, reduce or one of ENDED
+    tasks_done: int
+    tasks: int  # of both stages together
+    map_tasks_done: int
+    map_tasks: int
+    reduce_tasks_done: int
+    reduce_tasks: int
+    seconds: float  # of running: until now, or to its end
+    reason: str | None  # why it failed, with the tail of standard error
+    input_directory: str
+    output_directory: str
+    mapper_executable: str
+    reducer_executable: str
+    directory: str  # where relative paths are meant
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will happen to the job any more."""
+        return self.state in ENDED
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskStatus:
+    """A task of a job."""
+
+    stage: str  # map or reduce
+    task_id: int
+    state: str  # waiting, running or one of ENDED
+    worker: WorkerAddress | None  # who has it, or had it last
+    attempts: int
+    seconds: float | None  # of the attempt that runs, or else the last one
+    reason: str | None  # why the last attempt that failed has failed
+
+
+@dataclasses.dataclass(frozen=True)
+class ClusterStatus:
+    """The answer to get_status."""
+
+    workers: tuple[WorkerStatus, ...]
+    jobs: tuple[JobStatus, ...]
+    directory: str  # the working directory of the Manager
+
+
+@dataclasses.dataclass(frozen=True)
+class JobDetails:
+    """The answer to get_job."""
+
+    job: JobStatus | None  # None: the Manager knows no such job
+    tasks: tuple[TaskStatus, ...]  # empty where they are no longer kept
+
+
+Record = (
+    WorkerTask | WorkerAddress | WorkerStatus | JobStatus | TaskStatus
+    | ClusterStatus | JobDetails
+)
+R = TypeVar("R", bound=Record)
+
+
+def to_document(status: Record) -> dict[str, Any]:
+    """Return, e.g., {"job": {"id": 0, …}, "tasks": […]}."""
+    return {name: _to_json(value) for name, value in vars(status).items()}
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_to_json(item) for item in value]
+    if isinstance(value, Record):
+        return to_document(value)
+    return value
+
+
+def encode(status: ClusterStatus | JobDetails) -> bytes:
+    """Return an answer as it goes over the wire: JSON in UTF-8."""
+    return json.dumps(to_document(status)).encode("utf-8")
+
+
+def cluster_from_document(document: dict[str, Any]) -> ClusterStatus:
+    """Return the answer to get_status, or raise ProtocolError."""
+    return _record(ClusterStatus, document)
+
+
+def details_from_document(document: dict[str, Any]) -> JobDetails:
+    """Return the answer to get_job, or raise ProtocolError."""
+    return _record(JobDetails, document)
+
+
+@functools.cache
+def _fields(cls: type[Record]) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
+
+
+def _record(cls: type[R], document: Any) -> R:
+    """Return the record that a JSON object stands for.
+
+    Fields that it does not know are ignored.
+    """
+    if not isinstance(document, dict):
+        raise ProtocolError(f"no JSON object: {reprlib.repr(document)}")
+    values = {}
+    for name, kind in _fields(cls).items():
+        if name not in document:
+            raise ProtocolError(f"{cls.__name__} lacks field {name!r}")
+        values[name] = _from_json(kind, document[name])
+    return cls(**values)
+
+
+def _from_json(kind: Any, value: Any) -> Any:
+    """Return a value of a kind that a field of a record may have."""
+    if isinstance(kind, types.UnionType):  # Of something and None.
+        return None if value is None else _from_json(kind.__args__[0], value)
+    if typing.get_origin(kind) is tuple:
+        if not isinstance(value, list):
+            raise ProtocolError(f"no list: {reprlib.repr(value)}")
+        return tuple(_from_json(kind.__args__[0], item) for item in value)
+    if dataclasses.is_dataclass(kind):
+        return _record(typing.cast(type[Record], kind), value)
+    kinds = (int, float) if kind is float else kind
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        raise ProtocolError(f"no {kind.__name__}: {reprlib.repr(value)}")
+    return value
