@@ -73,6 +73,11 @@ Port = Annotated[
     int, Rule("a port from 1 to 65535",
               lambda value: _is_integer(value) and 1 <= value <= 65535)]
 Text = Annotated[str, Rule("a text", lambda value: isinstance(value, str))]
+OptionalText = Annotated[
+    str | None, Rule("a text", lambda value: isinstance(value, str))]
+JobId = Annotated[
+    int, Rule("a job id",
+              lambda value: _is_integer(value) and value >= 0)]
 Path = Annotated[str, Rule("a path", _is_name)]
 Paths = Annotated[list[str], Rule("a list of paths", _is_names)]
 TaskId = Annotated[
@@ -114,6 +119,29 @@ class ManagerJobMessage:
     reducer_executable: Path
     num_mappers: Count
     num_reducers: Count
+    job_key: OptionalText = None
+    job_name: OptionalText = None
+
+
+@dataclasses.dataclass(frozen=True)
+class GetStatusMessage:
+    """A client asks for the Workers and jobs, or for the job with a key."""
+
+    job_key: OptionalText = None
+
+
+@dataclasses.dataclass(frozen=True)
+class GetJobMessage:
+    """A client asks for a job and its tasks."""
+
+    job_id: JobId
+
+
+@dataclasses.dataclass(frozen=True)
+class CancelJobMessage:
+    """A client wants a job to end now."""
+
+    job_id: JobId
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,7 +206,8 @@ TaskMessage = MapTaskMessage | ReduceTaskMessage
 Message = (
     RegisterMessage | RegisterAckMessage | HeartbeatMessage
     | ManagerJobMessage | TaskMessage | FinishedMessage | FailedMessage
-    | CancelMessage | ShutdownMessage
+    | CancelMessage | ShutdownMessage | GetStatusMessage | GetJobMessage
+    | CancelJobMessage
 )
 
 _CLASSES: dict[str, type[Message]] = {
@@ -192,6 +221,9 @@ _CLASSES: dict[str, type[Message]] = {
     "failed": FailedMessage,
     "cancel": CancelMessage,
     "shutdown": ShutdownMessage,
+    "get_status": GetStatusMessage,
+    "get_job": GetJobMessage,
+    "cancel_job": CancelJobMessage,
 }
 _TYPES = {cls: name for name, cls in _CLASSES.items()}
 
@@ -207,7 +239,9 @@ _RULES = {cls: _rules(cls) for cls in _TYPES}
 
 def to_document(message: Message) -> dict[str, Any]:
     """Return, e.g., {"message_type": "heartbeat", "worker_host": …}."""
-    return {"message_type": _TYPES[type(message)], **vars(message)}
+    return {"message_type": _TYPES[type(message)], **{
+        name: value for name, value in vars(message).items()
+        if value is not None}}
 
 
 class Indented:
@@ -258,6 +292,9 @@ def from_document(document: dict[str, Any]) -> Message:
     cls = _CLASSES[message_type]
     fields = {}
     for name, rule in _RULES[cls].items():
+        if name not in document and name.startswith("job_") and (
+                name != "job_id"):
+            continue
         if name not in document:
             raise ProtocolError(f"{message_type} lacks field {name!r}")
         if not rule.accepts(document[name]):

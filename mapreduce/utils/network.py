@@ -54,6 +54,25 @@ def tcp_client(host: str, port: int, payload: bytes) -> None:
         _send(sock, (host, port), payload)
 
 
+def tcp_query(host: str, port: int, payload: bytes) -> bytes:
+    """Send one message and return the answer, all that comes after it.
+
+    Raises OSError if nobody can be reached, TimeoutError (one of those) if
+    the whole answer isn't there within seconds.
+    """
+    deadline = time.monotonic() + SEND_TIMEOUT
+    chunks = []
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+        sock.settimeout(SEND_TIMEOUT)
+        _send(sock, (host, port), payload)
+        sock.shutdown(socket.SHUT_WR)
+        while chunk := sock.recv(BLOCK):
+            chunks.append(chunk)
+            # A timeout of 0 would mean something else.
+            sock.settimeout(max(deadline - time.monotonic(), 1e-3))
+    return b"".join(chunks)
+
+
 def udp_client(
     host: str, port: int, payload: bytes,
     linger: Callable[[], object] = lambda: None,

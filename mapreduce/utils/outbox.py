@@ -1,16 +1,35 @@
 """Send messages: encode, log, and off."""
 import logging
 from collections.abc import Callable
+from typing import Any
 
 from mapreduce.utils import messages, network
 
 LOGGER = logging.getLogger(__name__)
 
 
+class NoAnswer(Exception):
+    """Whoever was asked took the question and gave no answer."""
+
+
 def send_tcp(host: str, port: int, message: messages.Message) -> None:
     """Send a message on a connection of its own, or raise OSError."""
     _log("TCP", host, port, message)
     network.tcp_client(host, port, messages.encode(message))
+
+
+def ask(host: str, port: int, message: messages.Message) -> dict[str, Any]:
+    """Send a message and return the JSON object that is the answer.
+
+    Raises OSError if nobody can be reached, NoAnswer if there is no such
+    answer within seconds.
+    """
+    _log("TCP", host, port, message)
+    try:
+        payload = network.tcp_query(host, port, messages.encode(message))
+        return messages.parse(payload)
+    except (TimeoutError, messages.ProtocolError) as error:
+        raise NoAnswer(str(error)) from error
 
 
 def send_udp(
