@@ -214,6 +214,16 @@ def test_what_sort_spills_goes_into_the_local_directory(
         f"{temporary}/mapreduce-local-task00000-")
 
 
+@pytest.mark.parametrize("size, limit", [
+    (4 * 2**20, ""), (4 * 2**20 + 1, "-S 64M ")])
+def test_sort_of_a_large_file_takes_limited_memory(
+        tmp_path, map_bytes, monkeypatch, size, limit):
+    write_executable(tmp_path / "sort", f'echo "$@" > "{tmp_path}/log"')
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    map_bytes(bytes(size - 1))
+    assert (tmp_path / "log").read_text().startswith(f"{limit}-o /")
+
+
 # Failures
 
 @pytest.mark.parametrize("mapper, complaint", [

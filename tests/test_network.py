@@ -51,7 +51,8 @@ def serving(make_server, client, port):
     stop = threading.Event()
     with make_server(HOST, port) as server:
         thread = threading.Thread(
-            target=server.serve, args=(received.put, stop))
+            target=server.serve,
+            args=(lambda payload, *_: received.put(payload), stop))
         thread.start()
         try:
             yield Listener(
@@ -266,7 +267,7 @@ def test_message_that_a_slow_client_finishes_later_arrives_whole(
 
 
 def test_slow_client_is_dropped_after_its_lifetime(tcp, connect, mocker):
-    mocker.patch("mapreduce.utils.network.SLOW_LIFETIME", 0.2)
+    mocker.patch("mapreduce.utils.connections.SLOW_LIFETIME", 0.2)
     silent, late = connect(), connect(b"half a mess")
     assert_dropped(silent)
     assert_dropped(late)
@@ -274,7 +275,7 @@ def test_slow_client_is_dropped_after_its_lifetime(tcp, connect, mocker):
 
 
 def test_oldest_of_too_many_slow_clients_is_dropped(tcp, connect, mocker):
-    mocker.patch("mapreduce.utils.network.MAX_SLOW", 2)
+    mocker.patch("mapreduce.utils.connections.MAX_SLOW", 2)
     slow = [connect(b"%d" % n) for n in range(4)]
     for sock in slow[:2]:
         assert_dropped(sock)
@@ -286,7 +287,7 @@ def test_oldest_of_too_many_slow_clients_is_dropped(tcp, connect, mocker):
 @pytest.mark.parametrize("first_bytes", [b"x" * 1001, b"x"], ids=len)
 def test_message_that_is_too_long_is_dropped(
         tcp, connect, mocker, first_bytes):
-    mocker.patch("mapreduce.utils.network.MAX_MESSAGE", 1000)
+    mocker.patch("mapreduce.utils.connections.MAX_MESSAGE", 1000)
     sock = connect(first_bytes)
     with contextlib.suppress(OSError):
         sock.sendall(b"x" * 1000)

@@ -6,7 +6,9 @@ Two more listen, and one, while there are any, to clients that dawdle.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
+import os
 import queue
 import signal
 import time
@@ -17,12 +19,13 @@ from mapreduce.manager.scheduler import Scheduler
 from mapreduce.manager.storage import Storage, StorageError, remove_parts
 from mapreduce.utils import layout, messages, outbox, scratch
 from mapreduce.utils.daemon import ending_on
-from mapreduce.utils.inbox import Inbox, Terminated
+from mapreduce.utils.inbox import Inbox, Question, Terminated
 from mapreduce.utils.network import (
     MessageTooLong,
     tcp_server,
     udp_server,
 )
+from mapreduce.utils.status import encode
 
 LOGGER = logging.getLogger(__name__)
 
@@ -42,22 +45,24 @@ class Manager:
         Returns after a shutdown message, or one of the signals named, when
         all threads have ended. Raises OSError if it can't listen there.
         """
-        self._scheduler = Scheduler()
+        self._scheduler = Scheduler(_working_directory())
+        self._status = self._scheduler.snapshot(time.monotonic())
         with (
             scratch.directory(
                 layout.SHARED_DIRECTORY_PREFIX) as shared_directory,
             udp_server(host, port) as udp,
             tcp_server(host, port) as tcp,
             contextlib.closing(Storage(shared_directory)) as self._storage,
-            Inbox() as self._inbox,
+            Inbox(self._admit) as self._inbox,
             ending_on(ending_signals, self.terminate),
         ):
             LOGGER.info("Created shared directory %s", shared_directory)
             self._inbox.listen_udp(udp, messages.HeartbeatMessage)
             self._inbox.listen_tcp(
                 tcp, messages.RegisterMessage, messages.ManagerJobMessage,
-                messages.FinishedMessage, messages.FailedMessage,
-                messages.ShutdownMessage)
+                messages.CancelJobMessage, messages.GetStatusMessage,
+                messages.GetJobMessage, messages.FinishedMessage,
+                messages.FailedMessage, messages.ShutdownMessage)
             LOGGER.info("Listening on %s:%d", host, port)
             self._run()
         LOGGER.info("Ended")
@@ -83,8 +88,32 @@ class Manager:
                 event, received = self._inbox.get(next_tick - now)
             except queue.Empty:
                 continue
-            if isinstance(event, Terminated) or self._handle(event, received):
-                return
+            match event:
+                case Terminated():
+                    return
+                case Question(messages.GetJobMessage(job_id), answer):
+                    answer(encode(self._scheduler.details(job_id, received)))
+                case _:
+                    if self._handle(event, received):
+                        return
+            # Where events pile up, what is shown may be a second old.
+            if self._inbox.is_empty or isinstance(event, events.Tick):
+                self._status = self._scheduler.snapshot(time.monotonic())
+
+    def _admit(self, event: object) -> object:
+        """Answer what can be answered at once; return what is left to do.
+
+        This runs in the thread that listens.
+        """
+        match event:
+            case Question(messages.GetStatusMessage(job_key), answer):
+                status = self._status
+                if job_key is not None:
+                    status = dataclasses.replace(status, jobs=tuple(
+                        job for job in status.jobs if job.key == job_key))
+                answer(encode(status))
+                return None
+        return event
 
     def _handle(self, event: events.Event, now: float) -> bool:
         """Have an event decided and carried out; tell whether to exit.
@@ -137,3 +166,11 @@ class Manager:
         return events.JobPrepared(
             action.job_id, self._storage.job_directory(action.job_id),
             input_paths)
+
+
+def _working_directory() -> str:
+    """Return where relative paths are meant; empty if that is gone."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return ""

@@ -10,6 +10,7 @@ import dataclasses
 
 from mapreduce.manager.remote_worker import RemoteWorker
 from mapreduce.utils.messages import (
+    CancelJobMessage,
     FailedMessage,
     FinishedMessage,
     HeartbeatMessage,
@@ -57,9 +58,9 @@ class JobUnprepared:
 
 
 Event = (
-    RegisterMessage | HeartbeatMessage | ManagerJobMessage | FinishedMessage
-    | FailedMessage | ShutdownMessage | Tick | MessageSent | WorkerUnreachable
-    | JobPrepared | JobUnprepared
+    RegisterMessage | HeartbeatMessage | ManagerJobMessage | CancelJobMessage
+    | FinishedMessage | FailedMessage | ShutdownMessage | Tick | MessageSent
+    | WorkerUnreachable | JobPrepared | JobUnprepared
 )
 
 

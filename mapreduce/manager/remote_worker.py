@@ -4,6 +4,7 @@ from __future__ import annotations
 import enum
 
 from mapreduce.utils.messages import Address
+from mapreduce.utils.status import WorkerStatus, WorkerTask
 
 
 class State(enum.Enum):
@@ -32,6 +33,8 @@ class RemoteWorker:
         self.registration = registration
         self.last_heard = now
         self.task_id: int | None = None
+        self.tasks_done = 0
+        self.tasks_failed = 0
         self._dead = False
 
     def __repr__(self) -> str:
@@ -51,3 +54,12 @@ class RemoteWorker:
         self._dead = True
         task_id, self.task_id = self.task_id, None
         return task_id
+
+    def status(self, job_id: int, stage: str, now: float) -> WorkerStatus:
+        """Return what clients are told; its task is of a job and a stage."""
+        task = (WorkerTask(job_id, stage, self.task_id)
+                if self.task_id is not None else None)
+        return WorkerStatus(
+            *self.address, self.state.value, task,
+            round(now - self.last_heard, 3), self.tasks_done,
+            self.tasks_failed)

@@ -12,7 +12,6 @@ that holds it.
 """
 from __future__ import annotations
 
-import collections
 import logging
 from collections.abc import Iterable, Iterator
 
@@ -30,10 +29,12 @@ from mapreduce.manager.events import (
     WorkerUnreachable,
 )
 from mapreduce.manager.job import Job, Stage
+from mapreduce.manager.jobs import Jobs
 from mapreduce.manager.remote_worker import RemoteWorker
 from mapreduce.manager.workers import Workers
 from mapreduce.utils.messages import (
     Address,
+    CancelJobMessage,
     CancelMessage,
     FailedMessage,
     FinishedMessage,
@@ -43,6 +44,7 @@ from mapreduce.utils.messages import (
     RegisterMessage,
     ShutdownMessage,
 )
+from mapreduce.utils.status import ClusterStatus, JobDetails
 
 LOGGER = logging.getLogger(__name__)
 
@@ -57,24 +59,44 @@ REASON_LENGTH = 64 * 2**10  # characters of a reason that a Worker gives
 class Scheduler:
     """The books of a Manager: its Workers, its running job, its queue."""
 
-    def __init__(self) -> None:
-        """Start with no Workers and no jobs."""
+    def __init__(self, working_directory: str = "") -> None:
+        """Start with no Workers and no jobs.
+
+        Relative paths of jobs are meant in the working directory.
+        """
         self._workers = Workers()
-        self._job: Job | None = None
-        self._queue: collections.deque[tuple[int, ManagerJobMessage]] = (
-            collections.deque())
-        self._num_jobs = 0
+        self._jobs = Jobs(working_directory)
+        self._reason: str | None = None  # why the running job failed
+        self._now = 0.0
 
     @property
     def workers(self) -> Iterable[RemoteWorker]:
         """All Workers that ever registered, in order of registration."""
         return self._workers
 
+    @property
+    def _job(self) -> Job | None:
+        return self._jobs.running
+
+    def snapshot(self, now: float) -> ClusterStatus:
+        """Return what is to be shown of all Workers and jobs."""
+        job = self._job
+        return ClusterStatus(
+            tuple(worker.status(job.job_id, job.last_stage.value, now)
+                  if job else worker.status(-1, "", now)
+                  for worker in self._workers),
+            self._jobs.statuses(now), self._jobs.working_directory)
+
+    def details(self, job_id: int, now: float) -> JobDetails:
+        """Return what is to be shown of a job and its tasks."""
+        return self._jobs.details(job_id, now)
+
     def handle(self, event: Event, now: float) -> list[Action]:
         """Return what is to be done, in order, now that event happened.
 
         The time is that of a monotonic clock, in seconds.
         """
+        self._now = now
         actions = list(self._react(event, now))
         # What comes of a message is an event, and decides how to go on.
         if not any(isinstance(action, Send) for action in actions):
@@ -90,6 +112,8 @@ class Scheduler:
                 self._note_heartbeat(event, now)
             case ManagerJobMessage():
                 self._enqueue(event)
+            case CancelJobMessage():
+                yield from self._cancel_job(event.job_id)
             case FinishedMessage():
                 self._note_finished(event)
             case FailedMessage():
@@ -111,13 +135,12 @@ class Scheduler:
             yield from self._end_job(self._job)
         if self._job:
             yield from self._assign_task(self._job)
-        elif self._queue:
-            self._job = Job(*self._queue.popleft())
-            LOGGER.info("Started job %d", self._job.job_id)
+        elif job := self._jobs.start_next(self._now):
+            LOGGER.info("Started job %d", job.job_id)
             if not self._workers.anyone_lives:
-                LOGGER.warning("No Worker lives: job %d waits for one",
-                               self._job.job_id)
-            yield PrepareJob(self._job.job_id, self._job.submission)
+                LOGGER.warning(
+                    "No Worker lives: job %d waits for one", job.job_id)
+            yield PrepareJob(job.job_id, job.submission)
 
     # Workers
 
@@ -157,7 +180,7 @@ class Scheduler:
         job = self._job
         if job is None or job.over or task_id is None:
             return
-        lost = job.lose(task_id, address)
+        lost = job.lose(task_id, address, self._now)
         if len(lost) >= MAX_LOSSES:
             names = ", ".join(f"{host}:{port}" for host, port in lost)
             yield from self._abort_job(job, (
@@ -169,7 +192,7 @@ class Scheduler:
         LOGGER.warning("Worker died: cannot reach %r", worker)
         task_id = self._workers.bury(worker)
         if self._job and task_id is not None:
-            self._job.refuse(task_id)
+            self._job.refuse(task_id, self._now)
 
     def _shut_down(self) -> Iterator[Action]:
         for worker in self._workers.living:
@@ -179,9 +202,11 @@ class Scheduler:
     # Jobs
 
     def _enqueue(self, submission: ManagerJobMessage) -> None:
-        LOGGER.info("Received job %d: %r", self._num_jobs, submission)
-        self._queue.append((self._num_jobs, submission))
-        self._num_jobs += 1
+        job_id = self._jobs.enqueue(submission)
+        if job_id is None:
+            LOGGER.info("Ignored %r: its key is known", submission)
+        else:
+            LOGGER.info("Received job %d: %r", job_id, submission)
 
     def _begin_job(self, event: JobPrepared) -> None:
         if self._job and self._job.job_id == event.job_id:
@@ -194,13 +219,29 @@ class Scheduler:
     def _abort_job(self, job: Job, reason: str) -> Iterator[Action]:
         """Let a job fail; it ends when no Worker is busy with it any more."""
         LOGGER.error("Job %d failed: %s", job.job_id, reason)
-        job.abort()
+        self._reason = reason
+        job.abort(Stage.FAILED)
+        yield from self._cancel_tasks()
+
+    def _cancel_job(self, job_id: int) -> Iterator[Action]:
+        job = self._job
+        if job and job.job_id == job_id and not job.over:
+            job.abort(Stage.CANCELLED)
+            yield from self._cancel_tasks()
+        elif not self._jobs.cancel_queued(job_id):
+            LOGGER.warning("Cannot cancel job %d: no such job, or it is over",
+                           job_id)
+            return
+        LOGGER.info("Cancelled job %d", job_id)
+
+    def _cancel_tasks(self) -> Iterator[Action]:
         for worker in self._workers.busy:
             assert worker.task_id is not None
             yield Send(worker, CancelMessage(worker.task_id))
 
     def _end_job(self, job: Job) -> Iterator[Action]:
-        self._job = None
+        self._jobs.end_running(job, self._reason, self._now)
+        self._reason = None
         if job.stage is Stage.DONE:
             LOGGER.info("Finished job %d", job.job_id)
         elif job.prepared:
@@ -219,7 +260,7 @@ class Scheduler:
         if choice is None:
             return
         task_id, worker = choice
-        task = job.take(task_id)
+        task = job.take(task_id, worker.address, self._now)
         self._workers.assign(worker, task_id)
         LOGGER.info("Assigned task to Worker %r %r", task, worker)
         yield Send(worker, task)
@@ -243,17 +284,22 @@ class Scheduler:
         return None
 
     def _note_finished(self, message: FinishedMessage) -> None:
-        if self._job and self._release_holder(message):
-            self._job.finish(message.task_id)
+        worker = self._release_holder(message)
+        if self._job and worker:
+            worker.tasks_done += 1
+            self._job.finish(message.task_id, self._now)
 
     def _note_failed(self, message: FailedMessage) -> Iterator[Action]:
+        worker = self._release_holder(message)
         job = self._job
-        if job is None or not self._release_holder(message) or job.over:
+        if job is None or worker is None:
             return
         stage, task_id = job.stage.value, message.task_id
         reason = message.reason[:REASON_LENGTH]
-        failed_on = job.fail(
-            task_id, (message.worker_host, message.worker_port))
+        failed_on = job.fail(task_id, worker.address, reason, self._now)
+        if job.over:
+            return
+        worker.tasks_failed += 1
         LOGGER.warning("Attempt %d of %s task %d failed on %s:%d: %s",
                        len(failed_on), stage, task_id, *failed_on[-1],
                        reason.partition("\n")[0][:HEADLINE_LENGTH])
@@ -264,15 +310,15 @@ class Scheduler:
 
     def _release_holder(
         self, message: FinishedMessage | FailedMessage
-    ) -> bool:
+    ) -> RemoteWorker | None:
         """Make a Worker ready that reports the task that it holds.
 
-        Tell whether it does: messages come late, twice, for past stages, and
-        from Workers thought dead.
+        Return None where it holds no such task: messages come late, twice,
+        for past stages, and from Workers thought dead.
         """
         worker = self._workers.get((message.worker_host, message.worker_port))
         if worker is None or worker.task_id != message.task_id:
             LOGGER.info("Ignored %r: that Worker holds no such task", message)
-            return False
+            return None
         self._workers.release(worker)
-        return True
+        return worker

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mapreduce.utils import messages
+from mapreduce.utils.connections import Client
 from mapreduce.utils.network import TcpServer, UdpServer
 
 LOGGER = logging.getLogger(__name__)
@@ -25,17 +26,24 @@ class Terminated:
     """A signal asked this process to end."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Question:
+    """A message whose sender waits for an answer on its connection."""
+
+    message: messages.Message
+    answer: Callable[[bytes], None]
+
+
 class Inbox:
     """The queue of what happens, each with its time of receipt."""
 
     def __init__(
-        self, admit: Callable[[messages.Message], object] = lambda message:
-        message,
+        self, admit: Callable[[Any], object] = lambda message: message,
     ) -> None:
         """Start empty, with no thread.
 
-        Each message goes through admit, in the thread that hears it; what
-        that returns is put in the queue, unless it is None.
+        Each message, or Question, goes through admit, in the thread that
+        hears it; what that returns is put in the queue, unless it is None.
         """
         self._admit = admit
         self.stop = threading.Event()
@@ -64,6 +72,11 @@ class Inbox:
         """
         return self._queue.get(timeout=timeout)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits."""
+        return self._queue.empty()
+
     def spawn(self, target: Callable[..., None], *args: object) -> None:
         """Run a function that looks at the stop flag in a thread."""
         thread = threading.Thread(target=target, args=args)
@@ -72,7 +85,8 @@ class Inbox:
 
     def listen_tcp(self, server: TcpServer, *types: type) -> None:
         """Take messages of these types from a TCP server from now on."""
-        self.spawn(server.serve, self._receiver("TCP", types), self.stop)
+        receive = self._receiver("TCP", types)
+        self.spawn(server.serve, receive, self.stop)
 
     def listen_udp(self, server: UdpServer, *types: type) -> None:
         """Take messages of these types from a UDP server from now on."""
@@ -80,9 +94,12 @@ class Inbox:
 
     def _receiver(
         self, protocol: str, types: tuple[type, ...]
-    ) -> Callable[[bytes], None]:
-        """Return a function that takes one payload, usable or not."""
-        def receive(payload: bytes) -> None:
+    ) -> Callable[..., None]:
+        """Return a function that takes one payload, usable or not.
+
+        Over TCP, it also takes the client that sent it.
+        """
+        def receive(payload: bytes, client: Client | None = None) -> None:
             if not payload:
                 LOGGER.info("Ignored an empty %s message", protocol)
                 return
@@ -102,7 +119,11 @@ class Inbox:
             if isinstance(message, messages.ShutdownMessage):
                 # The last message: its listener must not accept again.
                 self.stop.set()
-            event = self._admit(message)
+            event: object = message
+            if client and isinstance(message, messages.Query):
+                client.expect_answer()
+                event = Question(message, client.answer)
+            event = self._admit(event)
             if event is not None:
                 self.put(event)
         return receive

@@ -72,17 +72,18 @@ Host = Annotated[str, Rule("a host", _is_host)]
 Port = Annotated[
     int, Rule("a port from 1 to 65535",
               lambda value: _is_integer(value) and 1 <= value <= 65535)]
+OptionalName = Annotated[
+    str | None, Rule("a text of 1 to 255 characters",
+                     lambda value: isinstance(value, str)
+                     and 1 <= len(value) <= 255)]
 Text = Annotated[str, Rule("a text", lambda value: isinstance(value, str))]
-OptionalText = Annotated[
-    str | None, Rule("a text", lambda value: isinstance(value, str))]
-JobId = Annotated[
-    int, Rule("a job id",
-              lambda value: _is_integer(value) and value >= 0)]
 Path = Annotated[str, Rule("a path", _is_name)]
 Paths = Annotated[list[str], Rule("a list of paths", _is_names)]
 TaskId = Annotated[
     int, Rule(f"a task id from 0 to {MAX_TASKS - 1}",
               lambda value: _is_integer(value) and 0 <= value < MAX_TASKS)]
+JobId = Annotated[
+    int, Rule("a job id", lambda value: _is_integer(value) and value >= 0)]
 Count = Annotated[
     int, Rule(f"a number from 1 to {MAX_TASKS}",
               lambda value: _is_integer(value) and 1 <= value <= MAX_TASKS)]
@@ -111,7 +112,12 @@ class HeartbeatMessage:
 
 @dataclasses.dataclass(frozen=True)
 class ManagerJobMessage:
-    """A client submits a job."""
+    """A client submits a job.
+
+    Beyond the specification: the client may name the job, for its user, and
+    make a key for it, by which it can be asked for; of two submissions with
+    one key, the second is ignored.
+    """
 
     input_directory: Path
     output_directory: Path
@@ -119,27 +125,36 @@ class ManagerJobMessage:
     reducer_executable: Path
     num_mappers: Count
     num_reducers: Count
-    job_key: OptionalText = None
-    job_name: OptionalText = None
+    job_key: OptionalName = None
+    job_name: OptionalName = None
 
 
 @dataclasses.dataclass(frozen=True)
 class GetStatusMessage:
-    """A client asks for the Workers and jobs, or for the job with a key."""
+    """A client asks for all Workers and jobs, or for the job with a key.
 
-    job_key: OptionalText = None
+    Not in the specification; the answer is a ClusterStatus.
+    """
+
+    job_key: OptionalName = None
 
 
 @dataclasses.dataclass(frozen=True)
 class GetJobMessage:
-    """A client asks for a job and its tasks."""
+    """A client asks for a job and its tasks.
+
+    Not in the specification; the answer is JobDetails.
+    """
 
     job_id: JobId
 
 
 @dataclasses.dataclass(frozen=True)
 class CancelJobMessage:
-    """A client wants a job to end now."""
+    """A client wants a job to end, or not to start.
+
+    Not in the specification.
+    """
 
     job_id: JobId
 
@@ -203,11 +218,12 @@ class ShutdownMessage:
 
 
 TaskMessage = MapTaskMessage | ReduceTaskMessage
+Query = GetStatusMessage | GetJobMessage  # what is answered at once
 Message = (
     RegisterMessage | RegisterAckMessage | HeartbeatMessage
-    | ManagerJobMessage | TaskMessage | FinishedMessage | FailedMessage
-    | CancelMessage | ShutdownMessage | GetStatusMessage | GetJobMessage
-    | CancelJobMessage
+    | ManagerJobMessage | GetStatusMessage | GetJobMessage
+    | CancelJobMessage | TaskMessage | FinishedMessage | FailedMessage
+    | CancelMessage | ShutdownMessage
 )
 
 _CLASSES: dict[str, type[Message]] = {
@@ -215,15 +231,15 @@ _CLASSES: dict[str, type[Message]] = {
     "register_ack": RegisterAckMessage,
     "heartbeat": HeartbeatMessage,
     "new_manager_job": ManagerJobMessage,
+    "get_status": GetStatusMessage,
+    "get_job": GetJobMessage,
+    "cancel_job": CancelJobMessage,
     "new_map_task": MapTaskMessage,
     "new_reduce_task": ReduceTaskMessage,
     "finished": FinishedMessage,
     "failed": FailedMessage,
     "cancel": CancelMessage,
     "shutdown": ShutdownMessage,
-    "get_status": GetStatusMessage,
-    "get_job": GetJobMessage,
-    "cancel_job": CancelJobMessage,
 }
 _TYPES = {cls: name for name, cls in _CLASSES.items()}
 
@@ -283,7 +299,7 @@ def from_document(document: dict[str, Any]) -> Message:
     """Return the message that a JSON object stands for.
 
     Raises ProtocolError for an unknown type and for a field that is missing
-    or not what the protocol says.
+    or not what the protocol says. Only a field with a default may be missing.
     """
     message_type = document.get("message_type")
     if not isinstance(message_type, str) or message_type not in _CLASSES:
@@ -292,10 +308,9 @@ def from_document(document: dict[str, Any]) -> Message:
     cls = _CLASSES[message_type]
     fields = {}
     for name, rule in _RULES[cls].items():
-        if name not in document and name.startswith("job_") and (
-                name != "job_id"):
-            continue
         if name not in document:
+            if hasattr(cls, name):  # It has a default.
+                continue
             raise ProtocolError(f"{message_type} lacks field {name!r}")
         if not rule.accepts(document[name]):
             raise ProtocolError(

@@ -9,7 +9,7 @@ LOGGER = logging.getLogger(__name__)
 
 
 class NoAnswer(Exception):
-    """Whoever was asked took the question and gave no answer."""
+    """Somebody listens there, but doesn't know such questions."""
 
 
 def send_tcp(host: str, port: int, message: messages.Message) -> None:
@@ -19,16 +19,17 @@ def send_tcp(host: str, port: int, message: messages.Message) -> None:
 
 
 def ask(host: str, port: int, message: messages.Message) -> dict[str, Any]:
-    """Send a message and return the JSON object that is the answer.
+    """Return the JSON object that a Manager answers.
 
-    Raises OSError if nobody can be reached, NoAnswer if there is no such
-    answer within seconds.
+    Raises OSError if nobody can be reached, and NoAnswer if no such object
+    comes within seconds.
     """
     _log("TCP", host, port, message)
     try:
         payload = network.tcp_query(host, port, messages.encode(message))
         return messages.parse(payload)
-    except (TimeoutError, messages.ProtocolError) as error:
+    except (TimeoutError, ConnectionResetError, messages.ProtocolError
+            ) as error:
         raise NoAnswer(str(error)) from error
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import json
 import reprlib
 import types
 import typing
@@ -123,6 +124,11 @@ def _to_json(value: Any) -> Any:
     if isinstance(value, Record):
         return to_document(value)
     return value
+
+
+def encode(status: ClusterStatus | JobDetails) -> bytes:
+    """Return an answer as it goes over the wire: JSON in UTF-8."""
+    return json.dumps(to_document(status)).encode("utf-8")
 
 
 def cluster_from_document(document: dict[str, Any]) -> ClusterStatus:

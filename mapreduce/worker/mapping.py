@@ -22,6 +22,8 @@ from mapreduce.worker.process import Process
 
 MAX_LINES = 2048  # lines that are dealt out at a time
 GATHERED = 256 * 2**10  # bytes of memory that gathered lines may take
+SORT_MEMORY = "64M"  # that one sort may take, …
+SMALL = 4 * 2**20  # … if its file has more than so many bytes
 
 
 def run_map(
@@ -117,6 +119,10 @@ def _mapper(
 
 
 def _sort(path: str, launcher: Launcher) -> None:
-    """Sort a file in place, by bytes; what spills over goes beside it."""
+    """Sort a file in place, by bytes; what spills over goes beside it.
+
+    Left to itself, `sort` would take memory without bound for a large file.
+    """
     env = {**os.environ, "LC_ALL": "C", "TMPDIR": os.path.dirname(path)}
-    launcher.run(["sort", "-o", path, path], "sort", env)
+    limit = ["-S", SORT_MEMORY] if os.path.getsize(path) > SMALL else []
+    launcher.run(["sort", *limit, "-o", path, path], "sort", env)

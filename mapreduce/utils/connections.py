@@ -1,0 +1,252 @@
+"""Clients whose connections were accepted: read, watched, answered.
+
+A client sends one message, which is all that it sends before it closes its
+side. Few get an answer, on the same connection. Whoever is slow, to send or to
+take the answer, keeps nobody waiting.
+"""
+from __future__ import annotations
+
+import collections
+import contextlib
+import logging
+import os
+import select
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import socket
+
+    Handler = Callable[[bytes, "Client"], None]
+
+LOGGER = logging.getLogger(__name__)
+
+MAX_MESSAGE = 64 * 2**20  # bytes
+BLOCK = 64 * 2**10  # bytes to ask of one recv
+PATIENCE = 0.1  # seconds that a client may keep the listener waiting
+SLOW_PATIENCE = 0.001  # seconds, while other slow clients wait
+SLOW_LIFETIME = 5.0  # seconds that a slow client has in all, and an answer
+MAX_SLOW = 1_000  # slow clients at a time; the oldest gives way
+
+
+class Client:
+    """A connection, what came over it so far, and what is to go back."""
+
+    def __init__(
+        self, connection: socket.socket, slow_clients: SlowClients
+    ) -> None:
+        """Take over a connection that was accepted."""
+        self.connection = connection
+        self.deadline = time.monotonic() + SLOW_LIFETIME
+        self._slow_clients = slow_clients
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._is_expecting = False
+        self._answer: memoryview | None = None
+
+    def read(self, handle: Handler) -> None:
+        """Read the message and handle it, or hand a slow client over."""
+        self.connection.settimeout(self._slow_clients.patience)
+        # The clock runs from the second chunk: before the first, recv has a
+        # timeout of its own.
+        since = None
+        try:
+            while self._receive():
+                now = time.monotonic()
+                if since is None and len(self._chunks) == 2:
+                    since = now
+                elif since is not None and now - since > PATIENCE:
+                    self._slow_clients.add(self)
+                    return
+        except TimeoutError:
+            self._slow_clients.add(self)
+            return
+        except OSError as error:
+            LOGGER.warning("Dropped a connection: %s", error)
+            self.connection.close()
+            return
+        if not self._finish(handle):
+            self.connection.close()
+
+    def _receive(self) -> bool:
+        """Receive one chunk; tell whether more may come.
+
+        Raises TimeoutError where nothing came, another OSError where the
+        connection failed or the message grew too long.
+        """
+        chunk = self.connection.recv(BLOCK)
+        if not chunk:
+            return False
+        self._chunks.append(chunk)
+        self._size += len(chunk)
+        if self._size > MAX_MESSAGE:
+            raise OSError(f"a message of more than {MAX_MESSAGE} bytes")
+        return True
+
+    def _finish(self, handle: Handler) -> bool:
+        """Handle the whole message; tell whether an answer will follow."""
+        handle(b"".join(self._chunks), self)
+        return self._is_expecting
+
+    def expect_answer(self) -> None:
+        """Stay connected, since there will be an answer; for the handler."""
+        self._is_expecting = True
+        self._slow_clients.add(self)
+
+    def answer(self, payload: bytes) -> None:
+        """Have the answer sent that was to be expected; any thread."""
+        self.deadline = time.monotonic() + SLOW_LIFETIME
+        self._answer = memoryview(payload)
+        self._slow_clients.add(self)
+
+    @property
+    def events(self) -> int:
+        """What is to be waited for (select.poll)."""
+        if self._answer is not None:
+            return select.POLLOUT
+        return 0 if self._is_expecting else select.POLLIN
+
+    def proceed(self, handle: Handler) -> bool:
+        """Do what is possible without waiting; tell whether more will be.
+
+        Raises OSError where the connection failed.
+        """
+        try:
+            if self._answer is not None:
+                self._answer = self._answer[self.connection.send(
+                    self._answer):]
+                return bool(self._answer)
+            if self._is_expecting:
+                raise OSError("the client did not wait for its answer")
+            return self._receive() or self._finish(handle)
+        except (BlockingIOError, TimeoutError):
+            return True
+
+
+class SlowClients:
+    """One thread that watches all clients that the listener can't wait for.
+
+    Nothing runs until the first such client comes. They hold memory and a
+    file descriptor each, so there is a bound to their number and their time.
+    """
+
+    def __init__(self, handle: Handler) -> None:
+        """Have messages handled by a function, in the thread."""
+        self._handle = handle
+        self._arrivals: collections.deque[Client] = collections.deque()
+        self._clients: dict[int, Client] = {}
+        self._thread: threading.Thread | None = None
+        self._wake_read, self._wake_write = -1, -1
+        self._closing = False
+
+    @property
+    def patience(self) -> float:
+        """Seconds that the next client may keep the listener waiting."""
+        return SLOW_PATIENCE if self._arrivals or self._clients else PATIENCE
+
+    def __enter__(self) -> SlowClients:
+        """Return the SlowClients itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the thread and close all connections."""
+        if self._thread is None:
+            return
+        self._closing = True
+        self._wake()
+        self._thread.join()
+        for client in self._arrivals:
+            client.connection.close()
+        os.close(self._wake_read)
+        os.close(self._wake_write)
+
+    def add(self, client: Client) -> None:
+        """Watch a client from now on, or look anew what it is to wait for.
+
+        The first time, it is the listener's thread that calls this.
+        """
+        if self._thread is None and not self._start():
+            client.connection.close()
+            return
+        self._arrivals.append(client)
+        self._wake()
+
+    def _start(self) -> bool:
+        """Start the thread; tell whether the system had one to give."""
+        try:
+            read_end, write_end = os.pipe()
+        except OSError as error:
+            LOGGER.warning("Dropped a slow connection: %s", error)
+            return False
+        os.set_blocking(write_end, False)
+        self._wake_read, self._wake_write = read_end, write_end
+        thread = threading.Thread(target=self._watch)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            LOGGER.warning("Dropped a slow connection: %s", error)
+            os.close(read_end)
+            os.close(write_end)
+            return False
+        self._thread = thread
+        return True
+
+    def _wake(self) -> None:
+        with contextlib.suppress(BlockingIOError):  # A full pipe wakes, too.
+            os.write(self._wake_write, b"x")
+
+    def _watch(self) -> None:
+        """Do whatever is possible, until __exit__; the thread's whole life."""
+        poller = select.poll()
+        poller.register(self._wake_read, select.POLLIN)
+        while not self._closing:
+            for descriptor, _ in poller.poll(self._timeout()):
+                if descriptor == self._wake_read:
+                    os.read(self._wake_read, BLOCK)
+                else:
+                    self._proceed(descriptor, poller)
+            while self._arrivals:
+                self._take_in(self._arrivals.popleft(), poller)
+            self._drop_late(poller)
+        for descriptor in list(self._clients):
+            self._drop(descriptor, poller)
+
+    def _timeout(self) -> float | None:
+        """Return the milliseconds until the first client's time is over."""
+        if not self._clients:
+            return None
+        oldest = next(iter(self._clients.values()))
+        return max(0.0, oldest.deadline - time.monotonic()) * 1000 + 1
+
+    def _take_in(self, client: Client, poller: select.poll) -> None:
+        descriptor = client.connection.fileno()
+        if descriptor < 0:  # It was too late.
+            return
+        client.connection.settimeout(0)
+        # Out and in again: they are in the order of their deadlines.
+        self._clients.pop(descriptor, None)
+        self._clients[descriptor] = client
+        poller.register(descriptor, client.events)
+
+    def _proceed(self, descriptor: int, poller: select.poll) -> None:
+        try:
+            if not self._clients[descriptor].proceed(self._handle):
+                self._drop(descriptor, poller)
+        except OSError as error:
+            LOGGER.warning("Dropped a slow connection: %s", error)
+            self._drop(descriptor, poller)
+
+    def _drop_late(self, poller: select.poll) -> None:
+        """Drop the clients that are too many, or whose time is over."""
+        now = time.monotonic()
+        for descriptor, client in list(self._clients.items()):
+            if len(self._clients) <= MAX_SLOW and now < client.deadline:
+                return
+            LOGGER.warning("Dropped a connection that was too slow")
+            self._drop(descriptor, poller)
+
+    def _drop(self, descriptor: int, poller: select.poll) -> None:
+        poller.unregister(descriptor)
+        self._clients.pop(descriptor).connection.close()

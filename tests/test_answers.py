@@ -1,0 +1,125 @@
+"""Questions over TCP, and answers on the same connection."""
+import contextlib
+import socket
+import threading
+
+import pytest
+
+from mapreduce.utils import network, outbox
+from mapreduce.utils.messages import GetStatusMessage
+from tests.cluster import free_port
+
+HOST = "localhost"
+WAIT = 5.0  # seconds for what is only late if it never comes
+LONG = b"x" * 10_000_000  # bytes: more than the system takes at once
+
+
+@pytest.fixture(name="serve")
+def make_serve(mocker):
+    """Return a function: serve a handler, return the port."""
+    mocker.patch("mapreduce.utils.network.STOP_INTERVAL", 0.05)
+    with contextlib.ExitStack() as stack:
+        def serve(handle):
+            port = free_port()
+            stop = threading.Event()
+            server = stack.enter_context(network.tcp_server(HOST, port))
+            thread = threading.Thread(target=server.serve, args=(handle, stop))
+            stack.callback(thread.join)
+            stack.callback(stop.set)
+            thread.start()
+            return port
+        yield serve
+
+
+def echo(payload, client):
+    """Answer with the question itself."""
+    client.expect_answer()
+    client.answer(payload)
+
+
+@pytest.mark.parametrize("payload", [b"x", b"\0\xff\n", LONG], ids=len)
+def test_answer_comes_on_the_same_connection(serve, payload):
+    port = serve(echo)
+    for _ in range(3):
+        assert network.tcp_query(HOST, port, payload) == payload
+
+
+def test_answer_may_come_later_and_from_another_thread(serve):
+    clients = []
+    arrived = threading.Event()
+
+    def keep(_, client):
+        client.expect_answer()
+        clients.append(client)
+        arrived.set()
+
+    def answer():
+        assert arrived.wait(WAIT)
+        clients[0].answer(b"late")
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    assert network.tcp_query(HOST, serve(keep), b"?") == b"late"
+    thread.join()
+
+
+def test_client_that_does_not_read_blocks_nobody(serve):
+    port = serve(echo)
+    with socket.create_connection((HOST, port)) as sock:
+        sock.sendall(LONG)
+        sock.shutdown(socket.SHUT_WR)
+        assert network.tcp_query(HOST, port, b"other") == b"other"
+
+
+def test_client_that_does_not_read_is_dropped(serve, mocker):
+    mocker.patch("mapreduce.utils.connections.SLOW_LIFETIME", 0.2)
+    with socket.create_connection((HOST, serve(echo)), WAIT) as sock:
+        sock.sendall(b"slow")
+        threading.Event().wait(0.01)
+        sock.shutdown(socket.SHUT_WR)
+        assert sock.recv(9) == b"slow"
+        assert sock.recv(9) == b""
+
+
+def test_question_that_nobody_answers_is_dropped(serve, mocker):
+    mocker.patch("mapreduce.utils.connections.SLOW_LIFETIME", 0.1)
+    port = serve(lambda _, client: client.expect_answer())
+    assert network.tcp_query(HOST, port, b"?") == b""
+
+
+def test_client_that_leaves_harms_nobody(serve):
+    port = serve(echo)
+    for _ in range(20):
+        with socket.create_connection((HOST, port), WAIT) as sock:
+            sock.sendall(LONG[:100_000])
+    assert network.tcp_query(HOST, port, b"other") == b"other"
+
+
+def test_open_questions_end_with_the_server(serve):
+    arrived = threading.Event()
+
+    def keep(_, client):
+        client.expect_answer()
+        arrived.set()
+
+    with socket.create_connection((HOST, serve(keep)), WAIT) as sock:
+        sock.shutdown(socket.SHUT_WR)
+        assert arrived.wait(WAIT)
+    # The fixture joins the server's thread, which closes what is open.
+
+
+def test_other_messages_have_their_connection_closed(serve):
+    with pytest.raises(outbox.NoAnswer):
+        outbox.ask(HOST, serve(lambda *_: None), GetStatusMessage())
+
+
+def test_manager_that_does_not_answer_in_time_has_no_answer(serve, mocker):
+    mocker.patch("mapreduce.utils.network.SEND_TIMEOUT", 0.1)
+    port = serve(lambda _, client: client.expect_answer())
+    with pytest.raises(outbox.NoAnswer):
+        outbox.ask(HOST, port, GetStatusMessage())
+
+
+def test_nobody_there_is_another_error():
+    with pytest.raises(ConnectionRefusedError):
+        outbox.ask(HOST, free_port(), GetStatusMessage())
