@@ -2,16 +2,17 @@
 
 ``import mapreduce`` is enough for ``mapreduce.manager.Manager`` and
 ``mapreduce.worker.Worker``. They are imported when they are first named, so
-that a client does not load what only the daemons need.
+that a client does not load what only the daemons need; neither does it load
+``mapreduce.screen``, which is for terminals, where there is none.
 """
 import importlib
 from types import ModuleType
 
-_DAEMONS = ("manager", "worker")
+_LAZY = ("manager", "screen", "worker")
 
 
 def __getattr__(name: str) -> ModuleType:
-    """Import mapreduce.manager or mapreduce.worker (PEP 562)."""
-    if name in _DAEMONS:
+    """Import one of the modules above (PEP 562)."""
+    if name in _LAZY:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

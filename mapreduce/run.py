@@ -16,7 +16,7 @@ from mapreduce.utils import layout
 if TYPE_CHECKING:
     from mapreduce.local_cluster import LocalCluster
     from mapreduce.utils.messages import ManagerJobMessage
-    from mapreduce.utils.status import ClusterStatus, JobStatus
+    from mapreduce.utils.status import JobStatus
 
 TASKS_PER_WORKER = 4  # of each stage, where the user names no number
 MAX_WORKERS = 1_000
@@ -87,13 +87,9 @@ def _run(
     """Have a cluster do a job; return how it ended."""
     manager = client.Manager(*cluster.start())
 
-    def ask() -> ClusterStatus:
-        return utils.status.cluster_from_document(manager.ask(
-            utils.messages.GetStatusMessage(job.job_key),
-            utils.status.cluster_from_document))
-
     def look() -> JobStatus | None:
-        return next(iter(cluster.watch(ask).jobs), None)
+        status = cluster.watch(lambda: manager.status(job.job_key))
+        return next(iter(status.jobs), None)
 
     cluster.talk(lambda: manager.send(job))
     with client.progress(quiet) as shown:

@@ -7,7 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mapreduce.utils import messages, outbox
+    from mapreduce.utils import messages, outbox, report, status
     from mapreduce.utils.network import (
         tcp_client,
         tcp_server,
@@ -20,6 +20,8 @@ __all__ = [
     "ThreadSafeOrderedDict",
     "messages",
     "outbox",
+    "report",
+    "status",
     "tcp_client",
     "tcp_server",
     "udp_client",

@@ -1,0 +1,315 @@
+"""What the clients share: options, exit codes, questions, following a job.
+
+A client prints results on standard output and talk on standard error. It
+exits with 0 when it is done, 1 when the job failed or was cancelled, 2 when it
+was used wrongly, 3 when there is no Manager that answers, 130 on Ctrl-C,
+143 on SIGTERM and 129 on SIGHUP.
+
+What only some clients need is imported when it is named: the help and a plain
+submission need none of it.
+"""
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import IO, TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
+
+import click
+
+import mapreduce
+from mapreduce import utils
+
+if TYPE_CHECKING:
+    import mapreduce.screen
+    from mapreduce.utils.messages import Message
+    from mapreduce.utils.status import ClusterStatus, JobDetails, JobStatus
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+Answer = TypeVar("Answer")
+
+POLL_INTERVAL = 0.2  # seconds between two looks at a job
+KEY_PATIENCE = 5.0  # seconds until a job that was submitted must be known
+LINE_INTERVAL = 10.0  # seconds at least between two lines of one stage
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class JobFailed(click.ClickException):
+    """The job failed or was cancelled; or it can't be, for it has ended."""
+
+    exit_code = 1
+
+
+class UnknownJob(click.ClickException):
+    """The user named a job that the Manager doesn't know."""
+
+    exit_code = 2
+
+
+class NoManager(click.ClickException):
+    """No Manager can be reached, or it is one that can't answer."""
+
+    exit_code = 3
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal asks the client to end; the note is for its user."""
+
+    def __init__(self, number: int) -> None:
+        """Keep the number of the signal."""
+        super().__init__()
+        self.number = number
+        self.note = ""
+
+
+class Command(click.Command):
+    """A command that ends on signals with their exit code and no traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            with _interruptible():
+                return super().invoke(ctx)
+        except Interrupted as interrupted:
+            if interrupted.note:
+                click.echo(interrupted.note, err=True)
+            ctx.exit(128 + interrupted.number)
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Raise Interrupted at the first of the signals, once."""
+    def interrupt(number: int, _: object) -> NoReturn:
+        for other in handlers:
+            signal.signal(other, signal.SIG_IGN)
+        raise Interrupted(number)
+
+    # What the caller ignores, as a shell does for background jobs, stays so.
+    handlers = {number: handler for number in SIGNALS
+                if (handler := signal.getsignal(number)) != signal.SIG_IGN}
+    for number in handlers:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def manager_options(command: Decorated) -> Decorated:
+    """Add the options that name the Manager."""
+    for option in (
+        click.option("-p", "--port", default=6000, show_default=True,
+                     type=click.IntRange(1, 65535),
+                     help="Port of the Manager."),
+        click.option("-h", "--host", default="localhost", show_default=True,
+                     help="Address of the Manager."),
+    ):
+        command = option(command)
+    return command
+
+
+def common_options(command: Decorated) -> Decorated:
+    """Add the options --quiet and --version."""
+    for option in (
+        click.version_option(package_name="mapreduce"),
+        click.option("--quiet", is_flag=True, help="Print nothing but "
+                     "results and errors."),
+    ):
+        command = option(command)
+    return command
+
+
+class Manager:
+    """A Manager as a client sees it: it takes messages, and answers some.
+
+    Every method raises NoManager, with a line for the user, where that fails.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        """Name the Manager; say nothing yet."""
+        self.host = host
+        self.port = port
+
+    def __str__(self) -> str:
+        """Return, e.g., Manager localhost:6000."""
+        return f"Manager {self.host}:{self.port}"
+
+    def options(self) -> str:
+        """Return what a client has to be told, e.g., -p 6000."""
+        host = "" if self.host == "localhost" else f"-h {self.host} "
+        return f"{host}-p {self.port}"
+
+    def send(self, message: Message) -> None:
+        """Send a message that has no answer."""
+        with self._reached():
+            utils.outbox.send_tcp(self.host, self.port, message)
+
+    def status(self, key: str | None = None) -> ClusterStatus:
+        """Ask for the Workers and jobs, or only the job with a key."""
+        return self._ask(utils.messages.GetStatusMessage(job_key=key),
+                         utils.status.cluster_from_document)
+
+    def job_with_key(self, key: str) -> JobStatus | None:
+        """Ask for the job that a client submitted with a key."""
+        return next((job for job in self.status(key).jobs
+                     if job.key == key), None)
+
+    def details(self, job_id: int) -> JobDetails:
+        """Ask for a job and its tasks; raise UnknownJob if there is none."""
+        details = self._ask(utils.messages.GetJobMessage(job_id),
+                            utils.status.details_from_document)
+        if details.job is None:
+            raise UnknownJob(
+                f"{self} knows no job {job_id}; mapreduce-status "
+                f"{self.options()} shows those that it knows")
+        return details
+
+    def job(self, job_id: int) -> JobStatus:
+        """Ask for a job; raise UnknownJob if there is none."""
+        job = self.details(job_id).job
+        assert job is not None
+        return job
+
+    def _ask(
+        self, question: Message, read: Callable[[dict[str, Any]], Answer]
+    ) -> Answer:
+        """Return what a function, which may raise ProtocolError, reads."""
+        try:
+            with self._reached():
+                answer = utils.outbox.ask(self.host, self.port, question)
+            return read(answer)
+        except (
+            utils.outbox.NoAnswer, utils.messages.ProtocolError
+        ) as error:
+            raise NoManager(
+                f"{self} does not answer questions: what listens there is "
+                "another program, an older version, or busy"
+            ) from error
+
+    @contextlib.contextmanager
+    def _reached(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise NoManager(
+                f"cannot reach {self}: {error.strerror or error}; "
+                "is one running there?") from error
+
+
+def patiently(question: Callable[[], Answer]) -> Answer:
+    """Ask what was answered before; raise NoManager if it fails twice."""
+    try:
+        return question()
+    except NoManager:
+        time.sleep(POLL_INTERVAL)
+    try:
+        return question()
+    except NoManager as error:
+        raise NoManager(f"the Manager has gone: {error.message}") from error
+
+
+class Progress(Protocol):
+    """Shows how a job fares to whoever waits for it."""
+
+    def show(self, job: JobStatus) -> None:
+        """Show the job as it is now."""
+
+
+class Silence:
+    """Shows nothing."""
+
+    def show(self, job: JobStatus) -> None:
+        """Show nothing."""
+
+
+class Lines:
+    """Shows a line for each stage, and few between, where no terminal is."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Take a clock that gives seconds."""
+        self._clock = clock
+        self._shown: JobStatus | None = None
+        self._time = 0.0
+
+    def show(self, job: JobStatus) -> None:
+        """Write a line if there is something new and it is time for one."""
+        now = self._clock()
+        last = self._shown
+        if last is not None and last.state == job.state and (
+                now - self._time < LINE_INTERVAL
+                or last.tasks_done == job.tasks_done):
+            return
+        self._shown, self._time = job, now
+        if not job.ended:
+            click.echo(
+                f"{utils.report.title(job)}: {job.state}, "
+                f"{job.tasks_done} of {job.tasks} tasks done", err=True)
+
+
+@contextlib.contextmanager
+def progress(quiet: bool) -> Iterator[Progress]:
+    """Show how a job fares on standard error, in the way that suits it."""
+    if quiet:
+        yield Silence()
+    elif is_terminal(sys.stderr):
+        with mapreduce.screen.bar() as bar:
+            yield bar
+    else:
+        yield Lines()
+
+
+def is_terminal(stream: IO[str]) -> bool:
+    """Tell whether a stream is a terminal on which one can draw."""
+    return stream.isatty() and os.environ.get("TERM", "dumb") not in (
+        "dumb", "unknown")
+
+
+def follow(
+    look: Callable[[], JobStatus | None], shown: Progress
+) -> JobStatus:
+    """Wait until a job has ended; return how it is then.
+
+    Look is asked how the job is, and returns None where nobody knows it; it
+    may raise NoManager once in a row. Raises NoManager for a job that does
+    not show up within seconds, or that nobody knows any more.
+    """
+    deadline = time.monotonic() + KEY_PATIENCE
+    seen = False
+    while True:
+        job = patiently(look)
+        if job is not None:
+            seen = True
+            shown.show(job)
+            if job.ended:
+                return job
+        elif seen:
+            raise NoManager("the Manager no longer knows the job: it was "
+                            "started anew; submit the job again")
+        elif time.monotonic() > deadline:
+            raise NoManager("the Manager took the job but does not know it: "
+                            "it was started anew, or can't tell of jobs")
+        time.sleep(POLL_INTERVAL)
+
+
+def check(job: JobStatus) -> None:
+    """Raise JobFailed, with the reason, for a job that is not done."""
+    if job.state != "done":
+        raise JobFailed(utils.report.failure(job))
+
+
+def done_line(job: JobStatus) -> str:
+    """Return a line on a job that is done, and where its result lies."""
+    directory = os.path.join(job.directory, job.output_directory)
+    return (f"{utils.report.title(job)}: done in "
+            f"{utils.report.duration(job.seconds)}; the result is in "
+            f"{utils.report.clean(directory)}")
+
+
+def print_text(text: str) -> None:
+    """Print a result on standard output, whatever characters it has."""
+    encoding = sys.stdout.encoding or "utf-8"
+    click.echo(text.encode(encoding, "backslashreplace"))

@@ -1,0 +1,115 @@
+"""The command mapreduce-status: show what a Manager and its Workers do."""
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+
+import mapreduce
+from mapreduce import client, utils
+
+if TYPE_CHECKING:
+    import mapreduce.screen
+    from mapreduce.utils.status import ClusterStatus, JobDetails
+
+    Status = ClusterStatus | JobDetails
+
+WATCH_INTERVAL = 0.5  # seconds between two looks
+
+EXAMPLES = """\b
+Examples:
+  mapreduce-status            Workers and jobs
+  mapreduce-status 3          job 3, each of its tasks, and why it failed
+  mapreduce-status --watch    the same, kept fresh until Ctrl-C
+  mapreduce-status --json     the same, for scripts
+"""
+
+
+@click.command(cls=client.Command, epilog=EXAMPLES)
+@client.manager_options
+@click.argument("job_id", metavar="[JOB]", required=False,
+                type=click.IntRange(0))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--watch", is_flag=True, help="Keep the screen fresh until "
+              "Ctrl-C; where there is none, print what has changed.")
+@client.common_options
+def main(
+    host: str, port: int, job_id: int | None, quiet: bool, **ways: bool
+) -> None:
+    """Show the Workers and the jobs of a Manager, or one JOB and its tasks.
+
+    JOB is the number of a job.
+    """
+    if ways["as_json"] and ways["watch"]:
+        raise click.UsageError("--json shows one moment: omit --watch")
+    manager = client.Manager(host, port)
+
+    def look() -> Status:
+        if job_id is None:
+            return manager.status()
+        return manager.details(job_id)
+
+    status = look()
+    if ways["as_json"]:
+        document = utils.status.to_document(status)
+        client.print_text(json.dumps(document, indent=2))
+    elif ways["watch"]:
+        _watch(look)
+    else:
+        _print(status)
+        if not quiet:
+            _advise(status)
+
+
+def _print(status: Status) -> None:
+    if not (client.is_terminal(sys.stdout)
+            and mapreduce.screen.print_status(status)):
+        client.print_text(utils.report.text(status))
+
+
+def _advise(status: Status) -> None:
+    """Tell a user whose jobs can't run what to do."""
+    if isinstance(status, utils.status.ClusterStatus) and all(
+            worker.state == "dead" for worker in status.workers) and not all(
+            job.ended for job in status.jobs):
+        click.echo("No Worker lives; mapreduce-worker starts one", err=True)
+
+
+def _watch(look: Callable[[], Status]) -> None:
+    """Show what look returns, again and again, until it raises."""
+    if client.is_terminal(sys.stdout):
+        with mapreduce.screen.live() as show:
+            _repeat(look, show)
+    _repeat(look, _Blocks().show)
+
+
+def _repeat(
+    look: Callable[[], Status], show: Callable[[Status], None]
+) -> None:
+    while True:
+        show(client.patiently(look))
+        time.sleep(WATCH_INTERVAL)
+
+
+class _Blocks:
+    """Prints a status when something has changed; time does not count."""
+
+    def __init__(self) -> None:
+        self._shown: Status | None = None
+
+    def show(self, status: Status) -> None:
+        """Print a status, after a blank line if it is not the first."""
+        timeless = utils.report.without_times(status)
+        if timeless == self._shown:
+            return
+        blank = "" if self._shown is None else "\n"
+        self._shown = timeless
+        client.print_text(blank + utils.report.text(status))
+
+
+if __name__ == "__main__":
+    main(prog_name="mapreduce-status")
