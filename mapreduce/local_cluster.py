@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from typing import IO, TypeVar
 
 import mapreduce
-from mapreduce.utils import messages, network
+from mapreduce.utils import layout, messages, network, scratch
 from mapreduce.utils.status import ClusterStatus
 
 T = TypeVar("T")
@@ -31,7 +31,8 @@ DEATH_TIME = 0.2  # seconds until a process that closed its sockets has ended
 WAKE_INTERVAL = 0.02  # seconds between two calls to a Manager that should end
 BLOCK = 4 * 2**10  # bytes of one read of a log
 TAIL = 2 * 2**10  # bytes of a log that are kept
-LAST_WORDS = 8  # lines of them that are shown
+LINES = 8  # lines of them that are shown
+LOG_TIME = 1.0  # seconds to read what a process has written that has ended
 
 
 class ClusterError(Exception):
@@ -75,7 +76,7 @@ class LocalCluster:
         The Manager listens there when this returns; Workers come by and by.
         Raises ClusterError if the Manager doesn't start.
         """
-        self._manager = Child("manager")
+        self._manager = Child("manager", 0)
         port = self._manager.wait_for_port()
         if not port:
             raise ClusterError(
@@ -120,14 +121,14 @@ class LocalCluster:
     def _note_registered(self, heard: dict[int, float]) -> None:
         """Note of which Workers the Manager has heard since their start."""
         for worker in self._workers:
-            if heard.get(worker.port, 0.0) > worker.started:
-                if not worker.registered:
-                    self._early_deaths = 0
-                worker.registered = True
+            if worker.unheard_since is not None and (
+                    heard.get(worker.port, 0.0) > worker.unheard_since):
+                worker.unheard_since = None
+                self._early_deaths = 0
 
     def _replace(self, dead: Child) -> None:
         self._num_deaths += 1
-        if not dead.registered:
+        if dead.unheard_since is not None:
             self._early_deaths += 1
         if self._early_deaths >= MAX_EARLY_DEATHS:
             raise ClusterError(
@@ -146,43 +147,32 @@ class LocalCluster:
 class Child:
     """A daemon that is a child of this process."""
 
-    def __init__(self, name: str, port: int = 0, *options: str) -> None:
+    def __init__(self, name: str, port: int, *options: str) -> None:
         """Start a manager or a worker; port 0 is any that is free."""
         self._name = name
         self.port = port
-        self.started = time.monotonic()
-        self.registered = False
-        # In a session of its own: the terminal's signals are for this
-        # process, which then tells its children.
-        self._process = subprocess.Popen(
-            [*_python(), "-m", f"mapreduce.{name}", "--host", HOST,
-             "--port", str(port), "--loglevel", "warning",
-             "--end-with-stdin", *options],
-            bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, start_new_session=True)
-        self._tail = b""
-        self._port_known = threading.Event()
+        # When it was started; None once the Manager has heard of it.
+        self.unheard_since: float | None = time.monotonic()
+        self._process = _start(
+            f"mapreduce.{name}", "--host", HOST, "--port", str(port),
+            "--loglevel", "error", "--end-with-stdin", *options)
+        self._log = _Log(_pipe(self._process.stderr))
         # Nobody is kept from ending by a process that keeps a pipe open.
-        self._threads = [
-            threading.Thread(target=self._read_port, daemon=True),
-            threading.Thread(target=self._read_log, daemon=True)]
-        for thread in self._threads:
-            thread.start()
+        self._port_reader = threading.Thread(
+            target=self._read_port, daemon=True)
+        self._port_reader.start()
+        self._woken = False
 
     def _read_port(self) -> None:
         """Take the port from the first line, if the daemon prints one."""
-        line = _pipe(self._process.stdout).readline()
+        with _pipe(self._process.stdout) as stdout:
+            line = stdout.readline()
         if line:
             self.port = int(line)
-        self._port_known.set()
-
-    def _read_log(self) -> None:
-        while block := _pipe(self._process.stderr).read(BLOCK):
-            self._tail = (self._tail + block)[-TAIL:]
 
     def wait_for_port(self) -> int:
         """Return the port when the daemon listens, 0 if it ended instead."""
-        self._port_known.wait()
+        self._port_reader.join()
         return self.port
 
     def has_ended(self) -> bool:
@@ -200,20 +190,12 @@ class Child:
         code = self._process.wait()
         how = (f"killed by {signal.Signals(-code).name}" if code < 0
                else f"exit code {code}")
-        for thread in self._threads:
-            thread.join(1)
-        lines = self._tail.decode("utf-8", "replace").splitlines()
-        return "\n".join([how, *lines[-LAST_WORDS:]])
+        return "\n".join([how, *self._log.last_lines()])
 
     def tell_to_end(self) -> None:
         """Have the daemon end as soon as it hears of it."""
         _pipe(self._process.stdin).close()
-        if self.port and not self.has_ended():
-            # It would end without this, too: when its listener next looks
-            # up from waiting, within a second.
-            with contextlib.suppress(OSError):
-                network.tcp_client(HOST, self.port, messages.encode(
-                    messages.ShutdownMessage()))
+        self._wake()
 
     def wait(self, deadline: float) -> int:
         """Wait for the end of a daemon that was told to; kill it if late.
@@ -223,11 +205,57 @@ class Child:
         while not self.ends_within(WAKE_INTERVAL):
             if time.monotonic() > deadline:
                 self._process.kill()
-            elif self._name == "manager" and self.port:
-                # An empty datagram means nothing, but its listener looks up.
-                with contextlib.suppress(OSError):
-                    network.udp_client(HOST, self.port, b"")
+            else:
+                self._wake()
         return self._process.returncode
+
+    def _wake(self) -> None:
+        """Have the listeners of a daemon that is to end see that it is.
+
+        They would see it without this, too, but only within a second.
+        """
+        if not self.port or self.has_ended():
+            return
+        with contextlib.suppress(OSError):
+            if not self._woken:
+                network.tcp_client(HOST, self.port, messages.encode(
+                    messages.ShutdownMessage()))
+                self._woken = True
+            if self._name == "manager":
+                # An empty datagram says nothing, but it is heard.
+                network.udp_client(HOST, self.port, b"")
+
+
+class _Log:
+    """The end of what a process writes to a pipe."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self._pipe = pipe
+        self._tail = b""
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        with self._pipe:
+            while block := self._pipe.read(BLOCK):
+                self._tail = (self._tail + block)[-TAIL:]
+
+    def last_lines(self) -> list[str]:
+        """Return the last lines of a process that has ended."""
+        self._thread.join(LOG_TIME)
+        return self._tail.decode("utf-8", "replace").splitlines()[-LINES:]
+
+
+def _start(module: str, *options: str) -> subprocess.Popen[bytes]:
+    """Run a module as a child process, with pipes to it and from it.
+
+    In a session of its own: the signals of the terminal are for this process,
+    which then tells its children.
+    """
+    return subprocess.Popen(
+        [*_python(), "-m", module, *options], bufsize=0,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, start_new_session=True)
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
@@ -249,6 +277,5 @@ def _python() -> Iterable[str]:
 
 def _remove_leftovers() -> None:
     """Remove the temporary directories that killed processes have left."""
-    from mapreduce.utils import layout, scratch
     scratch.remove_leftovers(layout.SHARED_DIRECTORY_PREFIX)
     scratch.remove_leftovers(layout.LOCAL_DIRECTORY_PREFIX)

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+import mapreduce
 from mapreduce import client, utils
 from mapreduce.utils import layout
 
 if TYPE_CHECKING:
-    from mapreduce.local_cluster import LocalCluster
+    import mapreduce.local_cluster
     from mapreduce.utils.messages import ManagerJobMessage
     from mapreduce.utils.status import JobStatus
 
@@ -64,14 +65,13 @@ def main(workers: int | None, quiet: bool, **fields: Any) -> None:
     key<TAB>value. The result is one file for each reduce task. Nothing is
     left running.
     """
+    local_cluster = mapreduce.local_cluster
     num_workers = workers or _num_cores()
     job = _job(num_workers, fields)
-    # What only a run needs, and no help.
-    from mapreduce.local_cluster import ClusterError, LocalCluster
     try:
-        with LocalCluster(num_workers) as cluster:
+        with local_cluster.LocalCluster(num_workers) as cluster:
             ended = _run(cluster, job, quiet)
-    except ClusterError as error:
+    except local_cluster.ClusterError as error:
         raise client.JobFailed(utils.report.clean(str(error))) from error
     client.check(ended)
     if not quiet:
@@ -82,7 +82,7 @@ def main(workers: int | None, quiet: bool, **fields: Any) -> None:
 
 
 def _run(
-    cluster: LocalCluster, job: ManagerJobMessage, quiet: bool
+    cluster: mapreduce.local_cluster.LocalCluster, job: ManagerJobMessage, quiet: bool
 ) -> JobStatus:
     """Have a cluster do a job; return how it ended."""
     manager = client.Manager(*cluster.start())
