@@ -49,26 +49,44 @@ class WorkerStatus:
 
 
 @dataclasses.dataclass(frozen=True)
-class JobStatus:
-    """A job: queued, running or ended."""
+class _JobState:
+    """Which job it is, and how it fares."""
 
     id: int
     name: str  # empty where none was given
     key: str | None  # the id that its client made for it
     state: str  # queued, map, reduce or one of ENDED
+    seconds: float  # of running: until now, or to its end
+    reason: str | None  # why it failed, with the tail of standard error
+
+
+@dataclasses.dataclass(frozen=True)
+class _JobProgress:
+    """How many of its tasks are done."""
+
     tasks_done: int
     tasks: int  # of both stages together
     map_tasks_done: int
     map_tasks: int
     reduce_tasks_done: int
     reduce_tasks: int
-    seconds: float  # of running: until now, or to its end
-    reason: str | None  # why it failed, with the tail of standard error
+
+
+@dataclasses.dataclass(frozen=True)
+class _JobPaths:
+    """What it reads, runs and writes."""
+
     input_directory: str
     output_directory: str
     mapper_executable: str
     reducer_executable: str
     directory: str  # where relative paths are meant
+
+
+# The fields of the last base come first.
+@dataclasses.dataclass(frozen=True)
+class JobStatus(_JobPaths, _JobProgress, _JobState):
+    """A job: queued, running or ended."""
 
     @property
     def ended(self) -> bool:
@@ -128,7 +146,27 @@ def _to_json(value: Any) -> Any:
 
 def encode(status: ClusterStatus | JobDetails) -> bytes:
     """Return an answer as it goes over the wire: JSON in UTF-8."""
-    return json.dumps(to_document(status)).encode("utf-8")
+    fields = ", ".join(f'"{name}": {_encode(value)}'
+                       for name, value in vars(status).items())
+    return f"{{{fields}}}".encode("utf-8")
+
+
+def _encode(value: Any) -> str:
+    """Return the JSON of a field of an answer.
+
+    What was shown once is often shown again: of jobs that ended, and of
+    tasks that are done, nothing changes any more.
+    """
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_encode_record, value))}]"
+    if isinstance(value, Record):
+        return _encode_record(value)
+    return json.dumps(value)
+
+
+@functools.lru_cache(maxsize=20_000)
+def _encode_record(record: Record) -> str:
+    return json.dumps(to_document(record))
 
 
 def cluster_from_document(document: dict[str, Any]) -> ClusterStatus:
@@ -141,9 +179,8 @@ def details_from_document(document: dict[str, Any]) -> JobDetails:
     return _record(JobDetails, document)
 
 
-@functools.cache
-def _fields(cls: type[Record]) -> dict[str, Any]:
-    return typing.get_type_hints(cls)
+_FIELDS: dict[Any, dict[str, Any]] = {
+    cls: typing.get_type_hints(cls) for cls in typing.get_args(Record)}
 
 
 def _record(cls: type[R], document: Any) -> R:
@@ -154,7 +191,7 @@ def _record(cls: type[R], document: Any) -> R:
     if not isinstance(document, dict):
         raise ProtocolError(f"no JSON object: {reprlib.repr(document)}")
     values = {}
-    for name, kind in _fields(cls).items():
+    for name, kind in _FIELDS[cls].items():
         if name not in document:
             raise ProtocolError(f"{cls.__name__} lacks field {name!r}")
         values[name] = _from_json(kind, document[name])
