@@ -59,6 +59,7 @@ class _Tasks:
 
     @property
     def num_done(self) -> int:
+        """Count the tasks that are done."""
         return self.num_tasks - len(self.unfinished)
 
 

@@ -14,12 +14,10 @@ import select
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    import socket
-
-    Handler = Callable[[bytes, "Client"], None]
+Connection = Any  # an accepted socket; this module can't make any
+Handler = Callable[[bytes, "Client"], None]
 
 LOGGER = logging.getLogger(__name__)
 
@@ -35,7 +33,7 @@ class Client:
     """A connection, what came over it so far, and what is to go back."""
 
     def __init__(
-        self, connection: socket.socket, slow_clients: SlowClients
+        self, connection: Connection, slow_clients: SlowClients
     ) -> None:
         """Take over a connection that was accepted."""
         self.connection = connection

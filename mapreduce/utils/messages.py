@@ -111,13 +111,8 @@ class HeartbeatMessage:
 
 
 @dataclasses.dataclass(frozen=True)
-class ManagerJobMessage:
-    """A client submits a job.
-
-    Beyond the specification: the client may name the job, for its user, and
-    make a key for it, by which it can be asked for; of two submissions with
-    one key, the second is ignored.
-    """
+class _JobFields:
+    """What the specification lets a client say of a job."""
 
     input_directory: Path
     output_directory: Path
@@ -125,6 +120,17 @@ class ManagerJobMessage:
     reducer_executable: Path
     num_mappers: Count
     num_reducers: Count
+
+
+@dataclasses.dataclass(frozen=True)
+class ManagerJobMessage(_JobFields):
+    """A client submits a job.
+
+    Beyond the specification, the client may make a key for the job, by which
+    it can be asked for, and name it for its user. Of two submissions with one
+    key, the second is ignored.
+    """
+
     job_key: OptionalName = None
     job_name: OptionalName = None
 

@@ -6,7 +6,6 @@ fields are the same in both. No sockets, files, threads, locks or clocks.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 import reprlib
 import types
@@ -49,26 +48,44 @@ class WorkerStatus:
 
 
 @dataclasses.dataclass(frozen=True)
-class JobStatus:
-    """A job: queued, running or ended."""
+class _JobState:
+    """Which job it is, and how it fares."""
 
     id: int
     name: str  # empty where none was given
     key: str | None  # the id that its client made for it
     state: str  # queued, map, reduce or one of ENDED
+    seconds: float  # of running: until now, or to its end
+    reason: str | None  # why it failed, with the tail of standard error
+
+
+@dataclasses.dataclass(frozen=True)
+class _JobProgress:
+    """How many of its tasks are done."""
+
     tasks_done: int
     tasks: int  # of both stages together
     map_tasks_done: int
     map_tasks: int
     reduce_tasks_done: int
     reduce_tasks: int
-    seconds: float  # of running: until now, or to its end
-    reason: str | None  # why it failed, with the tail of standard error
+
+
+@dataclasses.dataclass(frozen=True)
+class _JobPaths:
+    """What it reads, runs and writes."""
+
     input_directory: str
     output_directory: str
     mapper_executable: str
     reducer_executable: str
     directory: str  # where relative paths are meant
+
+
+# The fields of the last base come first.
+@dataclasses.dataclass(frozen=True)
+class JobStatus(_JobPaths, _JobProgress, _JobState):
+    """A job: queued, running or ended."""
 
     @property
     def ended(self) -> bool:
@@ -141,9 +158,8 @@ def details_from_document(document: dict[str, Any]) -> JobDetails:
     return _record(JobDetails, document)
 
 
-@functools.cache
-def _fields(cls: type[Record]) -> dict[str, Any]:
-    return typing.get_type_hints(cls)
+_FIELDS: dict[Any, dict[str, Any]] = {
+    cls: typing.get_type_hints(cls) for cls in typing.get_args(Record)}
 
 
 def _record(cls: type[R], document: Any) -> R:
@@ -154,7 +170,7 @@ def _record(cls: type[R], document: Any) -> R:
     if not isinstance(document, dict):
         raise ProtocolError(f"no JSON object: {reprlib.repr(document)}")
     values = {}
-    for name, kind in _fields(cls).items():
+    for name, kind in _FIELDS[cls].items():
         if name not in document:
             raise ProtocolError(f"{cls.__name__} lacks field {name!r}")
         values[name] = _from_json(kind, document[name])
