@@ -2,8 +2,8 @@
 
 A client prints results on standard output and talk on standard error. It
 exits with 0 when it is done, 1 when the job failed or was cancelled, 2 when it
-was used wrongly, 3 when there is no Manager that answers, 130 on Ctrl-C and
-143 on SIGTERM.
+was used wrongly, 3 when there is no Manager that answers, 130 on Ctrl-C,
+143 on SIGTERM and 129 on SIGHUP.
 
 What only some clients need is imported when it is named: the help and a plain
 submission need none of it.
@@ -34,7 +34,7 @@ Answer = TypeVar("Answer")
 POLL_INTERVAL = 0.2  # seconds between two looks at a job
 KEY_PATIENCE = 5.0  # seconds until a job that was submitted must be known
 LINE_INTERVAL = 10.0  # seconds at least between two lines of one stage
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class JobFailed(click.ClickException):
@@ -74,8 +74,9 @@ class Command(click.Command):
             with _interruptible():
                 result = super().invoke(ctx)
         except Interrupted as interrupted:
-            if interrupted.note:
-                click.echo(interrupted.note, err=True)
+            with contextlib.suppress(OSError):  # The terminal may be gone.
+                if interrupted.note:
+                    click.echo(interrupted.note, err=True)
             ctx.exit(128 + interrupted.number)
         return result
 
@@ -149,16 +150,15 @@ class Manager:
         with self._reached():
             utils.outbox.send_tcp(self.host, self.port, message)
 
-    def status(self) -> ClusterStatus:
-        """Ask for the Workers and jobs."""
-        return self._ask(utils.messages.GetStatusMessage(),
+    def status(self, key: str | None = None) -> ClusterStatus:
+        """Ask for the Workers and jobs, or only the job with a key."""
+        return self._ask(utils.messages.GetStatusMessage(job_key=key),
                          utils.status.cluster_from_document)
 
     def job_with_key(self, key: str) -> JobStatus | None:
         """Ask for the job that a client submitted with a key."""
-        cluster = self._ask(utils.messages.GetStatusMessage(job_key=key),
-                            utils.status.cluster_from_document)
-        return next((job for job in cluster.jobs if job.key == key), None)
+        return next((job for job in self.status(key).jobs
+                     if job.key == key), None)
 
     def details(self, job_id: int) -> JobDetails:
         """Ask for a job and its tasks; raise UnknownJob if there is none."""

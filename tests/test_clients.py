@@ -375,7 +375,7 @@ def process(name, port, *options, env=None, **streams):
 
 
 @pytest.mark.parametrize("number, code", [
-    (signal.SIGINT, 130), (signal.SIGTERM, 143)])
+    (signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 @pytest.mark.parametrize("options", [[], ["--quiet"]])
 def test_signal_while_waiting(number, code, options):
     """The job goes on; there is no traceback."""
