@@ -16,7 +16,7 @@ def _world():
 
 def jobs_of(world):
     """Return the status of each job."""
-    return world.scheduler.snapshot(world.now).jobs
+    return world.scheduler.snapshot(world.now).status().jobs
 
 
 def states_of(world):

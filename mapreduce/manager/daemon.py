@@ -6,7 +6,6 @@ Two more listen, and one, while there are any, to clients that dawdle.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import logging
 import os
 import queue
@@ -46,7 +45,7 @@ class Manager:
         all threads have ended. Raises OSError if it can't listen there.
         """
         self._scheduler = Scheduler(_working_directory())
-        self._status = self._scheduler.snapshot(time.monotonic())
+        self._snapshot = self._scheduler.snapshot(time.monotonic())
         with (
             scratch.directory(
                 layout.SHARED_DIRECTORY_PREFIX) as shared_directory,
@@ -98,7 +97,7 @@ class Manager:
                         return
             # Where events pile up, what is shown may be a second old.
             if self._inbox.is_empty or isinstance(event, events.Tick):
-                self._status = self._scheduler.snapshot(time.monotonic())
+                self._snapshot = self._scheduler.snapshot(time.monotonic())
 
     def _admit(self, event: object) -> object:
         """Answer what can be answered at once; return what is left to do.
@@ -107,11 +106,7 @@ class Manager:
         """
         match event:
             case Question(messages.GetStatusMessage(job_key), answer):
-                status = self._status
-                if job_key is not None:
-                    status = dataclasses.replace(status, jobs=tuple(
-                        job for job in status.jobs if job.key == job_key))
-                answer(encode(status))
+                answer(encode(self._snapshot.status(job_key)))
                 return None
         return event
 

@@ -5,6 +5,7 @@ Of those that ended, the last ones are kept to be shown; memory has a bound.
 from __future__ import annotations
 
 import collections
+import dataclasses
 
 from mapreduce.manager.job import Job, Stage, job_status
 from mapreduce.utils.messages import ManagerJobMessage
@@ -14,22 +15,73 @@ MAX_ENDED = 1_000  # jobs that are kept when they have ended …
 MAX_DETAILED = 20  # … and those of which the tasks are kept, too
 
 
+@dataclasses.dataclass(frozen=True)
+class Snapshot:
+    """All jobs at one moment; cheaper to make than to show."""
+
+    ended: tuple[JobStatus, ...]
+    queued: tuple[tuple[int, ManagerJobMessage], ...]
+    running: JobStatus | None
+    working_directory: str
+
+    def statuses(self) -> tuple[JobStatus, ...]:
+        """Return what is shown of the jobs, in the order of their ids."""
+        statuses = list(self.ended)
+        if self.running:
+            statuses.append(self.running)
+        statuses += [_queued_status(*job, self.working_directory)
+                     for job in self.queued]
+        return tuple(sorted(statuses, key=lambda status: status.id))
+
+
+def _queued_status(
+    job_id: int, submission: ManagerJobMessage, working_directory: str
+) -> JobStatus:
+    return job_status(job_id, submission, working_directory, state="queued")
+
+
+class _History:
+    """The last jobs that ended."""
+
+    def __init__(self) -> None:
+        self.statuses: tuple[JobStatus, ...] = ()
+        # By their ids, in the order of their ends.
+        self._statuses: collections.OrderedDict[int, JobStatus] = (
+            collections.OrderedDict())
+        self._jobs: collections.OrderedDict[int, Job] = (
+            collections.OrderedDict())
+
+    def add(self, status: JobStatus, job: Job | None) -> JobStatus | None:
+        """Keep a job that ended, and its tasks; return one to be forgotten."""
+        forgotten = None
+        self._statuses[status.id] = status
+        if len(self._statuses) > MAX_ENDED:
+            _, forgotten = self._statuses.popitem(last=False)
+        if job:
+            self._jobs[job.job_id] = job
+            if len(self._jobs) > MAX_DETAILED:
+                self._jobs.popitem(last=False)
+        self.statuses = tuple(self._statuses.values())
+        return forgotten
+
+    def find(self, job_id: int) -> tuple[JobStatus | None, Job | None]:
+        """Return what is kept of a job."""
+        return self._statuses.get(job_id), self._jobs.get(job_id)
+
+
 class Jobs:
     """The queue, the running job and the history."""
 
     def __init__(self, working_directory: str) -> None:
         """Have no jobs; their relative paths are meant in a directory."""
         self.running: Job | None = None
-        self.working_directory = working_directory
+        self._working_directory = working_directory
         self._num_jobs = 0
         self._keys: dict[str, int] = {}
-        # By their ids, in order.
         self._queue: collections.OrderedDict[int, ManagerJobMessage] = (
             collections.OrderedDict())
-        self._ended: collections.OrderedDict[int, JobStatus] = (
-            collections.OrderedDict())
-        self._detailed: collections.OrderedDict[int, Job] = (
-            collections.OrderedDict())
+        self._queued: tuple[tuple[int, ManagerJobMessage], ...] | None = None
+        self._history = _History()
 
     def enqueue(self, submission: ManagerJobMessage) -> int | None:
         """Queue a job; return its id, None if its key is known already."""
@@ -39,6 +91,7 @@ class Jobs:
         job_id = self._num_jobs
         self._num_jobs += 1
         self._queue[job_id] = submission
+        self._queued = None
         if key is not None:
             self._keys[key] = job_id
         return job_id
@@ -47,62 +100,53 @@ class Jobs:
         """Start the next job of the queue, if there is one."""
         if self._queue:
             self.running = Job(*self._queue.popitem(last=False), now)
+            self._queued = None
         return self.running
 
     def end_running(self, job: Job, reason: str | None, now: float) -> None:
         """Keep what is to be shown of the running job, which has ended."""
         self.running = None
         job.forget_inputs()
-        self._detailed[job.job_id] = job
-        if len(self._detailed) > MAX_DETAILED:
-            self._detailed.popitem(last=False)
         self._keep(job.status(
-            job.stage.value, reason, self.working_directory, now))
+            job.stage.value, reason, self._working_directory, now), job)
 
     def cancel_queued(self, job_id: int) -> bool:
         """Take a job out of the queue; tell whether it was there."""
         submission = self._queue.pop(job_id, None)
         if submission is None:
             return False
+        self._queued = None
         self._keep(job_status(
-            job_id, submission, self.working_directory,
+            job_id, submission, self._working_directory,
             state=Stage.CANCELLED.value))
         return True
 
-    def _keep(self, status: JobStatus) -> None:
-        self._ended[status.id] = status
-        if len(self._ended) > MAX_ENDED:
-            _, oldest = self._ended.popitem(last=False)
-            if oldest.key is not None:
-                del self._keys[oldest.key]
+    def _keep(self, status: JobStatus, job: Job | None = None) -> None:
+        forgotten = self._history.add(status, job)
+        if forgotten and forgotten.key is not None:
+            del self._keys[forgotten.key]
 
-    def statuses(self, now: float) -> tuple[JobStatus, ...]:
-        """Return what is shown of all jobs, in the order of their ids."""
-        statuses = list(self._ended.values())
-        if self.running:
-            statuses.append(self._running_status(self.running, now))
-        statuses += [self._queued_status(*job) for job in self._queue.items()]
-        return tuple(sorted(statuses, key=lambda status: status.id))
+    def snapshot(self, now: float) -> Snapshot:
+        """Return what it takes to show all jobs, at little cost."""
+        if self._queued is None:
+            self._queued = tuple(self._queue.items())
+        return Snapshot(
+            self._history.statuses, self._queued,
+            self._running_status(self.running, now) if self.running else None,
+            self._working_directory)
 
     def details(self, job_id: int, now: float) -> JobDetails:
         """Return what is shown of a job and, if they are kept, its tasks."""
-        job = self._detailed.get(job_id)
+        status, job = self._history.find(job_id)
         if self.running and self.running.job_id == job_id:
             job = self.running
-            status: JobStatus | None = self._running_status(job, now)
+            status = self._running_status(job, now)
         elif job_id in self._queue:
-            status = self._queued_status(job_id, self._queue[job_id])
-        else:
-            status = self._ended.get(job_id)
+            status = _queued_status(
+                job_id, self._queue[job_id], self._working_directory)
         return JobDetails(status, tuple(job.task_statuses(now) if job else ()))
 
     def _running_status(self, job: Job, now: float) -> JobStatus:
         """Return what is shown of a job until nothing of it is left."""
         state = Stage.REDUCE if job.last_stage is Stage.REDUCE else Stage.MAP
-        return job.status(state.value, None, self.working_directory, now)
-
-    def _queued_status(
-        self, job_id: int, submission: ManagerJobMessage
-    ) -> JobStatus:
-        return job_status(
-            job_id, submission, self.working_directory, state="queued")
+        return job.status(state.value, None, self._working_directory, now)
