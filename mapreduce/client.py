@@ -72,11 +72,13 @@ class Command(click.Command):
         """Run the command."""
         try:
             with _interruptible():
-                return super().invoke(ctx)
+                result = super().invoke(ctx)
         except Interrupted as interrupted:
-            if interrupted.note:
-                click.echo(interrupted.note, err=True)
+            with contextlib.suppress(OSError):  # The terminal may be gone.
+                if interrupted.note:
+                    click.echo(interrupted.note, err=True)
             ctx.exit(128 + interrupted.number)
+        return result
 
 
 @contextlib.contextmanager
@@ -256,8 +258,8 @@ def progress(quiet: bool) -> Iterator[Progress]:
     if quiet:
         yield Silence()
     elif is_terminal(sys.stderr):
-        with mapreduce.screen.bar() as bar:
-            yield bar
+        with mapreduce.screen.progress_bar() as shown:
+            yield shown
     else:
         yield Lines()
 

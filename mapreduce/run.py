@@ -16,6 +16,7 @@ from mapreduce.utils import layout
 
 if TYPE_CHECKING:
     import mapreduce.local_cluster
+    from mapreduce.local_cluster import LocalCluster
     from mapreduce.utils.messages import ManagerJobMessage
     from mapreduce.utils.status import JobStatus
 
@@ -82,7 +83,7 @@ def main(workers: int | None, quiet: bool, **fields: Any) -> None:
 
 
 def _run(
-    cluster: mapreduce.local_cluster.LocalCluster, job: ManagerJobMessage, quiet: bool
+    cluster: LocalCluster, job: ManagerJobMessage, quiet: bool
 ) -> JobStatus:
     """Have a cluster do a job; return how it ended."""
     manager = client.Manager(*cluster.start())

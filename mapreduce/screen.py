@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import io
+import sys
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -54,11 +56,13 @@ def live() -> Iterator[Callable[[Status], None]]:
 
 
 @contextlib.contextmanager
-def bar() -> Iterator[Bar]:
+def progress_bar() -> Iterator[Bar]:
     """Draw a progress bar on standard error, until the end of the block."""
     with Progress(
         TextColumn("{task.description}", markup=False),
-        BarColumn(),
+        # Colours that a terminal of 16 has, too.
+        BarColumn(style="bright_black", complete_style="cyan",
+                  finished_style="green", pulse_style="cyan"),
         TextColumn("{task.completed:.0f}/{task.fields[tasks]} tasks"),
         TextColumn("{task.fields[time]}"),
         console=_console(stderr=True),
@@ -76,16 +80,23 @@ class Bar:
 
     def show(self, job: JobStatus) -> None:
         """Draw the job as it is now."""
+        description = f"{report.title(job)}: {job.state}"
+        time = report.duration(job.seconds)
         if self._task is None:
-            self._task = self._progress.add_task("", tasks=0, time="")
-        self._progress.update(
-            self._task, total=job.tasks or None, completed=job.tasks_done,
-            description=f"{report.title(job)}: {job.state}",
-            tasks=job.tasks, time=report.duration(job.seconds), refresh=True)
+            self._task = self._progress.add_task(
+                description, total=job.tasks, completed=job.tasks_done,
+                tasks=job.tasks, time=time)
+        else:
+            self._progress.update(
+                self._task, completed=job.tasks_done, tasks=job.tasks,
+                description=description, time=time, refresh=True)
 
 
 def _console(stderr: bool = False) -> Console:
     """Return a console; it leaves colours out if NO_COLOR is set."""
+    stream = sys.stderr if stderr else sys.stdout
+    if isinstance(stream, io.TextIOWrapper):  # Names may be in any alphabet.
+        stream.reconfigure(errors="backslashreplace")
     return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
 
 

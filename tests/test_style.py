@@ -39,6 +39,9 @@ PURE = [
 IMPURE = {
     "socket", "threading", "queue", "time", "os", "subprocess", "tempfile"}
 
+CLIENTS = {
+    f"mapreduce.{path.stem}" for path in PACKAGE.glob("[!_]*.py")}
+
 # What may lie at the top of the repository, and all of it must.
 TOP = {
     ".ci", ".gitignore", "README.md", "bin", "mapreduce", "pyproject.toml",
@@ -100,9 +103,9 @@ def test_core_is_pure(name):
 
 
 @pytest.mark.parametrize("name, others", [
-    ("manager", {"mapreduce.worker", "mapreduce.submit"}),
-    ("worker", {"mapreduce.manager", "mapreduce.submit"}),
-    ("utils", {"mapreduce.manager", "mapreduce.worker", "mapreduce.submit"}),
+    ("manager", {"mapreduce.worker", *CLIENTS}),
+    ("worker", {"mapreduce.manager", *CLIENTS}),
+    ("utils", {"mapreduce.manager", "mapreduce.worker", *CLIENTS}),
 ])
 def test_imports_point_one_way(name, others):
     """Neither Manager nor Worker knows of the other, nor utils of any."""
@@ -116,6 +119,12 @@ def test_sockets_are_in_one_module():
     assert [path for path in MODULES if packages_of(path) & {
         "socket", "socketserver", "asyncio", "http", "urllib"}
     ] == [PACKAGE / "utils/network.py"]
+
+
+def test_one_module_draws():
+    """Whoever imports it late imports rich late."""
+    assert [path for path in MODULES if "rich" in packages_of(path)] == [
+        PACKAGE / "screen.py"]
 
 
 def test_top_of_the_repository():

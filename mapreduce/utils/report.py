@@ -129,7 +129,7 @@ def job_lines(job: JobStatus) -> str:
         ("mapper executable", _cell(job.mapper_executable)),
         ("reducer executable", _cell(job.reducer_executable)),
         ("relative paths in", _cell(job.directory)),
-        ("reason", _indented(job.reason)),
+        ("reason", _indented(job.reason, 22)),
     ):
         if value:
             lines.append(f"  {name:18}  {value}")
@@ -140,12 +140,13 @@ def task_reasons(tasks: tuple[TaskStatus, ...]) -> str:
     """Return why tasks have failed, each under its name; may be empty."""
     return "\n".join(
         f"{_cell(task.stage)} {task.task_id} failed:\n"
-        f"  {_indented(task.reason)}"
+        f"  {_indented(task.reason, 2)}"
         for task in tasks if task.reason)
 
 
-def _indented(value: str | None) -> str:
-    return clean(value or "").rstrip().replace("\n", "\n  ")
+def _indented(value: str | None, width: int) -> str:
+    """Return a text whose lines, but for the first, begin with spaces."""
+    return clean(value or "").rstrip().replace("\n", "\n" + width * " ")
 
 
 def render(table: Table) -> str:
