@@ -250,12 +250,16 @@ def _start(module: str, *options: str) -> subprocess.Popen[bytes]:
     """Run a module as a child process, with pipes to it and from it.
 
     In a session of its own: the signals of the terminal are for this process,
-    which then tells its children.
+    which then tells its children. Raises ClusterError if that can't be done.
     """
-    return subprocess.Popen(
-        [*_python(), "-m", module, *options], bufsize=0,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, start_new_session=True)
+    try:
+        return subprocess.Popen(
+            [*_python(), "-m", module, *options], bufsize=0,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, start_new_session=True)
+    except OSError as error:
+        raise ClusterError(f"cannot start another process: {error.strerror}; "
+                           "fewer --workers need less") from error
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

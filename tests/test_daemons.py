@@ -6,12 +6,24 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
-from mapreduce.utils import network
+from mapreduce.manager import Manager
+from mapreduce.manager.storage import StorageError
+from mapreduce.utils import network, outbox
+from mapreduce.utils.messages import GetStatusMessage
 from tests import wire
-from tests.cluster import ROOT, TIMEOUT, answers, command, free_port, names_in
+from tests.cluster import (
+    ROOT,
+    TIMEOUT,
+    answers,
+    command,
+    free_port,
+    names_in,
+    wait_until,
+)
 from tests.stages import write_executable
 
 pytestmark = pytest.mark.timeout(60)
@@ -114,6 +126,33 @@ def test_version(name):
                              capture_output=True, text=True)
     assert re.fullmatch(
         rf"mapreduce-{name}, version \d+\.\d+\.\d+\n", outcome.stdout)
+
+
+@pytest.mark.usefixtures("temporary")
+def test_job_is_known_while_its_directories_are_made(mocker):
+    """To delete an old result may take long."""
+    asked = threading.Event()
+
+    def prepare(_, job_id, submission):
+        assert asked.wait(TIMEOUT)
+        raise StorageError(f"{job_id} {submission.output_directory}")
+
+    mocker.patch("mapreduce.manager.daemon.Storage.prepare", prepare)
+    port = network.free_port("localhost")
+    listening = threading.Event()
+    thread = threading.Thread(target=Manager, args=(
+        "localhost", port, (), listening.set))
+    thread.start()
+    assert listening.wait(TIMEOUT)
+    network.tcp_client("localhost", port, wire.encode(wire.job("output")))
+    try:
+        assert wait_until(lambda: [
+            job["state"] for job in outbox.ask(
+                "localhost", port, GetStatusMessage())["jobs"]] == ["map"], 5)
+    finally:
+        asked.set()
+        network.tcp_client("localhost", port, wire.encode(wire.SHUTDOWN))
+        thread.join(TIMEOUT)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

@@ -267,6 +267,29 @@ def test_killed_worker_is_replaced(run, waiting, pid_of_task, open_gate):
     assert names_in(run.temporary) == []
 
 
+def test_mapper_that_kills_its_worker(run, tmp_path):
+    """That is no fault of the Workers; the Manager gives the job up."""
+    mapper = write_executable(tmp_path / "kills", "kill -9 $PPID")
+    code, stderr = run("--quiet", "--workers", "1", mapper=mapper)
+    assert code == 1
+    assert re.match(r"Error: job 0 failed: map task \d was with 4 Workers "
+                    "when they died", stderr)
+
+
+def test_more_workers_than_files_may_be_open(run):
+    """One line says so; those that were started end."""
+    limited = write_executable(
+        run.directory / "limited", "ulimit -n 40", 'exec "$@"')
+    outcome = subprocess.run(
+        [limited, command("run"), "-i", INPUT, "-o", "output", "-m", "cat",
+         "-r", "cat", "--workers", "50"], cwd=run.directory, env=run.env,
+        capture_output=True, text=True, timeout=TIMEOUT)
+    assert (outcome.returncode, outcome.stderr) == (
+        1, "Error: cannot start another process: Too many open files; "
+        "fewer --workers need less\n")
+    assert names_in(run.temporary) == []
+
+
 def test_workers_that_cannot_start(run, tmp_path):
     """The third such death ends it, with the last words of that Worker."""
     (tmp_path / "sitecustomize.py").write_text(

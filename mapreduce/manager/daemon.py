@@ -157,6 +157,8 @@ class Manager:
     def _prepare(
         self, action: events.PrepareJob
     ) -> events.JobPrepared | events.JobUnprepared:
+        # To delete an old result may take long: who asks is told meanwhile.
+        self._snapshot = self._scheduler.snapshot(time.monotonic())
         try:
             input_paths = self._storage.prepare(
                 action.job_id, action.submission)
