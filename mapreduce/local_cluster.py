@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from typing import IO, TypeVar
 
 import mapreduce
@@ -76,13 +76,14 @@ class LocalCluster:
         The Manager listens there when this returns; Workers come by and by.
         Raises ClusterError if the Manager doesn't start.
         """
-        self._manager = Child("manager", 0)
+        with _uninterrupted():
+            self._manager = Child("manager", 0)
         port = self._manager.wait_for_port()
         if not port:
             raise ClusterError(
                 f"the Manager did not start: {self._manager.last_words()}")
         for _ in range(self._num_workers):
-            self._workers.append(self._worker())
+            self._add_worker()
         return HOST, port
 
     def watch(self, ask: Callable[[], ClusterStatus]) -> ClusterStatus:
@@ -135,13 +136,15 @@ class LocalCluster:
                 f"{MAX_EARLY_DEATHS} Workers ended before they had "
                 f"registered; the last one: {dead.last_words()}")
         self._workers.remove(dead)
-        self._workers.append(self._worker(dead.port))
+        self._add_worker(dead.port)
 
-    def _worker(self, port: int = 0) -> Child:
+    def _add_worker(self, port: int = 0) -> None:
         """Start a Worker, on any free port unless one is given."""
         assert self._manager
-        return Child("worker", port, "--manager-host", HOST,
-                     "--manager-port", str(self._manager.port))
+        with _uninterrupted():
+            self._workers.append(Child(
+                "worker", port, "--manager-host", HOST,
+                "--manager-port", str(self._manager.port)))
 
 
 class Child:
@@ -188,8 +191,8 @@ class Child:
     def last_words(self) -> str:
         """Return how the process ended, and the last lines of its log."""
         code = self._process.wait()
-        how = (f"killed by {signal.Signals(-code).name}" if code < 0
-               else f"exit code {code}")
+        how = (f"killed by signal {-code} ({signal.strsignal(-code)})"
+               if code < 0 else f"exit code {code}")
         return "\n".join([how, *self._log.last_lines()])
 
     def tell_to_end(self) -> None:
@@ -246,6 +249,26 @@ class _Log:
         return self._tail.decode("utf-8", "replace").splitlines()[-LINES:]
 
 
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Have the ending signals wait for the end of the block.
+
+    So that no process is started of which nobody knows.
+    """
+    came: list[int] = []
+    handlers = {
+        number: signal.signal(number, lambda number, _: came.append(number))
+        for number in ENDING_SIGNALS
+        if signal.getsignal(number) != signal.SIG_IGN}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
+
+
 def _start(module: str, *options: str) -> subprocess.Popen[bytes]:
     """Run a module as a child process, with pipes to it and from it.
 
@@ -267,7 +290,7 @@ def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
     return pipe
 
 
-def _python() -> Iterable[str]:
+def _python() -> list[str]:
     """Return the command of this interpreter, as the children need it.
 
     With -m, Python looks for modules in the working directory first, where a

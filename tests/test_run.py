@@ -238,7 +238,7 @@ def test_interrupted(run, waiting, pid_of_task, number, times, code):
 
 @pytest.mark.parametrize("milliseconds", [0, 150, 300, 450])
 def test_interrupted_while_it_starts(run, milliseconds):
-    """At any moment, that is all the same."""
+    """At any moment: that is all the same."""
     with run.started("--quiet") as process:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(milliseconds / 1000)
@@ -323,7 +323,7 @@ def test_killed_manager_ends_the_run(run, waiting, pid_of_task):
         os.kill(next(pid for pid, arguments in children(process).items()
                      if "mapreduce.manager" in arguments), signal.SIGKILL)
         assert process.communicate(timeout=TIMEOUT) == (
-            "", "Error: the Manager ended: killed by SIGKILL\n")
+            "", "Error: the Manager ended: killed by signal 9 (Killed)\n")
         assert process.returncode == 1
     assert not any(map(lives, pids))
     assert names_in(run.temporary) == []
