@@ -81,24 +81,29 @@ class Command(click.Command):
         return result
 
 
-@contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """Raise Interrupted at the first of the signals, once."""
+def _interruptible() -> contextlib.AbstractContextManager[None]:
+    """Raise Interrupted at the first of the signals, once, in the block."""
     def interrupt(number: int, _: object) -> NoReturn:
-        for other in handlers:
+        for other in SIGNALS:
             signal.signal(other, signal.SIG_IGN)
         raise Interrupted(number)
 
-    # What the caller ignores, as a shell does for background jobs, stays so.
-    handlers = {number: handler for number in SIGNALS
-                if (handler := signal.getsignal(number)) != signal.SIG_IGN}
-    for number in handlers:
-        signal.signal(number, interrupt)
+    return handling_signals(interrupt)
+
+
+@contextlib.contextmanager
+def handling_signals(handler: Callable[[int, Any], Any]) -> Iterator[None]:
+    """Have a function called for each of SIGNALS, until the block ends.
+
+    What the caller ignores, as a shell does for background jobs, stays so.
+    """
+    previous = {number: signal.signal(number, handler) for number in SIGNALS
+                if signal.getsignal(number) != signal.SIG_IGN}
     try:
         yield
     finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+        for number, its_handler in previous.items():
+            signal.signal(number, its_handler)
 
 
 def manager_options(command: Decorated) -> Decorated:

@@ -105,3 +105,12 @@ def test_manager_ends_with_questions_open(tmp_path):
             for _ in range(10):
                 status_of(cluster)
         cluster.shutdown()
+
+
+def test_manager_logs_its_status_at_an_interval(tmp_path):
+    with Cluster(tmp_path / "cluster") as cluster:
+        manager = cluster.start_manager("--status-interval", "1")
+        cluster.start_worker()
+        assert wait_until(lambda: manager.says(
+            "[INFO] Status\nWORKER", times=2))
+        assert manager.says("No jobs")

@@ -19,7 +19,12 @@ from mapreduce.utils import daemon, layout, scratch
               help="Keep the jobs' files in a directory of this directory, "
               "which all Workers must see.  [default: that for temporary "
               "files]")
-def main(shared_dir: str | None, **options: Any) -> None:
+@click.option("--status-interval", type=click.FloatRange(1), metavar="SECONDS",
+              default=float("inf"), help="Log the state of all Workers and "
+              "jobs at this interval.")
+def main(
+    shared_dir: str | None, status_interval: float, **options: Any
+) -> None:
     """Run a Manager until it is told to shut down."""
     # A host whose name service is silent must not hold up all others for
     # longer than an address that is. The Manager starts no other program.
@@ -30,7 +35,8 @@ def main(shared_dir: str | None, **options: Any) -> None:
 
     def serve(port: int, on_listening: Callable[[], None]) -> None:
         scratch.remove_leftovers(layout.SHARED_DIRECTORY_PREFIX)
-        Manager(wanted.host, port, daemon.ENDING_SIGNALS, on_listening)
+        Manager(wanted.host, port, daemon.ENDING_SIGNALS, on_listening,
+                status_interval)
 
     daemon.run("Manager", wanted, serve)
 

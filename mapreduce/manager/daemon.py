@@ -17,7 +17,7 @@ from collections.abc import Callable
 from mapreduce.manager import events
 from mapreduce.manager.scheduler import Scheduler
 from mapreduce.manager.storage import Storage, StorageError, remove_parts
-from mapreduce.utils import layout, messages, outbox, scratch
+from mapreduce.utils import layout, messages, outbox, report, scratch
 from mapreduce.utils.daemon import ending_on
 from mapreduce.utils.inbox import Inbox, Question, Terminated
 from mapreduce.utils.network import (
@@ -40,15 +40,19 @@ class Manager:
         self, host: str, port: int,
         ending_signals: tuple[signal.Signals, ...] = (),
         on_listening: Callable[[], object] = lambda: None,
+        status_interval: float = float("inf"),
     ) -> None:
         """Run a Manager that listens on host and port, TCP and UDP.
 
-        When it does, on_listening is called.
+        When it does, on_listening is called. The log gets the status of all
+        Workers and jobs at an interval in seconds.
         Returns after a shutdown message, or one of the signals named, when
         all threads have ended. Raises OSError if it can't listen there.
         """
         self._scheduler = Scheduler(_working_directory())
         self._snapshot = self._scheduler.snapshot(time.monotonic())
+        self._status_interval = status_interval
+        self._next_status = time.monotonic() + status_interval
         with (
             scratch.directory(
                 layout.SHARED_DIRECTORY_PREFIX) as shared_directory,
@@ -101,7 +105,14 @@ class Manager:
                         return
             # Where events pile up, what is shown may be a second old.
             if self._inbox.is_empty or isinstance(event, events.Tick):
-                self._snapshot = self._scheduler.snapshot(time.monotonic())
+                self._show(time.monotonic())
+
+    def _show(self, now: float) -> None:
+        """Publish what is to be shown; write it into the log when due."""
+        self._snapshot = self._scheduler.snapshot(now)
+        if now >= self._next_status:
+            self._next_status = now + self._status_interval
+            LOGGER.info("Status\n%s", report.text(self._snapshot.status()))
 
     def _admit(self, event: object) -> object:
         """Answer what can be answered at once; return what is left to do.
