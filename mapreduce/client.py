@@ -32,7 +32,7 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 Answer = TypeVar("Answer")
 
 POLL_INTERVAL = 0.2  # seconds between two looks at a job
-KEY_PATIENCE = 5.0  # seconds until a job that was submitted must be known
+KEY_PATIENCE = 30.0  # seconds until a job that was submitted must be known
 LINE_INTERVAL = 10.0  # seconds at least between two lines of one stage
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -34,7 +34,7 @@ def make_serve(mocker):
 def echo(payload, client):
     """Answer with the question itself."""
     client.expect_answer()
-    client.answer(payload)
+    client.answer(lambda: payload)
 
 
 @pytest.mark.parametrize("payload", [b"x", b"\0\xff\n", LONG], ids=len)
@@ -55,7 +55,7 @@ def test_answer_may_come_later_and_from_another_thread(serve):
 
     def answer():
         assert arrived.wait(WAIT)
-        clients[0].answer(b"late")
+        clients[0].answer(lambda: b"late")
 
     thread = threading.Thread(target=answer)
     thread.start()

@@ -78,7 +78,8 @@ def test_few_lines_are_kept(mocker):
     hashed = mocker.spy(Partitioner, "_deal_out_unknown")
     old, new = LINES[:20], LINES[20:40]
     deal_out_all([old, new, old, new], 8)
-    assert [call.args[1] for call in hashed.call_args_list[2:]] == [[], new]
+    assert [call.args[1] for call in hashed.call_args_list[2:]] == [
+        old[10:], new]
 
 
 def test_long_lines_are_not_kept(mocker):

@@ -1,7 +1,8 @@
 """The Manager: what arrives goes to the Scheduler, what it says is done.
 
 One thread, the one that calls the constructor, does all of that in order.
-Two more listen, and one, while there are any, to clients that dawdle.
+Two more listen, and one, since the first of them, to clients that dawdle, or
+that ask; it makes and sends the answers.
 """
 from __future__ import annotations
 
@@ -51,6 +52,7 @@ class Manager:
         """
         self._scheduler = Scheduler(_working_directory())
         self._snapshot = self._scheduler.snapshot(time.monotonic())
+        self._is_waiting = False
         self._status_interval = status_interval
         self._next_status = time.monotonic() + status_interval
         with (
@@ -91,39 +93,53 @@ class Manager:
                 if not late:
                     self._inbox.put(events.Tick())
                 next_tick = now + (CATCH_UP_TIME if late else TICK_INTERVAL)
+            self._is_waiting = self._inbox.is_empty
             try:
                 event, received = self._inbox.get(next_tick - now)
             except queue.Empty:
                 continue
+            self._is_waiting = False
             match event:
                 case Terminated():
                     return
-                case Question(messages.GetJobMessage(job_id), answer):
-                    answer(encode(self._scheduler.details(job_id, received)))
+                case Question():
+                    self._answer(event, received)
                 case _:
                     if self._handle(event, received):
                         return
-            # Where events pile up, what is shown may be a second old.
-            if self._inbox.is_empty or isinstance(event, events.Tick):
+            if isinstance(event, events.Tick):
                 self._show(time.monotonic())
 
+    def _answer(self, question: Question, now: float) -> None:
+        """Answer a question by how things are now."""
+        match question.message:
+            case messages.GetJobMessage(job_id):
+                details = self._scheduler.details(job_id, now)
+                question.answer(lambda: encode(details))
+            case messages.GetStatusMessage(job_key):
+                snapshot = self._scheduler.snapshot(now)
+                question.answer(lambda: encode(snapshot.status(job_key)))
+
+    def _admit(self, event: object) -> object:
+        """Return what is left to do, in the loop, of what was heard.
+
+        The loop may be busy for long, with a Worker that does not answer or a
+        directory that is large: then the status is that of the last tick.
+        """
+        match event:
+            case Question(messages.GetStatusMessage(job_key), answer) if (
+                    not self._is_waiting):
+                snapshot = self._snapshot
+                answer(lambda: encode(snapshot.status(job_key)))
+                return None
+        return event
+
     def _show(self, now: float) -> None:
-        """Publish what is to be shown; write it into the log when due."""
+        """Keep the status for those who ask; write it into the log if due."""
         self._snapshot = self._scheduler.snapshot(now)
         if now >= self._next_status:
             self._next_status = now + self._status_interval
             LOGGER.info("Status\n%s", report.text(self._snapshot.status()))
-
-    def _admit(self, event: object) -> object:
-        """Answer what can be answered at once; return what is left to do.
-
-        This runs in the thread that listens.
-        """
-        match event:
-            case Question(messages.GetStatusMessage(job_key), answer):
-                answer(encode(self._snapshot.status(job_key)))
-                return None
-        return event
 
     def _handle(self, event: events.Event, now: float) -> bool:
         """Have an event decided and carried out; tell whether to exit.

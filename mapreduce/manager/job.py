@@ -56,6 +56,7 @@ class _Tasks:
         self.pending = collections.deque(range(num_tasks))
         self.unfinished = set(range(num_tasks))
         self.records: dict[int, _Record] = {}
+        self.fatal_task: int | None = None  # why the job failed
 
     @property
     def num_done(self) -> int:
@@ -145,8 +146,8 @@ class Job:
         """Put back a task that its Worker has not begun, before the others."""
         record = self._tasks.records[task_id]
         record.ended = now
-        record.attempts -= 1
-        if not self.over:
+        if not self.over:  # Else it is word of its end that was refused.
+            record.attempts -= 1
             self._tasks.pending.appendleft(task_id)
 
     def lose(self, task_id: int, address: Address, now: float
@@ -182,9 +183,13 @@ class Job:
         record = self._tasks.records.get(task_id)
         return record.failed_on if record else []
 
-    def abort(self, outcome: Stage) -> None:
-        """Give up, failed or cancelled: no task waits any more."""
+    def abort(self, outcome: Stage, task_id: int | None = None) -> None:
+        """Give up, failed or cancelled: no task waits any more.
+
+        The task, if one is named, is why.
+        """
         self.stage = outcome
+        self._tasks.fatal_task = task_id
         self._tasks.pending.clear()
 
     def forget_inputs(self) -> None:
@@ -246,7 +251,7 @@ class Job:
         elif record and record.ended is None:
             state = "running"
         elif self.over:
-            state = "failed" if record and record.reason else "cancelled"
+            state = "failed" if task_id == tasks.fatal_task else "cancelled"
         else:
             state = "waiting"
         if record is None:

@@ -24,13 +24,17 @@ class Snapshot:
     running: JobStatus | None
     working_directory: str
 
-    def statuses(self) -> tuple[JobStatus, ...]:
-        """Return what is shown of the jobs, in the order of their ids."""
-        statuses = list(self.ended)
-        if self.running:
-            statuses.append(self.running)
-        statuses += [_queued_status(*job, self.working_directory)
-                     for job in self.queued]
+    def statuses(self, key: str | None = None) -> tuple[JobStatus, ...]:
+        """Return what is shown of the jobs, in the order of their ids.
+
+        Of all, or only of the one with a key.
+        """
+        started = [*self.ended, *([self.running] if self.running else [])]
+        statuses = [job for job in started if key in (None, job.key)]
+        statuses += [
+            _queued_status(job_id, submission, self.working_directory)
+            for job_id, submission in self.queued
+            if key in (None, submission.job_key)]
         return tuple(sorted(statuses, key=lambda status: status.id))
 
 

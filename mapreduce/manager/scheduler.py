@@ -66,9 +66,8 @@ class Snapshot:
 
     def status(self, job_key: str | None = None) -> ClusterStatus:
         """Return what clients are told, of all jobs or the one with a key."""
-        return ClusterStatus(self.workers, tuple(
-            job for job in self.jobs.statuses()
-            if job_key in (None, job.key)), self.jobs.working_directory)
+        return ClusterStatus(self.workers, self.jobs.statuses(job_key),
+                             self.jobs.working_directory)
 
 
 class Scheduler:
@@ -193,14 +192,14 @@ class Scheduler:
         cluster.
         """
         job = self._job
-        if job is None or job.over or task_id is None:
+        if job is None or task_id is None:
             return
         lost = job.lose(task_id, address, self._now)
-        if len(lost) >= MAX_LOSSES:
+        if len(lost) >= MAX_LOSSES and not job.over:
             names = ", ".join(f"{host}:{port}" for host, port in lost)
             yield from self._abort_job(job, (
                 f"{job.stage.value} task {task_id} was with {len(lost)} "
-                f"Workers when they died: {names}"))
+                f"Workers when they died: {names}"), task_id)
 
     def _bury_unreachable(self, worker: RemoteWorker) -> None:
         """Take back what could not be sent to a Worker."""
@@ -231,11 +230,16 @@ class Scheduler:
         if self._job and self._job.job_id == event.job_id:
             yield from self._abort_job(self._job, event.reason)
 
-    def _abort_job(self, job: Job, reason: str) -> Iterator[Action]:
-        """Let a job fail; it ends when no Worker is busy with it any more."""
+    def _abort_job(
+        self, job: Job, reason: str, task_id: int | None = None
+    ) -> Iterator[Action]:
+        """Let a job fail, by a task that can't be done if there is one.
+
+        It ends when no Worker is busy with it any more.
+        """
         LOGGER.error("Job %d failed: %s", job.job_id, reason)
         self._reason = reason
-        job.abort(Stage.FAILED)
+        job.abort(Stage.FAILED, task_id)
         yield from self._cancel_tasks()
 
     def _cancel_job(self, job_id: int) -> Iterator[Action]:
@@ -301,7 +305,7 @@ class Scheduler:
     def _note_finished(self, message: FinishedMessage) -> None:
         worker = self._release_holder(message)
         if self._job and worker:
-            worker.tasks_done += 1
+            worker.tasks_done += not self._job.over
             self._job.finish(message.task_id, self._now)
 
     def _note_failed(self, message: FailedMessage) -> Iterator[Action]:
@@ -321,7 +325,7 @@ class Scheduler:
         if len(failed_on) >= MAX_ATTEMPTS:
             yield from self._abort_job(job, (
                 f"{stage} task {task_id} failed {len(failed_on)} times, "
-                f"the last time because {reason}"))
+                f"the last time because {reason}"), task_id)
 
     def _release_holder(
         self, message: FinishedMessage | FailedMessage

@@ -42,7 +42,8 @@ class Client:
         self._chunks: list[bytes] = []
         self._size = 0
         self._is_expecting = False
-        self._answer: memoryview | None = None
+        # What makes the answer, then what is left of it.
+        self._answer: Callable[[], bytes] | memoryview | None = None
 
     def read(self, handle: Handler) -> None:
         """Read the message and handle it, or hand a slow client over."""
@@ -93,10 +94,13 @@ class Client:
         self._is_expecting = True
         self._slow_clients.add(self)
 
-    def answer(self, payload: bytes) -> None:
-        """Have the answer sent that was to be expected; any thread."""
+    def answer(self, make: Callable[[], bytes]) -> None:
+        """Have the answer made and sent that was to be expected; any thread.
+
+        It is made by the thread that watches the slow clients.
+        """
         self.deadline = time.monotonic() + SLOW_LIFETIME
-        self._answer = memoryview(payload)
+        self._answer = make
         self._slow_clients.add(self)
 
     @property
@@ -113,21 +117,27 @@ class Client:
         """
         try:
             if self._answer is not None:
-                self._answer = self._answer[self.connection.send(
-                    self._answer):]
-                return bool(self._answer)
+                return self._send(self._answer)
             if self._is_expecting:
                 raise OSError("the client did not wait for its answer")
             return self._receive() or self._finish(handle)
         except (BlockingIOError, TimeoutError):
             return True
 
+    def _send(self, answer: Callable[[], bytes] | memoryview) -> bool:
+        """Send what is possible of the answer; tell whether there is more."""
+        if not isinstance(answer, memoryview):
+            answer = self._answer = memoryview(answer())
+        self._answer = answer[self.connection.send(answer):]
+        return bool(self._answer)
+
 
 class SlowClients:
     """One thread that watches all clients that the listener can't wait for.
 
-    Nothing runs until the first such client comes. They hold memory and a
-    file descriptor each, so there is a bound to their number and their time.
+    Nothing runs until the first such client comes; then it does to the end.
+    They hold memory and a file descriptor each, so there is a bound to their
+    number and their time.
     """
 
     def __init__(self, handle: Handler) -> None:
@@ -136,8 +146,9 @@ class SlowClients:
         self._arrivals: collections.deque[Client] = collections.deque()
         self._clients: dict[int, Client] = {}
         self._thread: threading.Thread | None = None
-        self._wake_read, self._wake_write = -1, -1
+        self._pipe = -1, -1  # to wake the thread
         self._closing = False
+        self._lock = threading.Lock()  # on arrivals, the thread and its pipe
 
     @property
     def patience(self) -> float:
@@ -150,26 +161,28 @@ class SlowClients:
 
     def __exit__(self, *_: object) -> None:
         """End the thread and close all connections."""
-        if self._thread is None:
-            return
-        self._closing = True
-        self._wake()
+        with self._lock:
+            self._closing = True
+            if self._thread is None:
+                return
+            self._wake()
         self._thread.join()
         for client in self._arrivals:
             client.connection.close()
-        os.close(self._wake_read)
-        os.close(self._wake_write)
+        for descriptor in self._pipe:
+            os.close(descriptor)
 
     def add(self, client: Client) -> None:
-        """Watch a client from now on, or look anew what it is to wait for.
+        """Watch a client, or look anew what it is to wait for; any thread.
 
-        The first time, it is the listener's thread that calls this.
+        It is dropped if this is over, or can't begin.
         """
-        if self._thread is None and not self._start():
-            client.connection.close()
-            return
-        self._arrivals.append(client)
-        self._wake()
+        with self._lock:
+            if self._closing or (self._thread is None and not self._start()):
+                client.connection.close()
+                return
+            self._arrivals.append(client)
+            self._wake()
 
     def _start(self) -> bool:
         """Start the thread; tell whether the system had one to give."""
@@ -179,7 +192,7 @@ class SlowClients:
             LOGGER.warning("Dropped a slow connection: %s", error)
             return False
         os.set_blocking(write_end, False)
-        self._wake_read, self._wake_write = read_end, write_end
+        self._pipe = read_end, write_end
         thread = threading.Thread(target=self._watch)
         try:
             thread.start()
@@ -193,21 +206,25 @@ class SlowClients:
 
     def _wake(self) -> None:
         with contextlib.suppress(BlockingIOError):  # A full pipe wakes, too.
-            os.write(self._wake_write, b"x")
+            os.write(self._pipe[1], b"x")
 
     def _watch(self) -> None:
         """Do whatever is possible, until __exit__; the thread's whole life."""
         poller = select.poll()
-        poller.register(self._wake_read, select.POLLIN)
+        wake_up = self._pipe[0]
+        poller.register(wake_up, select.POLLIN)
         while not self._closing:
             for descriptor, _ in poller.poll(self._timeout()):
-                if descriptor == self._wake_read:
-                    os.read(self._wake_read, BLOCK)
+                if descriptor == wake_up:
+                    os.read(wake_up, BLOCK)
                 else:
                     self._proceed(descriptor, poller)
             while self._arrivals:
                 self._take_in(self._arrivals.popleft(), poller)
             self._drop_late(poller)
+        for descriptor, client in list(self._clients.items()):
+            if client.events == select.POLLOUT:  # As much as goes at once.
+                self._proceed(descriptor, poller)
         for descriptor in list(self._clients):
             self._drop(descriptor, poller)
 

@@ -31,7 +31,7 @@ class Question:
     """A message whose sender waits for an answer on its connection."""
 
     message: messages.Message
-    answer: Callable[[bytes], None]
+    answer: Callable[[Callable[[], bytes]], None]  # takes what makes it
 
 
 class Inbox:

@@ -43,6 +43,10 @@ class MessageTooLong(Exception):
     """No receiver would take a message of this length."""
 
 
+class NoAnswer(Exception):
+    """Somebody took a question, but gave no answer in time."""
+
+
 def tcp_client(host: str, port: int, payload: bytes) -> None:
     """Send one message; raise OSError if it can't be sent within seconds.
 
@@ -59,20 +63,30 @@ def tcp_client(host: str, port: int, payload: bytes) -> None:
 def tcp_query(host: str, port: int, payload: bytes) -> bytes:
     """Send one message and return the answer, all that comes after it.
 
-    Raises OSError if nobody can be reached, TimeoutError (one of those) if
-    the whole answer isn't there within seconds.
+    Raises OSError if nobody can be reached, and NoAnswer if the whole answer
+    isn't there within seconds.
     """
-    deadline = time.monotonic() + SEND_TIMEOUT
-    chunks = []
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
         sock.settimeout(SEND_TIMEOUT)
         _send(sock, (host, port), payload)
-        sock.shutdown(socket.SHUT_WR)
-        while chunk := sock.recv(BLOCK):
-            chunks.append(chunk)
-            # A timeout of 0 would mean something else.
-            sock.settimeout(max(deadline - time.monotonic(), 1e-3))
-    return b"".join(chunks)
+        try:
+            sock.shutdown(socket.SHUT_WR)
+            return b"".join(_chunks(sock, time.monotonic() + SEND_TIMEOUT))
+        except OSError as error:
+            raise NoAnswer(str(error)) from error
+
+
+def _chunks(sock: socket.socket, deadline: float) -> Iterator[bytes]:
+    """Receive to the end of a stream; raise OSError for one without end."""
+    size = 0
+    while (left := deadline - time.monotonic()) > 0 and size <= MAX_MESSAGE:
+        sock.settimeout(left)
+        chunk = sock.recv(BLOCK)
+        if not chunk:
+            return
+        size += len(chunk)
+        yield chunk
+    raise OSError("it takes too long, or is too long")
 
 
 def udp_client(

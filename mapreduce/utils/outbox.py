@@ -8,8 +8,7 @@ from mapreduce.utils import messages, network
 LOGGER = logging.getLogger(__name__)
 
 
-class NoAnswer(Exception):
-    """Somebody listens there, but doesn't know such questions."""
+NoAnswer = network.NoAnswer
 
 
 def send_tcp(host: str, port: int, message: messages.Message) -> None:
@@ -25,11 +24,10 @@ def ask(host: str, port: int, message: messages.Message) -> dict[str, Any]:
     comes within seconds.
     """
     _log("TCP", host, port, message)
+    payload = network.tcp_query(host, port, messages.encode(message))
     try:
-        payload = network.tcp_query(host, port, messages.encode(message))
         return messages.parse(payload)
-    except (TimeoutError, ConnectionResetError, messages.ProtocolError
-            ) as error:
+    except messages.ProtocolError as error:
         raise NoAnswer(str(error)) from error
 
 

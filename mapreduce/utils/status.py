@@ -121,7 +121,7 @@ class JobDetails:
     """The answer to get_job."""
 
     job: JobStatus | None  # None: the Manager knows no such job
-    tasks: tuple[TaskStatus, ...]  # empty where they are no longer kept
+    tasks: tuple[TaskStatus, ...]  # empty where none are kept
 
 
 Record = (
@@ -152,11 +152,7 @@ def encode(status: ClusterStatus | JobDetails) -> bytes:
 
 
 def _encode(value: Any) -> str:
-    """Return the JSON of a field of an answer.
-
-    What was shown once is often shown again: of jobs that ended, and of
-    tasks that are done, nothing changes any more.
-    """
+    """Return the JSON of a field of an answer."""
     if isinstance(value, tuple):
         return f"[{', '.join(map(_encode_record, value))}]"
     if isinstance(value, Record):
@@ -164,9 +160,16 @@ def _encode(value: Any) -> str:
     return json.dumps(value)
 
 
-@functools.lru_cache(maxsize=20_000)
 def _encode_record(record: Record) -> str:
+    if isinstance(record, JobStatus) and record.ended:
+        return _encode_ended(record)
     return json.dumps(to_document(record))
+
+
+@functools.lru_cache(maxsize=1_000)
+def _encode_ended(job: JobStatus) -> str:
+    """Return the JSON of a job that ended, which will be asked for again."""
+    return json.dumps(to_document(job))
 
 
 def cluster_from_document(document: dict[str, Any]) -> ClusterStatus:

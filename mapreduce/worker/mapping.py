@@ -21,7 +21,7 @@ from mapreduce.worker.partitioning import Partitioner
 from mapreduce.worker.process import Process
 
 MAX_LINES = 2048  # lines that are dealt out at a time
-GATHERED = 256 * 2**10  # bytes of memory that gathered lines may take
+GATHERED = 160 * 2**10  # bytes of memory that gathered lines may take
 SORT_MEMORY = "64M"  # that one sort may take, …
 SMALL = 4 * 2**20  # … if its file has more than so many bytes
 

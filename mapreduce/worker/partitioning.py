@@ -16,7 +16,7 @@ except ImportError:
     import hashlib
     md5 = functools.partial(hashlib.md5, usedforsecurity=False)
 
-MAX_KNOWN = 3 * 2**10  # lines that are kept; those of a list may come on top
+MAX_KNOWN = 3 * 2**10  # lines that are kept
 MAX_KNOWN_LENGTH = 32  # bytes of such a line
 UNASKED = 15  # lists that are not looked up after one of mostly unknown lines
 
@@ -71,6 +71,8 @@ class Partitioner:
 
     def _learn(self, lines: list[bytes]) -> None:
         for line in lines:
+            if len(self._known) == MAX_KNOWN:
+                return
             if len(line) <= MAX_KNOWN_LENGTH:
                 partition = partition_of(line, len(self.parts))
                 self._known[line] = self.parts[partition]

@@ -131,6 +131,7 @@ class Process:
             for block in blocks:
                 if not self._write_block(stdin, block):
                     break
+                del block  # Before the next one is made.
         self._selector.unregister(stdin)
         self._popen.stdin.close()
 

@@ -22,7 +22,7 @@ from mapreduce.worker.output import OutputDirectory
 
 INPUT_MEMORY = 96 * 2**10  # bytes of input in memory, of all files together …
 MIN_SHARE = 2 * 2**10  # … and at least of each, to spare system calls
-MERGED = 48 * 2**10  # bytes that are merged at a time
+MERGED = 48 * 2**10  # bytes, at least, that are merged at a time
 
 _first_line = operator.itemgetter(0)
 
@@ -78,13 +78,15 @@ def merge(paths: list[str]) -> Iterator[bytes]:
     """
     share = max(INPUT_MEMORY // max(1, len(paths)), MIN_SHARE)
     max_lines = share // LINE_OVERHEAD
+    # As much as stays each time, or more: the sort is of both.
+    enough = max(MERGED, share * len(paths) // 2)
     gathered: list[bytes] = []
     size = 0
     reached = b""
     for lines in heapq.merge(
             *(split_lines(read_blocks(path, share), max_lines)
               for path in paths), key=_first_line):
-        if size >= MERGED:
+        if size >= enough:
             gathered.sort()
             end = bisect.bisect_right(gathered, lines[0])
             # No more than a list of each input stays, unless one is not
@@ -92,11 +94,17 @@ def merge(paths: list[str]) -> Iterator[bytes]:
             if (lines[0] < reached
                     or len(gathered) - end > len(paths) * max_lines):
                 end = len(gathered)
-            yield join_lines(gathered[:end])
-            del gathered[:end]
+            yield _take(gathered, end)
             size, reached = 0, lines[0]
         gathered += lines
         # Only the first line of a list may be longer than a block.
         size += max(share, len(lines[0]))
     gathered.sort()
     yield join_lines(gathered)
+
+
+def _take(lines: list[bytes], end: int) -> bytes:
+    """Take the block of the first lines out of a list."""
+    taken = lines[:end]
+    del lines[:end]
+    return join_lines(taken)
