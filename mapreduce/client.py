@@ -85,15 +85,24 @@ class Command(click.Command):
 def _interruptible() -> Iterator[None]:
     """Raise Interrupted at the first of the signals, once."""
     def interrupt(number: int, _: object) -> NoReturn:
-        for other in handlers:
+        for other in SIGNALS:
             signal.signal(other, signal.SIG_IGN)
         raise Interrupted(number)
 
-    # What the caller ignores, as a shell does for background jobs, stays so.
+    with on_signals(interrupt):
+        yield
+
+
+@contextlib.contextmanager
+def on_signals(handle: Callable[[int, Any], object]) -> Iterator[None]:
+    """Have the signals that end a client handled, until the end of the block.
+
+    What the caller ignores, as a shell does for background jobs, stays so.
+    """
     handlers = {number: handler for number in SIGNALS
                 if (handler := signal.getsignal(number)) != signal.SIG_IGN}
     for number in handlers:
-        signal.signal(number, interrupt)
+        signal.signal(number, handle)
     try:
         yield
     finally:

@@ -17,13 +17,13 @@ from collections.abc import Callable, Iterator
 from typing import IO, TypeVar
 
 import mapreduce
+from mapreduce import client
 from mapreduce.utils import layout, messages, network, scratch
 from mapreduce.utils.status import ClusterStatus
 
 T = TypeVar("T")
 
 HOST = "127.0.0.1"
-ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 MAX_EARLY_DEATHS = 3  # of Workers before they register, in a row
 END_TIME = 5.0  # seconds for a process to end after being told to
@@ -59,7 +59,7 @@ class LocalCluster:
 
         From here on nothing interrupts: this process is about to end.
         """
-        for number in ENDING_SIGNALS:
+        for number in client.SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         children = [*([self._manager] if self._manager else []),
                     *self._workers]
@@ -256,17 +256,10 @@ def _uninterrupted() -> Iterator[None]:
     So that no process is started of which nobody knows.
     """
     came: list[int] = []
-    handlers = {
-        number: signal.signal(number, lambda number, _: came.append(number))
-        for number in ENDING_SIGNALS
-        if signal.getsignal(number) != signal.SIG_IGN}
-    try:
+    with client.on_signals(lambda number, _: came.append(number)):
         yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        if came:
-            signal.raise_signal(came[0])
+    if came:
+        signal.raise_signal(came[0])
 
 
 def _start(module: str, *options: str) -> subprocess.Popen[bytes]:
