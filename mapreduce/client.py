@@ -89,9 +89,9 @@ def _interruptible() -> Iterator[None]:
             signal.signal(other, signal.SIG_IGN)
         raise Interrupted(number)
 
-    # What the caller ignores, as a shell does for background jobs, stays so.
-    handlers = {number: handler for number in SIGNALS
-                if (handler := signal.getsignal(number)) != signal.SIG_IGN}
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    if handlers[signal.SIGHUP] == signal.SIG_IGN:  # As nohup wants it.
+        del handlers[signal.SIGHUP]
     for number in handlers:
         signal.signal(number, interrupt)
     try:
@@ -292,8 +292,8 @@ def follow(
             raise NoManager("the Manager no longer knows the job: it was "
                             "started anew; submit the job again")
         elif time.monotonic() > deadline:
-            raise NoManager("the Manager took the job but does not know it: "
-                            "it was started anew, or can't tell of jobs")
+            raise NoManager("the Manager took the job but does not know it "
+                            "yet: it is busy, or was started anew")
         time.sleep(POLL_INTERVAL)
 
 
