@@ -97,10 +97,11 @@ def _interruptible() -> Iterator[None]:
 def on_signals(handle: Callable[[int, Any], object]) -> Iterator[None]:
     """Have the signals that end a client handled, until the end of the block.
 
-    What the caller ignores, as a shell does for background jobs, stays so.
+    SIGHUP stays ignored where the caller ignores it, as nohup wants it.
     """
-    handlers = {number: handler for number in SIGNALS
-                if (handler := signal.getsignal(number)) != signal.SIG_IGN}
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    if handlers[signal.SIGHUP] == signal.SIG_IGN:
+        del handlers[signal.SIGHUP]
     for number in handlers:
         signal.signal(number, handle)
     try:
@@ -301,8 +302,8 @@ def follow(
             raise NoManager("the Manager no longer knows the job: it was "
                             "started anew; submit the job again")
         elif time.monotonic() > deadline:
-            raise NoManager("the Manager took the job but does not know it: "
-                            "it was started anew, or can't tell of jobs")
+            raise NoManager("the Manager took the job but does not know it "
+                            "yet: it is busy, or was started anew")
         time.sleep(POLL_INTERVAL)
 
 
