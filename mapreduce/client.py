@@ -81,29 +81,34 @@ class Command(click.Command):
         return result
 
 
-def _interruptible() -> contextlib.AbstractContextManager[None]:
-    """Raise Interrupted at the first of the signals, once, in the block."""
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Raise Interrupted at the first of the signals, once."""
     def interrupt(number: int, _: object) -> NoReturn:
         for other in SIGNALS:
             signal.signal(other, signal.SIG_IGN)
         raise Interrupted(number)
 
-    return handling_signals(interrupt)
+    with on_signals(interrupt):
+        yield
 
 
 @contextlib.contextmanager
-def handling_signals(handler: Callable[[int, Any], Any]) -> Iterator[None]:
-    """Have a function called for each of SIGNALS, until the block ends.
+def on_signals(handle: Callable[[int, Any], object]) -> Iterator[None]:
+    """Have the signals that end a client handled, until the end of the block.
 
-    What the caller ignores, as a shell does for background jobs, stays so.
+    SIGHUP stays ignored where the caller ignores it, as nohup wants it.
     """
-    previous = {number: signal.signal(number, handler) for number in SIGNALS
-                if signal.getsignal(number) != signal.SIG_IGN}
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    if handlers[signal.SIGHUP] == signal.SIG_IGN:
+        del handlers[signal.SIGHUP]
+    for number in handlers:
+        signal.signal(number, handle)
     try:
         yield
     finally:
-        for number, its_handler in previous.items():
-            signal.signal(number, its_handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def manager_options(command: Decorated) -> Decorated:
@@ -297,8 +302,8 @@ def follow(
             raise NoManager("the Manager no longer knows the job: it was "
                             "started anew; submit the job again")
         elif time.monotonic() > deadline:
-            raise NoManager("the Manager took the job but does not know it: "
-                            "it was started anew, or can't tell of jobs")
+            raise NoManager("the Manager took the job but does not know it "
+                            "yet: it is busy, or was started anew")
         time.sleep(POLL_INTERVAL)
 
 

@@ -256,7 +256,7 @@ def _uninterrupted() -> Iterator[None]:
     So that no process is started of which nobody knows.
     """
     came: list[int] = []
-    with client.handling_signals(lambda number, _: came.append(number)):
+    with client.on_signals(lambda number, _: came.append(number)):
         yield
     if came:
         signal.raise_signal(came[0])

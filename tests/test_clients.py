@@ -138,8 +138,8 @@ def test_wait_for_a_job_that_never_shows_up(mocker):
     mocker.patch("mapreduce.client.KEY_PATIENCE", 0.05)
     with FakeManager(cluster(job("map"))) as manager:
         assert run(submit.main, manager.port, "--wait", "--quiet") == (
-            3, "", "Error: the Manager took the job but does not know it: "
-            "it was started anew, or can't tell of jobs\n")
+            3, "", "Error: the Manager took the job but does not know it yet: "
+            "it is busy, or was started anew\n")
 
 
 def test_wait_for_a_manager_that_forgets_the_job():
