@@ -3,12 +3,12 @@
 ``import mapreduce`` is enough for ``mapreduce.manager.Manager`` and
 ``mapreduce.worker.Worker``. They are imported when they are first named, so
 that a client does not load what only the daemons need; neither does it load
-``mapreduce.screen``, which is for terminals, where there is none.
+what only some clients need: ``mapreduce.screen``, ``mapreduce.local_cluster``.
 """
 import importlib
 from types import ModuleType
 
-_LAZY = ("manager", "screen", "worker")
+_LAZY = ("local_cluster", "manager", "screen", "worker")
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -6,6 +6,7 @@ of this user for its own. So its tests are skipped where others run.
 import contextlib
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -253,22 +254,40 @@ def _demo():
 def test_demo(demo):
     """It shows ten words, says that all is right, and leaves nothing."""
     stdout, stderr = demo.communicate(timeout=TIMEOUT)
-    assert (demo.returncode, stderr) == (0, "")
+    assert demo.returncode == 0, stderr
+    assert re.fullmatch(r"Done in \d+\.\d s: \d+ parts in var/demo/output",
+                        stderr.splitlines()[-1])
     lines = stdout.splitlines()
-    assert lines[0].startswith("Starting a Manager and two Workers (ports ")
-    assert lines[1] == "Counting the words of tests/testdata/input ..."
-    assert lines[2] == ("The result lies in var/demo/output. "
-                        "The ten most frequent words:")
-    counts = [int(line.split("\t")[1]) for line in lines[3:-1]]
+    assert lines[:2] == ["Counting the words of tests/testdata/input ...",
+                         "The ten most frequent words:"]
+    counts = [int(line.split("\t")[1]) for line in lines[2:-1]]
     assert len(counts) == 10
     assert counts == sorted(counts, reverse=True)
     assert lines[-1] == "It equals that of: cat | map | sort | reduce"
 
 
-def test_demo_is_interrupted(demo):
-    """By Ctrl-C, which all its processes hear; it leaves nothing, too."""
+@pytest.mark.parametrize("number, code", [
+    (signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize("everybody", [True, False])
+def test_demo_is_interrupted(demo, number, code, everybody):
+    """Whether all its processes hear it or not; it leaves nothing, too."""
     while not demo.stdout.readline().startswith("Counting"):
         pass
-    os.killpg(demo.pid, signal.SIGINT)
+    (os.killpg if everybody else os.kill)(demo.pid, number)
     stdout, stderr = demo.communicate(timeout=15)
-    assert (demo.returncode, stdout, stderr) == (130, "", "")
+    assert (demo.returncode, stdout) == (code, "")
+    assert "Traceback" not in stderr
+
+
+def test_cluster_of_a_run_is_left_alone(mapreduce, tmp_path, gate):
+    """It is none of this script's."""
+    mapper = write_executable(
+        tmp_path / "map", f"touch '{tmp_path}/runs'", gate.line)
+    with running(command("run"), "-i", str(TESTDATA / "input"), "-o",
+                 str(tmp_path / "output"), "-m", mapper, "-r", "cat") as run:
+        assert wait_until((tmp_path / "runs").exists)
+        assert mapreduce("status") == NOT_RUNNING
+        assert mapreduce("restart") == (STOP + START, 0)
+        assert mapreduce("stop") == (STOP, 0)
+        gate.open()
+        assert run.wait(TIMEOUT) == 0

@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
+from typing import Any
 
 import click
 
@@ -17,19 +19,20 @@ from mapreduce.utils import daemon, layout, scratch
               help="Keep the jobs' files in a directory of this directory, "
               "which all Workers must see.  [default: that for temporary "
               "files]")
-def main(
-    host: str, port: int, logfile: str | None, loglevel: str,
-    shared_dir: str | None,
-) -> None:
+def main(shared_dir: str | None, **options: Any) -> None:
     """Run a Manager until it is told to shut down."""
     # A host whose name service is silent must not hold up all others for
     # longer than an address that is. The Manager starts no other program.
     os.environ.setdefault("RES_OPTIONS", "timeout:2 attempts:1")
     if shared_dir:
         tempfile.tempdir = os.path.abspath(shared_dir)
-    with daemon.running("Manager", (host, port), loglevel, logfile):
+    wanted = daemon.Options(**options)
+
+    def serve(port: int, on_listening: Callable[[], None]) -> None:
         scratch.remove_leftovers(layout.SHARED_DIRECTORY_PREFIX)
-        Manager(host, port, daemon.ENDING_SIGNALS)
+        Manager(wanted.host, port, daemon.ENDING_SIGNALS, on_listening)
+
+    daemon.run("Manager", wanted, serve)
 
 
 if __name__ == "__main__":

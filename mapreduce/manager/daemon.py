@@ -12,6 +12,7 @@ import queue
 import signal
 import time
 from collections import deque
+from collections.abc import Callable
 
 from mapreduce.manager import events
 from mapreduce.manager.scheduler import Scheduler
@@ -38,9 +39,11 @@ class Manager:
     def __init__(
         self, host: str, port: int,
         ending_signals: tuple[signal.Signals, ...] = (),
+        on_listening: Callable[[], object] = lambda: None,
     ) -> None:
         """Run a Manager that listens on host and port, TCP and UDP.
 
+        When it does, on_listening is called.
         Returns after a shutdown message, or one of the signals named, when
         all threads have ended. Raises OSError if it can't listen there.
         """
@@ -63,6 +66,7 @@ class Manager:
                 messages.GetJobMessage, messages.FinishedMessage,
                 messages.FailedMessage, messages.ShutdownMessage)
             LOGGER.info("Listening on %s:%d", host, port)
+            on_listening()
             self._run()
         LOGGER.info("Ended")
 
@@ -153,6 +157,8 @@ class Manager:
     def _prepare(
         self, action: events.PrepareJob
     ) -> events.JobPrepared | events.JobUnprepared:
+        # To delete an old result may take long: who asks is told meanwhile.
+        self._snapshot = self._scheduler.snapshot(time.monotonic())
         try:
             input_paths = self._storage.prepare(
                 action.job_id, action.submission)

@@ -18,6 +18,5 @@ def configure(name: str, level: str, logfile: str | None = None) -> None:
     )
     handler.setFormatter(logging.Formatter(
         name.replace("%", "%%") + " [%(levelname)s] %(message)s"))
-    root = logging.getLogger()
-    root.addHandler(handler)
-    root.setLevel(level.upper())
+    # In place of one that another call has set.
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)

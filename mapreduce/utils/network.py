@@ -10,8 +10,10 @@ one ``sendall``, ``accept`` and ``recv`` on what it returned.
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
+import random
 import socket
 import threading
 import time
@@ -27,6 +29,11 @@ UdpHandler = Callable[[bytes], None]
 STOP_INTERVAL = 1.0  # seconds: how soon an idle server sees its stop flag
 SEND_TIMEOUT = 5.0  # seconds to connect, and again for the sendall
 RETRY_DELAY = 0.1  # seconds to wait when accept fails, e.g. for want of files
+
+# Below those that the system itself gives to connections: what is free here
+# stays so, and is still free when a process that was killed is replaced.
+FREE_PORTS = range(10_000, 32_768)
+FREE_PORT_TRIES = 1_000
 
 # Connect and sendall are a pair: nobody else's come between the two.
 _SENDING = threading.Lock()
@@ -126,6 +133,22 @@ def tcp_server(host: str, port: int) -> Iterator[TcpServer]:
         sock.listen()
         sock.settimeout(STOP_INTERVAL)
         yield TcpServer(sock)
+
+
+def free_port(host: str) -> int:
+    """Return a port that is free for TCP and UDP, as long as it lasts.
+
+    Raises OSError if there is none, or the host is none of this machine.
+    """
+    for _ in range(FREE_PORT_TRIES):
+        port = random.choice(FREE_PORTS)
+        try:
+            with udp_server(host, port), tcp_server(host, port):
+                return port
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+    raise OSError(errno.EADDRINUSE, "no port was found free")
 
 
 class UdpServer:

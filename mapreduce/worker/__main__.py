@@ -1,6 +1,7 @@
 """The command mapreduce-worker."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -20,17 +21,20 @@ from mapreduce.worker.guardian import running_guardian
               help="For drills: exit at once, without a word to anyone, when "
               "given task number N + 1.")
 def main(
-    host: str, port: int, manager_host: str, manager_port: int,
+    manager_host: str, manager_port: int, fail_after: int | None,
     **options: Any,
 ) -> None:
     """Run a Worker until it is told to shut down."""
-    with daemon.running(
-            "Worker", (host, port), options["loglevel"], options["logfile"]):
+    wanted = daemon.Options(**options)
+
+    def serve(port: int, on_listening: Callable[[], None]) -> None:
         scratch.remove_leftovers(layout.LOCAL_DIRECTORY_PREFIX)
         # Before the Worker: its first process is guarded, too.
         with running_guardian() as guardian:
-            Worker(host, port, manager_host, manager_port, Harness(
-                daemon.ENDING_SIGNALS, guardian, options["fail_after"]))
+            Worker(wanted.host, port, manager_host, manager_port, Harness(
+                daemon.ENDING_SIGNALS, guardian, fail_after, on_listening))
+
+    daemon.run("Worker", wanted, serve)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import os
 import queue
 import signal
 import tempfile
+from collections.abc import Callable
 
 from mapreduce.utils import messages
 from mapreduce.utils.daemon import ending_on
@@ -35,6 +36,7 @@ class Harness:
     ending_signals: tuple[signal.Signals, ...] = ()
     guardian: Guardian | None = None
     fail_after: int | None = None  # A drill: die when given one task more.
+    on_listening: Callable[[], object] = lambda: None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +75,7 @@ class Worker:
                     messages.ReduceTaskMessage, messages.CancelMessage,
                     messages.ShutdownMessage)
                 LOGGER.info("Listening on %s:%d", host, port)
+                harness.on_listening()
                 self._contact.register()
                 self._inbox.spawn(self._contact.keep)
                 self._run()

@@ -1,0 +1,177 @@
+"""The command mapreduce-run: a job without daemons.
+
+It starts a Manager and Workers of its own, has them do the job, and ends them.
+"""
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import mapreduce
+from mapreduce import client, utils
+from mapreduce.utils import layout
+
+if TYPE_CHECKING:
+    import mapreduce.local_cluster
+    from mapreduce.local_cluster import LocalCluster
+    from mapreduce.utils.messages import ManagerJobMessage
+    from mapreduce.utils.status import JobStatus
+
+TASKS_PER_WORKER = 4  # of each stage, where the user names no number
+MAX_WORKERS = 1_000
+
+EXAMPLES = """\b
+Example:
+  mapreduce-run -i input -o output -m ./mapper -r ./reducer
+"""
+
+
+class WrongUse(click.ClickException):
+    """What the user named can't be used; one line says what to do."""
+
+    exit_code = 2
+
+
+@click.command(cls=client.Command, epilog=EXAMPLES)
+@click.option("-i", "--input", "input_directory", required=True,
+              metavar="DIRECTORY", help="Directory of the input files.")
+@click.option("-o", "--output", "output_directory", required=True,
+              metavar="DIRECTORY",
+              help="Directory of the result; replaced if it exists.")
+@click.option("-m", "--mapper", "mapper_executable", required=True,
+              metavar="EXECUTABLE", help="Executable of the map stage.")
+@click.option("-r", "--reducer", "reducer_executable", required=True,
+              metavar="EXECUTABLE", help="Executable of the reduce stage.")
+@click.option("--nmappers", "--mappers", "num_mappers", metavar="N",
+              type=click.IntRange(1, layout.MAX_TASKS),
+              help=f"Number of map tasks.  [default: {TASKS_PER_WORKER} a "
+              "Worker]")
+@click.option("--nreducers", "--reducers", "num_reducers", metavar="N",
+              type=click.IntRange(1, layout.MAX_TASKS),
+              help="Number of reduce tasks, and so of files of the result.  "
+              f"[default: {TASKS_PER_WORKER} a Worker]")
+@click.option("--workers", metavar="N", type=click.IntRange(1, MAX_WORKERS),
+              help="Number of Workers, and so of tasks at a time.  "
+              "[default: the cores]")
+@click.option("--name", "job_name", default="", metavar="TEXT",
+              help="Name of the job, for what is shown of it.")
+@client.common_options
+def main(workers: int | None, quiet: bool, **fields: Any) -> None:
+    """Run a job with a Manager and Workers of its own.
+
+    Mapper and reducer read standard input and print lines of
+    key<TAB>value. The result is one file for each reduce task. Nothing is
+    left running.
+    """
+    local_cluster = mapreduce.local_cluster
+    num_workers = workers or _num_cores()
+    job = _job(num_workers, fields)
+    try:
+        with local_cluster.LocalCluster(num_workers) as cluster:
+            ended = _run(cluster, job, quiet)
+    except local_cluster.ClusterError as error:
+        raise client.JobFailed(utils.report.clean(str(error))) from error
+    client.check(ended)
+    if not quiet:
+        click.echo(
+            f"Done in {utils.report.duration(ended.seconds)}: "
+            f"{_count(ended.reduce_tasks, 'part')} in "
+            f"{utils.report.clean(ended.output_directory)}", err=True)
+
+
+def _run(
+    cluster: LocalCluster, job: ManagerJobMessage, quiet: bool
+) -> JobStatus:
+    """Have a cluster do a job; return how it ended."""
+    manager = client.Manager(*cluster.start())
+
+    def look() -> JobStatus | None:
+        status = cluster.watch(lambda: manager.status(job.job_key))
+        return next(iter(status.jobs), None)
+
+    cluster.talk(lambda: manager.send(job))
+    with client.progress(quiet) as shown:
+        return client.follow(look, shown)
+
+
+def _num_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return min(len(os.sched_getaffinity(0)), MAX_WORKERS)
+    return min(os.cpu_count() or 1, MAX_WORKERS)
+
+
+def _count(number: int, noun: str) -> str:
+    """Return, e.g., 1 part or 8 parts."""
+    return f"{number} {noun}" + "s" * (number != 1)
+
+
+def _job(num_workers: int, fields: dict[str, Any]) -> ManagerJobMessage:
+    """Return the message for the options, or fail with a line that helps.
+
+    What is checked here, the Manager or a Worker would find out later.
+    """
+    for name in ("num_mappers", "num_reducers"):
+        fields[name] = fields[name] or min(
+            num_workers * TASKS_PER_WORKER, layout.MAX_TASKS)
+    fields["job_name"] = fields["job_name"] or None
+    # Bytes of its own making, so that nobody else has the same.
+    fields["job_key"] = os.urandom(16).hex()
+    try:
+        message = utils.messages.from_document({
+            "message_type": "new_manager_job",
+            **{name: value for name, value in fields.items()
+               if value is not None}})
+    except utils.messages.ProtocolError as error:
+        raise click.UsageError(str(error)) from error
+    assert isinstance(message, utils.messages.ManagerJobMessage)
+    _check_input(message.input_directory)
+    if not message.output_directory:
+        raise WrongUse("the name of the output directory is empty")
+    _check_executable("mapper", message.mapper_executable)
+    _check_executable("reducer", message.reducer_executable)
+    return message
+
+
+def _check_input(path: str) -> None:
+    if not path or not os.path.exists(path):
+        raise WrongUse(f"there is no input directory {path!r}{_place(path)}; "
+                       "name one by --input")
+    if not os.path.isdir(path):
+        raise WrongUse(f"the input {path!r} is no directory; --input takes "
+                       "the directory that holds the files")
+    if not os.access(path, os.R_OK | os.X_OK):
+        raise WrongUse(f"the input directory {path!r} can't be read; "
+                       f"chmod +rx {path}")
+
+
+def _check_executable(what: str, name: str) -> None:
+    """Raise WrongUse for what can't be started, as far as one can see."""
+    subject = f"the {what} {name!r}"
+    if not name:
+        raise WrongUse(f"the name of the {what} is empty")
+    if "/" not in name:
+        if shutil.which(name) is None:
+            raise WrongUse(f"{subject} is not found on the PATH" + (
+                f"; write ./{name} for the file in this directory"
+                if os.path.exists(name) else
+                f"; a name with a slash, such as ./{name}, is that of a file"))
+    elif not os.path.exists(name):
+        raise WrongUse(f"there is no file {name!r}{_place(name)}; name "
+                       f"another one by --{what}")
+    elif os.path.isdir(name):
+        raise WrongUse(f"{subject} is a directory; name a program in it")
+    elif not os.access(name, os.X_OK):
+        raise WrongUse(f"{subject} is not executable; chmod +x {name}")
+
+
+def _place(path: str) -> str:
+    """Return where a relative path was looked for, for an error message."""
+    return "" if os.path.isabs(path) else f" in {os.getcwd()}"
+
+
+if __name__ == "__main__":
+    main(prog_name="mapreduce-run")
