@@ -85,20 +85,20 @@ class Command(click.Command):
 def _interruptible() -> Iterator[None]:
     """Raise Interrupted at the first of the signals, once."""
     def interrupt(number: int, _: object) -> NoReturn:
-        for other in handlers:
+        for other in before:
             signal.signal(other, signal.SIG_IGN)
         raise Interrupted(number)
 
-    handlers = {number: signal.getsignal(number) for number in SIGNALS}
-    if handlers[signal.SIGHUP] == signal.SIG_IGN:  # As nohup wants it.
-        del handlers[signal.SIGHUP]
-    for number in handlers:
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    if before[signal.SIGHUP] == signal.SIG_IGN:  # As nohup wants it.
+        del before[signal.SIGHUP]
+    for number in before:
         signal.signal(number, interrupt)
     try:
         yield
     finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+        for number, was in before.items():
+            signal.signal(number, was)
 
 
 def manager_options(command: Decorated) -> Decorated:
