@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import mapreduce
-from mapreduce import client, utils
+from mapreduce import client, job_options, utils
 from mapreduce.utils import layout
 
 if TYPE_CHECKING:
@@ -36,28 +36,12 @@ class WrongUse(click.ClickException):
 
 
 @click.command(cls=client.Command, epilog=EXAMPLES)
-@click.option("-i", "--input", "input_directory", required=True,
-              metavar="DIRECTORY", help="Directory of the input files.")
-@click.option("-o", "--output", "output_directory", required=True,
-              metavar="DIRECTORY",
-              help="Directory of the result; replaced if it exists.")
-@click.option("-m", "--mapper", "mapper_executable", required=True,
-              metavar="EXECUTABLE", help="Executable of the map stage.")
-@click.option("-r", "--reducer", "reducer_executable", required=True,
-              metavar="EXECUTABLE", help="Executable of the reduce stage.")
-@click.option("--nmappers", "--mappers", "num_mappers", metavar="N",
-              type=click.IntRange(1, layout.MAX_TASKS),
-              help=f"Number of map tasks.  [default: {TASKS_PER_WORKER} a "
-              "Worker]")
-@click.option("--nreducers", "--reducers", "num_reducers", metavar="N",
-              type=click.IntRange(1, layout.MAX_TASKS),
-              help="Number of reduce tasks, and so of files of the result.  "
-              f"[default: {TASKS_PER_WORKER} a Worker]")
+@job_options.job_options(
+    num_mappers=(None, f"{TASKS_PER_WORKER} a Worker"),
+    num_reducers=(None, f"{TASKS_PER_WORKER} a Worker"))
 @click.option("--workers", metavar="N", type=click.IntRange(1, MAX_WORKERS),
               help="Number of Workers, and so of tasks at a time.  "
               "[default: the cores]")
-@click.option("--name", "job_name", default="", metavar="TEXT",
-              help="Name of the job, for what is shown of it.")
 @client.common_options
 def main(workers: int | None, quiet: bool, **fields: Any) -> None:
     """Run a job with a Manager and Workers of its own.
@@ -117,27 +101,15 @@ def _job(num_workers: int, fields: dict[str, Any]) -> ManagerJobMessage:
     for name in ("num_mappers", "num_reducers"):
         fields[name] = fields[name] or min(
             num_workers * TASKS_PER_WORKER, layout.MAX_TASKS)
-    fields["job_name"] = fields["job_name"] or None
-    # Bytes of its own making, so that nobody else has the same.
-    fields["job_key"] = os.urandom(16).hex()
-    try:
-        message = utils.messages.from_document({
-            "message_type": "new_manager_job",
-            **{name: value for name, value in fields.items()
-               if value is not None}})
-    except utils.messages.ProtocolError as error:
-        raise click.UsageError(str(error)) from error
-    assert isinstance(message, utils.messages.ManagerJobMessage)
+    message = job_options.submission(fields, follow=True)
     _check_input(message.input_directory)
-    if not message.output_directory:
-        raise WrongUse("the name of the output directory is empty")
     _check_executable("mapper", message.mapper_executable)
     _check_executable("reducer", message.reducer_executable)
     return message
 
 
 def _check_input(path: str) -> None:
-    if not path or not os.path.exists(path):
+    if not os.path.exists(path):
         raise WrongUse(f"there is no input directory {path!r}{_place(path)}; "
                        "name one by --input")
     if not os.path.isdir(path):
@@ -151,8 +123,6 @@ def _check_input(path: str) -> None:
 def _check_executable(what: str, name: str) -> None:
     """Raise WrongUse for what can't be started, as far as one can see."""
     subject = f"the {what} {name!r}"
-    if not name:
-        raise WrongUse(f"the name of the {what} is empty")
     if "/" not in name:
         if shutil.which(name) is None:
             raise WrongUse(f"{subject} is not found on the PATH" + (

@@ -2,12 +2,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from mapreduce import client, utils
-from mapreduce.utils import layout
+from mapreduce import client, job_options, utils
 
 if TYPE_CHECKING:
     from mapreduce.utils.messages import ManagerJobMessage
@@ -21,37 +20,20 @@ Example:
 
 @click.command(cls=client.Command, epilog=EXAMPLES)
 @client.manager_options
-@click.option("-i", "--input", "input_directory", show_default=True,
-              default="tests/testdata/input",
-              help="Directory of the input files.")
-@click.option("-o", "--output", "output_directory", show_default=True,
-              default="output",
-              help="Directory of the result; replaced if it exists.")
-@click.option("-m", "--mapper", "mapper_executable", show_default=True,
-              default="tests/testdata/exec/wc_map.sh",
-              help="Executable of the map stage.")
-@click.option("-r", "--reducer", "reducer_executable", show_default=True,
-              default="tests/testdata/exec/wc_reduce.sh",
-              help="Executable of the reduce stage.")
-@click.option("--nmappers", "--mappers", "num_mappers", default=2,
-              show_default=True,
-              type=click.IntRange(1, layout.MAX_TASKS),
-              help="Number of map tasks.")
-@click.option("--nreducers", "--reducers", "num_reducers", default=2,
-              show_default=True,
-              type=click.IntRange(1, layout.MAX_TASKS),
-              help="Number of reduce tasks, and so of files of the result.")
+@job_options.job_options(
+    input_directory="tests/testdata/input", output_directory="output",
+    mapper_executable="tests/testdata/exec/wc_map.sh",
+    reducer_executable="tests/testdata/exec/wc_reduce.sh",
+    num_mappers=2, num_reducers=2)
 @click.option("-s", "--shutdown", is_flag=True,
               help="Shut down the Manager and its Workers instead.")
 @click.option("--wait", is_flag=True,
               help="Show progress, and end when the job ends: with exit "
               "code 1 if it failed.")
-@click.option("--name", "job_name", default="", metavar="TEXT",
-              help="Name of the job, for mapreduce-status.")
 @client.common_options
 def main(
     host: str, port: int, shutdown: bool, quiet: bool,
-    **fields: str | int | bool
+    **fields: Any
 ) -> None:
     """Submit a job to a running Manager.
 
@@ -67,12 +49,11 @@ def main(
         manager.send(utils.messages.ShutdownMessage())
         _say(f"Shut down {manager}", quiet)
     elif wait:
-        # Bytes of its own making, so that nobody else has the same.
-        message = _job({**fields, "job_key": os.urandom(16).hex()})
+        message = job_options.submission(fields, follow=True)
         manager.status()  # One that can't answer gets no job.
         _wait(manager, message, quiet)
     else:
-        message = _job(fields)
+        message = job_options.submission(fields, follow=False)
         manager.send(message)
         _say(_summary(host, port, message), quiet)
 
@@ -117,24 +98,6 @@ def _note(manager: client.Manager, job: JobStatus | None) -> str:
     words = f"{manager.options()} {job.id}"
     return (f"Job {job.id} goes on. Watch it: mapreduce-status {words}\n"
             f"Cancel it: mapreduce-cancel {words}")
-
-
-def _job(fields: dict[str, str | int | bool]) -> ManagerJobMessage:
-    """Return the message for the options, or fail with a line that says why.
-
-    The options are checked as the Manager will check them.
-    """
-    if not fields["job_name"]:
-        del fields["job_name"]
-    if "" in fields.values():
-        raise click.UsageError("the name of a directory or program is empty")
-    try:
-        message = utils.messages.from_document(
-            {"message_type": "new_manager_job", **fields})
-    except utils.messages.ProtocolError as error:
-        raise click.UsageError(str(error)) from error
-    assert isinstance(message, utils.messages.ManagerJobMessage)
-    return message
 
 
 def _summary(host: str, port: int, job: ManagerJobMessage) -> str:

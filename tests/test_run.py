@@ -189,7 +189,7 @@ def test_output_that_is_refused(run):
     (["-r", "./plain"], "is not executable; chmod +x ./plain"),
     (["-r", "../directory"], "is a directory; name a program in it"),
     (["-o", ""], "the name of the output directory is empty"),
-    (["-m", ""], "the name of the mapper is empty"),
+    (["-m", ""], "the name of the mapper executable is empty"),
     (["--workers", "0"], "'--workers'"),
     (["--nreducers", "100001"], "'--reducers'"),
 ])
