@@ -108,6 +108,66 @@ def test_open_questions_end_with_the_server(serve):
     # The fixture joins the server's thread, which closes what is open.
 
 
+def test_answer_after_the_end_of_the_server_goes_nowhere(mocker):
+    mocker.patch("mapreduce.utils.network.STOP_INTERVAL", 0.05)
+    port = free_port()
+    stop = threading.Event()
+    clients = []
+
+    def keep(_, client):
+        client.expect_answer()
+        clients.append(client)
+        stop.set()
+
+    with network.tcp_server(HOST, port) as server:
+        thread = threading.Thread(target=server.serve, args=(keep, stop))
+        thread.start()
+        with socket.create_connection((HOST, port), WAIT) as sock:
+            sock.shutdown(socket.SHUT_WR)
+            thread.join()
+            clients[0].answer(lambda: b"late")
+            assert sock.recv(9) == b""
+
+
+def test_answer_before_the_end_of_the_server_arrives(mocker):
+    mocker.patch("mapreduce.utils.network.STOP_INTERVAL", 0.05)
+    port = free_port()
+    stop = threading.Event()
+
+    def reply(_, client):
+        client.expect_answer()
+        client.answer(lambda: b"in time")
+        stop.set()
+
+    with network.tcp_server(HOST, port) as server:
+        thread = threading.Thread(target=server.serve, args=(reply, stop))
+        thread.start()
+        assert network.tcp_query(HOST, port, b"?") == b"in time"
+        thread.join()
+
+
+def test_answer_without_end_is_none(mocker):
+    mocker.patch("mapreduce.utils.network.SEND_TIMEOUT", 0.2)
+    with socket.create_server((HOST, 0)) as server:
+        def drip():
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                while True:
+                    connection.sendall(b"x")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        with pytest.raises(network.NoAnswer):
+            network.tcp_query(HOST, server.getsockname()[1], b"?")
+        thread.join()
+
+
+def test_connection_that_takes_too_long_is_no_answer_but_an_error(mocker):
+    mocker.patch("socket.socket.connect", side_effect=TimeoutError)
+    with pytest.raises(TimeoutError):
+        outbox.ask(HOST, 1, GetStatusMessage())
+
+
 def test_other_messages_have_their_connection_closed(serve):
     with pytest.raises(outbox.NoAnswer):
         outbox.ask(HOST, serve(lambda *_: None), GetStatusMessage())

@@ -53,11 +53,17 @@ def test_map_takes_little_memory(memory_of, num_partitions, length, distinct):
     assert memory_of(do_map, [lines], num_partitions=num_partitions) < MEMORY
 
 
+@pytest.mark.parametrize("line", [b"k\t%018d\n", b"%016d\n", b"%031d\n"])
+def test_map_takes_little_memory_for_lines_it_may_keep(memory_of, line):
+    lines = b"".join(line % n for n in range(100_000))
+    assert memory_of(do_map, [lines], num_partitions=2) < MEMORY
+
+
 @pytest.mark.parametrize("num_inputs, length, distinct", [
     (1, SHORT, True), (8, SHORT, True), (64, SHORT, True),
     (1, MEDIUM, True), (8, MEDIUM, False), (64, MEDIUM, True),
     (1, LONG, False), (1, LONG, True), (2, LONG, True), (4, LONG, True),
-    (8, LONG, True)])
+    (8, LONG, True), (12, LONG, True)])
 def test_reduce_takes_little_memory(memory_of, num_inputs, length, distinct):
     lines = make_lines(length, distinct, num_inputs)
     assert memory_of(do_reduce, [lines] * num_inputs) < MEMORY

@@ -183,6 +183,41 @@ def test_task_of_a_cancelled_job_runs_until_its_worker_answers(world):
     assert [task[0] for task in tasks_of(world)] == ["cancelled", "cancelled"]
 
 
+def test_task_that_kills_its_workers_tells_so(world):
+    world.register(1, 2, 3, 4)
+    world.submit(1, 1)
+    for _ in range(4):
+        world.register(world.scheduler.snapshot(0.0).workers[0].port)
+    state, _, attempts, _, reason = tasks_of(world)[0]
+    assert (state, attempts) == ("failed", 4)
+    assert reason.startswith("map task 0 was with 4 Workers when they died")
+
+
+def test_failure_of_another_attempt_does_not_make_a_task_the_cause(world):
+    world.register(1)
+    world.submit(1, 1)
+    world.fail(0, 1, "once")
+    cancel(world, 0)
+    world.fail(0, 1, "cancelled")
+    assert tasks_of(world)[0] == ("cancelled", 1, 2, 0.0, "once")
+
+
+@pytest.mark.parametrize("unreachable", [False, True])
+def test_task_of_a_cancelled_job_ends_with_its_worker(world, unreachable):
+    """Whether it dies afterwards, or when it is told."""
+    world.register(1)
+    world.submit(1, 1)
+    world.wait(2)
+    if unreachable:
+        world.unreachable.add(1)
+    cancel(world, 0)
+    if not unreachable:
+        world.register(1)
+    world.wait(60)
+    assert tasks_of(world)[0] == ("cancelled", 1, 1, 2.0, None)
+    assert states_of(world) == ["cancelled"]
+
+
 def test_nobody_knows_a_job_that_never_was(world):
     details = world.scheduler.details(7, 0.0)
     assert (details.job, details.tasks) == (None, ())

@@ -183,14 +183,19 @@ class Job:
         record = self._tasks.records.get(task_id)
         return record.failed_on if record else []
 
-    def abort(self, outcome: Stage, task_id: int | None = None) -> None:
+    def abort(
+        self, outcome: Stage, task_id: int | None = None, reason: str = ""
+    ) -> None:
         """Give up, failed or cancelled: no task waits any more.
 
-        The task, if one is named, is why.
+        The task, if one is named, can't be done for that reason.
         """
         self.stage = outcome
-        self._tasks.fatal_task = task_id
         self._tasks.pending.clear()
+        if task_id is not None:
+            self._tasks.fatal_task = task_id
+            record = self._tasks.records[task_id]
+            record.reason = record.reason or reason
 
     def forget_inputs(self) -> None:
         """Keep no more of an ended job than what is shown of it."""

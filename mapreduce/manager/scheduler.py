@@ -239,7 +239,7 @@ class Scheduler:
         """
         LOGGER.error("Job %d failed: %s", job.job_id, reason)
         self._reason = reason
-        job.abort(Stage.FAILED, task_id)
+        job.abort(Stage.FAILED, task_id, reason)
         yield from self._cancel_tasks()
 
     def _cancel_job(self, job_id: int) -> Iterator[Action]:
