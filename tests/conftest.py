@@ -1,4 +1,5 @@
 """The fixtures that several test modules share."""
+import signal
 import tempfile
 import threading
 
@@ -12,6 +13,8 @@ def pytest_configure(config):
     """Register the marker of tests that wait for the protocol's own times."""
     config.addinivalue_line(
         "markers", "slow: takes more than ten seconds; -m 'not slow' skips it")
+    # What nohup makes this process ignore, its children would ignore, too.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(name="sockets")
