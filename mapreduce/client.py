@@ -11,6 +11,7 @@ submission need none of it.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -32,7 +33,7 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 Answer = TypeVar("Answer")
 
 POLL_INTERVAL = 0.2  # seconds between two looks at a job
-KEY_PATIENCE = 30.0  # seconds until a job that was submitted must be known
+KEY_PATIENCE = 60.0  # seconds until a job that was submitted must be known
 LINE_INTERVAL = 10.0  # seconds at least between two lines of one stage
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -73,6 +74,11 @@ class Command(click.Command):
         try:
             with _interruptible():
                 result = super().invoke(ctx)
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # Click ends quietly.
+                raise
+            raise click.ClickException(
+                f"cannot go on: {error.strerror or error}") from error
         except Interrupted as interrupted:
             with contextlib.suppress(OSError):  # The terminal may be gone.
                 if interrupted.note:
@@ -175,16 +181,20 @@ class Manager:
         details = self._ask(utils.messages.GetJobMessage(job_id),
                             utils.status.details_from_document)
         if details.job is None:
-            raise UnknownJob(
-                f"{self} knows no job {job_id}; mapreduce-status "
-                f"{self.options()} shows those that it knows")
+            raise self._unknown_job(job_id)
         return details
+
+    def _unknown_job(self, job_id: int) -> UnknownJob:
+        return UnknownJob(
+            f"{self} knows no job {job_id}; mapreduce-status "
+            f"{self.options()} shows those that it knows")
 
     def job(self, job_id: int) -> JobStatus:
         """Ask for a job; raise UnknownJob if there is none."""
-        job = self.details(job_id).job
-        assert job is not None
-        return job
+        for job in self.status().jobs:
+            if job.id == job_id:
+                return job
+        raise self._unknown_job(job_id)
 
     def _ask(
         self, question: Message, read: Callable[[dict[str, Any]], Answer]
@@ -276,8 +286,9 @@ def progress(quiet: bool) -> Iterator[Progress]:
 
 def is_terminal(stream: IO[str]) -> bool:
     """Tell whether a stream is a terminal on which one can draw."""
-    return stream.isatty() and os.environ.get("TERM", "dumb") not in (
-        "dumb", "unknown")
+    # A stream that was closed from the start is None.
+    return (bool(stream) and stream.isatty()
+            and os.environ.get("TERM", "dumb") not in ("dumb", "unknown"))
 
 
 def follow(

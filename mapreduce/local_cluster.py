@@ -159,11 +159,17 @@ class Child:
         self._process = _start(
             f"mapreduce.{name}", "--host", HOST, "--port", str(port),
             "--loglevel", "error", "--end-with-stdin", *options)
-        self._log = _Log(_pipe(self._process.stderr))
         # Nobody is kept from ending by a process that keeps a pipe open.
         self._port_reader = threading.Thread(
             target=self._read_port, daemon=True)
-        self._port_reader.start()
+        try:
+            self._log = _Log(_pipe(self._process.stderr))
+            self._port_reader.start()
+        except RuntimeError as error:
+            self._process.kill()
+            self._process.wait()
+            raise ClusterError("cannot start another thread; fewer --workers "
+                               "need less") from error
         self._woken = False
 
     def _read_port(self) -> None:

@@ -5,6 +5,7 @@ It starts a Manager and Workers of its own, has them do the job, and ends them.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,10 @@ class WrongUse(click.ClickException):
     """What the user named can't be used; one line says what to do."""
 
     exit_code = 2
+
+    def __init__(self, message: str) -> None:
+        """Show nothing that a terminal might obey."""
+        super().__init__(utils.report.clean(message))
 
 
 @click.command(cls=client.Command, epilog=EXAMPLES)
@@ -117,7 +122,7 @@ def _check_input(path: str) -> None:
                        "the directory that holds the files")
     if not os.access(path, os.R_OK | os.X_OK):
         raise WrongUse(f"the input directory {path!r} can't be read; "
-                       f"chmod +rx {path}")
+                       f"chmod +rx {shlex.quote(path)}")
 
 
 def _check_executable(what: str, name: str) -> None:
@@ -135,12 +140,18 @@ def _check_executable(what: str, name: str) -> None:
     elif os.path.isdir(name):
         raise WrongUse(f"{subject} is a directory; name a program in it")
     elif not os.access(name, os.X_OK):
-        raise WrongUse(f"{subject} is not executable; chmod +x {name}")
+        raise WrongUse(
+            f"{subject} is not executable; chmod +x {shlex.quote(name)}")
 
 
 def _place(path: str) -> str:
     """Return where a relative path was looked for, for an error message."""
-    return "" if os.path.isabs(path) else f" in {os.getcwd()}"
+    if os.path.isabs(path):
+        return ""
+    try:
+        return f" in {os.getcwd()}"
+    except FileNotFoundError:
+        return " in the working directory, which is gone"
 
 
 if __name__ == "__main__":

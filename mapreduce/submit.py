@@ -93,7 +93,7 @@ def _wait(
 def _note(manager: client.Manager, job: JobStatus | None) -> str:
     """Return what to tell a user who no longer waits for a job."""
     if job is None:
-        return ("The job was submitted and goes on. Find it: "
+        return ("The job may have been submitted. Look for it: "
                 f"mapreduce-status {manager.options()}")
     words = f"{manager.options()} {job.id}"
     return (f"Job {job.id} goes on. Watch it: mapreduce-status {words}\n"

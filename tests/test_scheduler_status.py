@@ -16,7 +16,7 @@ def _world():
 
 def jobs_of(world):
     """Return the status of each job."""
-    return world.scheduler.snapshot(world.now).status().jobs
+    return world.scheduler.snapshot(world.now).status(world.now).jobs
 
 
 def states_of(world):
@@ -239,6 +239,14 @@ def test_workers_are_shown(world):
         (HOST, 1, "busy", WorkerTask(0, "map", 0), 4.0, 0, 0),
         (HOST, 2, "busy", WorkerTask(0, "map", 2), 4.0, 1, 0),
         (HOST, 3, "dead", None, 11.0, 0, 1)]
+
+
+def test_time_goes_on_after_a_snapshot(world):
+    world.register(1)
+    world.submit(1, 1)
+    shown = world.scheduler.snapshot(2.0).status(5.0)
+    assert shown.workers[0].silent_seconds == 5.0
+    assert shown.jobs[0].seconds == 5.0
 
 
 # Cancelling

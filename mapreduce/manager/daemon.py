@@ -117,20 +117,21 @@ class Manager:
                 details = self._scheduler.details(job_id, now)
                 question.answer(lambda: encode(details))
             case messages.GetStatusMessage(job_key):
-                snapshot = self._scheduler.snapshot(now)
-                question.answer(lambda: encode(snapshot.status(job_key)))
+                # Kept: the next answer must not be an older one.
+                snapshot = self._snapshot = self._scheduler.snapshot(now)
+                question.answer(lambda: encode(snapshot.status(now, job_key)))
 
     def _admit(self, event: object) -> object:
         """Return what is left to do, in the loop, of what was heard.
 
         The loop may be busy for long, with a Worker that does not answer or a
-        directory that is large: then the status is that of the last tick.
+        directory that is large: then the status is the last that was made.
         """
         match event:
             case Question(messages.GetStatusMessage(job_key), answer) if (
                     not self._is_waiting):
-                snapshot = self._snapshot
-                answer(lambda: encode(snapshot.status(job_key)))
+                snapshot, now = self._snapshot, time.monotonic()
+                answer(lambda: encode(snapshot.status(now, job_key)))
                 return None
         return event
 
@@ -139,7 +140,7 @@ class Manager:
         self._snapshot = self._scheduler.snapshot(now)
         if now >= self._next_status:
             self._next_status = now + self._status_interval
-            LOGGER.info("Status\n%s", report.text(self._snapshot.status()))
+            LOGGER.info("Status\n%s", report.text(self._snapshot.status(now)))
 
     def _handle(self, event: events.Event, now: float) -> bool:
         """Have an event decided and carried out; tell whether to exit.

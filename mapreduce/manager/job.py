@@ -57,6 +57,8 @@ class _Tasks:
         self.unfinished = set(range(num_tasks))
         self.records: dict[int, _Record] = {}
         self.fatal_task: int | None = None  # why the job failed
+        # What was shown once is mostly what is shown again.
+        self.shown: dict[int, TaskStatus] = {}
 
     @property
     def num_done(self) -> int:
@@ -146,9 +148,12 @@ class Job:
         """Put back a task that its Worker has not begun, before the others."""
         record = self._tasks.records[task_id]
         record.ended = now
-        if not self.over:  # Else it is word of its end that was refused.
-            record.attempts -= 1
-            self._tasks.pending.appendleft(task_id)
+        if self.over:  # It is word of its end that was refused.
+            return
+        record.attempts -= 1
+        self._tasks.pending.appendleft(task_id)
+        if not record.attempts:
+            del self._tasks.records[task_id]
 
     def lose(self, task_id: int, address: Address, now: float
              ) -> list[Address]:
@@ -251,6 +256,7 @@ class Job:
         self, stage: Stage, tasks: _Tasks, task_id: int, now: float
     ) -> TaskStatus:
         record = tasks.records.get(task_id)
+        attempts = record.attempts if record else 0
         if task_id not in tasks.unfinished:
             state = "done"
         elif record and record.ended is None:
@@ -259,12 +265,20 @@ class Job:
             state = "failed" if task_id == tasks.fatal_task else "cancelled"
         else:
             state = "waiting"
+        shown = tasks.shown.get(task_id)
+        if shown and (shown.state, shown.attempts) == (state, attempts) and (
+                state != "running"):
+            return shown
         if record is None:
-            return TaskStatus(stage.value, task_id, state, None, 0, None, None)
-        end = now if record.ended is None else record.ended
-        return TaskStatus(
-            stage.value, task_id, state, WorkerAddress(*record.address),
-            record.attempts, round(end - record.started, 3), record.reason)
+            shown = TaskStatus(
+                stage.value, task_id, state, None, 0, None, None)
+        else:
+            end = now if record.ended is None else record.ended
+            shown = TaskStatus(
+                stage.value, task_id, state, WorkerAddress(*record.address),
+                attempts, round(end - record.started, 3), record.reason)
+        tasks.shown[task_id] = shown
+        return shown
 
 
 def job_status(

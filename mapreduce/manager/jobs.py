@@ -5,43 +5,14 @@ Of those that ended, the last ones are kept to be shown; memory has a bound.
 from __future__ import annotations
 
 import collections
-import dataclasses
 
 from mapreduce.manager.job import Job, Stage, job_status
+from mapreduce.manager.snapshot import JobsSnapshot, queued_status
 from mapreduce.utils.messages import ManagerJobMessage
 from mapreduce.utils.status import JobDetails, JobStatus
 
 MAX_ENDED = 1_000  # jobs that are kept when they have ended …
 MAX_DETAILED = 20  # … and those of which the tasks are kept, too
-
-
-@dataclasses.dataclass(frozen=True)
-class Snapshot:
-    """All jobs at one moment; cheaper to make than to show."""
-
-    ended: tuple[JobStatus, ...]
-    queued: tuple[tuple[int, ManagerJobMessage], ...]
-    running: JobStatus | None
-    working_directory: str
-
-    def statuses(self, key: str | None = None) -> tuple[JobStatus, ...]:
-        """Return what is shown of the jobs, in the order of their ids.
-
-        Of all, or only of the one with a key.
-        """
-        started = [*self.ended, *([self.running] if self.running else [])]
-        statuses = [job for job in started if key in (None, job.key)]
-        statuses += [
-            _queued_status(job_id, submission, self.working_directory)
-            for job_id, submission in self.queued
-            if key in (None, submission.job_key)]
-        return tuple(sorted(statuses, key=lambda status: status.id))
-
-
-def _queued_status(
-    job_id: int, submission: ManagerJobMessage, working_directory: str
-) -> JobStatus:
-    return job_status(job_id, submission, working_directory, state="queued")
 
 
 class _History:
@@ -130,11 +101,11 @@ class Jobs:
         if forgotten and forgotten.key is not None:
             del self._keys[forgotten.key]
 
-    def snapshot(self, now: float) -> Snapshot:
+    def snapshot(self, now: float) -> JobsSnapshot:
         """Return what it takes to show all jobs, at little cost."""
         if self._queued is None:
             self._queued = tuple(self._queue.items())
-        return Snapshot(
+        return JobsSnapshot(
             self._history.statuses, self._queued,
             self._running_status(self.running, now) if self.running else None,
             self._working_directory)
@@ -146,7 +117,7 @@ class Jobs:
             job = self.running
             status = self._running_status(job, now)
         elif job_id in self._queue:
-            status = _queued_status(
+            status = queued_status(
                 job_id, self._queue[job_id], self._working_directory)
         return JobDetails(status, tuple(job.task_statuses(now) if job else ()))
 

@@ -12,11 +12,9 @@ that holds it.
 """
 from __future__ import annotations
 
-import dataclasses
 import logging
 from collections.abc import Iterable, Iterator
 
-from mapreduce.manager import jobs
 from mapreduce.manager.events import (
     Action,
     CleanUpJob,
@@ -31,7 +29,9 @@ from mapreduce.manager.events import (
     WorkerUnreachable,
 )
 from mapreduce.manager.job import Job, Stage
+from mapreduce.manager.jobs import Jobs
 from mapreduce.manager.remote_worker import RemoteWorker
+from mapreduce.manager.snapshot import ClusterSnapshot
 from mapreduce.manager.workers import Workers
 from mapreduce.utils.messages import (
     Address,
@@ -45,7 +45,7 @@ from mapreduce.utils.messages import (
     RegisterMessage,
     ShutdownMessage,
 )
-from mapreduce.utils.status import ClusterStatus, JobDetails, WorkerStatus
+from mapreduce.utils.status import JobDetails
 
 LOGGER = logging.getLogger(__name__)
 
@@ -57,19 +57,6 @@ HEADLINE_LENGTH = 500  # characters of its first line, while tries are left
 REASON_LENGTH = 64 * 2**10  # characters of a reason that a Worker gives
 
 
-@dataclasses.dataclass(frozen=True)
-class Snapshot:
-    """All Workers and jobs at one moment; cheaper to make than to show."""
-
-    workers: tuple[WorkerStatus, ...]
-    jobs: jobs.Snapshot
-
-    def status(self, job_key: str | None = None) -> ClusterStatus:
-        """Return what clients are told, of all jobs or the one with a key."""
-        return ClusterStatus(self.workers, self.jobs.statuses(job_key),
-                             self.jobs.working_directory)
-
-
 class Scheduler:
     """The books of a Manager: its Workers, its running job, its queue."""
 
@@ -79,7 +66,7 @@ class Scheduler:
         Relative paths of jobs are meant in the working directory.
         """
         self._workers = Workers()
-        self._jobs = jobs.Jobs(working_directory)
+        self._jobs = Jobs(working_directory)
         self._reason: str | None = None  # why the running job failed
         self._now = 0.0
 
@@ -92,14 +79,13 @@ class Scheduler:
     def _job(self) -> Job | None:
         return self._jobs.running
 
-    def snapshot(self, now: float) -> Snapshot:
+    def snapshot(self, now: float) -> ClusterSnapshot:
         """Return what it takes to show all Workers and jobs."""
         job = self._job
         job_id, stage = (job.job_id, job.last_stage.value) if job else (-1, "")
-        return Snapshot(
-            tuple(worker.status(job_id, stage, now)
-                  for worker in self._workers),
-            self._jobs.snapshot(now))
+        workers = tuple(worker.status(job_id, stage, now)
+                        for worker in self._workers)
+        return ClusterSnapshot(now, workers, self._jobs.snapshot(now))
 
     def details(self, job_id: int, now: float) -> JobDetails:
         """Return what is to be shown of a job and its tasks."""

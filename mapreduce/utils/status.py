@@ -106,6 +106,11 @@ class TaskStatus:
     seconds: float | None  # of the attempt that runs, or else the last one
     reason: str | None  # why the last attempt that failed has failed
 
+    @functools.cached_property
+    def encoded(self) -> str:
+        """Its JSON, which is made once: most tasks are shown again."""
+        return json.dumps(to_document(self))
+
 
 @dataclasses.dataclass(frozen=True)
 class ClusterStatus:
@@ -133,7 +138,8 @@ R = TypeVar("R", bound=Record)
 
 def to_document(status: Record) -> dict[str, Any]:
     """Return, e.g., {"job": {"id": 0, …}, "tasks": […]}."""
-    return {name: _to_json(value) for name, value in vars(status).items()}
+    return {name: _to_json(getattr(status, name))
+            for name in _FIELDS[type(status)]}
 
 
 def _to_json(value: Any) -> Any:
@@ -161,6 +167,8 @@ def _encode(value: Any) -> str:
 
 
 def _encode_record(record: Record) -> str:
+    if isinstance(record, TaskStatus):
+        return record.encoded
     if isinstance(record, JobStatus) and record.ended:
         return _encode_ended(record)
     return json.dumps(to_document(record))
