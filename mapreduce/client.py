@@ -34,6 +34,7 @@ Answer = TypeVar("Answer")
 
 POLL_INTERVAL = 0.2  # seconds between two looks at a job
 KEY_PATIENCE = 60.0  # seconds until a job that was submitted must be known
+NO_WORKER = "No Worker lives; mapreduce-worker starts one"
 LINE_INTERVAL = 10.0  # seconds at least between two lines of one stage
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -170,11 +171,6 @@ class Manager:
         """Ask for the Workers and jobs, or only the job with a key."""
         return self._ask(utils.messages.GetStatusMessage(job_key=key),
                          utils.status.cluster_from_document)
-
-    def job_with_key(self, key: str) -> JobStatus | None:
-        """Ask for the job that a client submitted with a key."""
-        return next((job for job in self.status(key).jobs
-                     if job.key == key), None)
 
     def details(self, job_id: int) -> JobDetails:
         """Ask for a job and its tasks; raise UnknownJob if there is none."""

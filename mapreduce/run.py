@@ -128,6 +128,9 @@ def _check_input(path: str) -> None:
 def _check_executable(what: str, name: str) -> None:
     """Raise WrongUse for what can't be started, as far as one can see."""
     subject = f"the {what} {name!r}"
+    if " " in name and not os.path.exists(name):
+        raise WrongUse(f"{subject} is no file; a command with arguments has "
+                       "to be put into a script")
     if "/" not in name:
         if shutil.which(name) is None:
             raise WrongUse(f"{subject} is not found on the PATH" + (

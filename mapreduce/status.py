@@ -73,10 +73,8 @@ def _print(status: Status) -> None:
 
 def _advise(status: Status) -> None:
     """Tell a user whose jobs can't run what to do."""
-    if isinstance(status, utils.status.ClusterStatus) and all(
-            worker.state == "dead" for worker in status.workers) and not all(
-            job.ended for job in status.jobs):
-        click.echo("No Worker lives; mapreduce-worker starts one", err=True)
+    if isinstance(status, utils.status.ClusterStatus) and status.is_stuck:
+        click.echo(client.NO_WORKER, err=True)
 
 
 def _watch(look: Callable[[], Status]) -> None:

@@ -71,10 +71,15 @@ def _wait(
     key = message.job_key
     assert key is not None
     job: JobStatus | None = None
+    has_advised = quiet
 
     def look() -> JobStatus | None:
-        nonlocal job
-        job = manager.job_with_key(key)
+        nonlocal job, has_advised
+        status = manager.status(key)
+        if status.is_stuck and not has_advised:
+            has_advised = True
+            click.echo(client.NO_WORKER, err=True)
+        job = next((its for its in status.jobs if its.key == key), None)
         return job
 
     try:

@@ -64,8 +64,8 @@ def run(main, port, *options):
 def with_key(*states, **fields):
     """Return answers, as functions: the job asked for, in these states."""
     return [lambda question, state=state: cluster(
-        *[job(state, key=question["job_key"], **fields)] * bool(state))
-        for state in states]
+        *[job(state, key=question["job_key"], **fields)] * bool(state),
+        workers=[worker()]) for state in states]
 
 
 @pytest.mark.parametrize("main, options", QUESTIONS)
@@ -132,6 +132,17 @@ def test_wait_for_a_job_that_fails(options, state, fields, error):
     with FakeManager(cluster(), *with_key(state, **fields)) as manager:
         code, _, stderr = run(submit.main, manager.port, "--wait", *options)
     assert (code, stderr) == (1, error)
+
+
+def test_wait_tells_once_that_nobody_works():
+    def unattended(question):
+        return cluster(job("queued", key=question["job_key"]),
+                       workers=[worker("dead")])
+
+    with FakeManager(cluster(), unattended, unattended, *with_key(
+            "done")) as manager:
+        code, _, stderr = run(submit.main, manager.port, "--wait")
+    assert (code, stderr.count("No Worker lives; mapreduce-worker")) == (0, 1)
 
 
 def test_wait_for_a_job_that_never_shows_up(mocker):
@@ -296,9 +307,12 @@ def test_status_as_json(options, answer):
     assert stdout == json.dumps(json.loads(stdout), indent=2) + "\n"
 
 
-@pytest.mark.parametrize("main, options", QUESTIONS[1:2] + QUESTIONS[4:5])
-def test_unknown_job(main, options):
-    with FakeManager({"job": None, "tasks": []}) as manager:
+@pytest.mark.parametrize("main, options, answer", [
+    (status.main, ["3"], {"job": None, "tasks": []}),
+    (cancel.main, ["3"], cluster()),
+])
+def test_unknown_job(main, options, answer):
+    with FakeManager(answer) as manager:
         assert run(main, manager.port, *options) == (
             2, "", f"Error: Manager localhost:{manager.port} knows no job 3; "
             f"mapreduce-status -p {manager.port} shows those that it knows\n")
@@ -329,17 +343,17 @@ def test_watch_prints_what_has_changed():
 
 def test_cancel():
     """It returns when the job is cancelled."""
-    with FakeManager(*({"job": job(state, name="n"), "tasks": []}
+    with FakeManager(*(cluster(job(state, name="n"))
                        for state in ("map", "map", "cancelled"))) as manager:
         assert run(cancel.main, manager.port, "3") == (
             0, "Cancelled job 3 (n)\n", "")
-    assert manager.heard == [
-        {"message_type": name, "job_id": 3}
-        for name in ("get_job", "cancel_job", "get_job", "get_job")]
+    assert manager.types() == [
+        "get_status", "cancel_job", "get_status", "get_status"]
+    assert manager.heard[1] == {"message_type": "cancel_job", "job_id": 3}
 
 
 def test_quiet_cancel():
-    with FakeManager(*({"job": job(state), "tasks": []}
+    with FakeManager(*(cluster(job(state))
                        for state in ("queued", "cancelled"))) as manager:
         assert run(cancel.main, manager.port, "3", "--quiet") == (0, "", "")
 
@@ -347,14 +361,14 @@ def test_quiet_cancel():
 @pytest.mark.parametrize("state", records.ENDED)
 def test_cancel_of_a_job_that_has_ended(state):
     """No command is sent."""
-    with FakeManager({"job": job(state), "tasks": []}) as manager:
+    with FakeManager(cluster(job(state))) as manager:
         assert run(cancel.main, manager.port, "3") == (
             1, "", f"Error: job 3 has ended already: it is {state}\n")
-    assert manager.types() == ["get_job"]
+    assert manager.types() == ["get_status"]
 
 
 def test_cancel_that_comes_too_late():
-    with FakeManager(*({"job": job(state), "tasks": []}
+    with FakeManager(*(cluster(job(state))
                        for state in ("reduce", "done"))) as manager:
         assert run(cancel.main, manager.port, "3") == (
             1, "", "Error: job 3 ended before it could be cancelled: "
@@ -393,7 +407,7 @@ def test_signal_while_waiting(number, code, options):
 
 @pytest.mark.parametrize("name, options, answer, note", [
     ("status", ["--watch"], cluster(), b""),
-    ("cancel", ["3"], {"job": job("map"), "tasks": []},
+    ("cancel", ["3"], cluster(job("map")),
      b"Job 3 is being cancelled. See whether it is: mapreduce-status -p "),
     ("submit", ["--wait"], None, b""),
 ])
@@ -404,8 +418,7 @@ def test_signal(name, options, answer, note, number, code):
     times = 1 if answer is None else 3
     with (FakeManager(answer) as manager,
           process(name, manager.port, *options) as running):
-        manager.wait_for("get_job" if name == "cancel" else "get_status",
-                         times)
+        manager.wait_for("get_status", times)
         running.send_signal(number)
         _, stderr = running.communicate(timeout=TIMEOUT)
     assert running.returncode == code

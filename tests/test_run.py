@@ -188,6 +188,7 @@ def test_output_that_is_refused(run):
     (["-r", "plain"], "write ./plain for the file in this directory"),
     (["-r", "./plain"], "is not executable; chmod +x ./plain"),
     (["-r", "../directory"], "is a directory; name a program in it"),
+    (["-m", "./map -x"], "a command with arguments has to be put into a"),
     (["-o", ""], "the name of the output directory is empty"),
     (["-m", ""], "the name of the mapper executable is empty"),
     (["--workers", "0"], "'--workers'"),

@@ -120,6 +120,12 @@ class ClusterStatus:
     jobs: tuple[JobStatus, ...]
     directory: str  # the working directory of the Manager
 
+    @property
+    def is_stuck(self) -> bool:
+        """Whether there are jobs to be done, and no Worker lives."""
+        return (all(worker.state == "dead" for worker in self.workers)
+                and not all(job.ended for job in self.jobs))
+
 
 @dataclasses.dataclass(frozen=True)
 class JobDetails:
