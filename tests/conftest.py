@@ -13,8 +13,10 @@ def pytest_configure(config):
     """Register the marker of tests that wait for the protocol's own times."""
     config.addinivalue_line(
         "markers", "slow: takes more than ten seconds; -m 'not slow' skips it")
-    # What nohup makes this process ignore, its children would ignore, too.
+    # What this process ignores, under nohup or in the background of a script,
+    # its children would ignore, too.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(name="sockets")
