@@ -27,7 +27,7 @@ TcpHandler = Callable[[bytes, Client], None]
 UdpHandler = Callable[[bytes], None]
 
 STOP_INTERVAL = 1.0  # seconds: how soon an idle server sees its stop flag
-SEND_TIMEOUT = 5.0  # seconds to connect, and again for the sendall
+SEND_TIMEOUT = 5.0  # seconds to connect, and again to send, and for an answer
 RETRY_DELAY = 0.1  # seconds to wait when accept fails, e.g. for want of files
 
 # Below those that the system itself gives to connections: what is free here
