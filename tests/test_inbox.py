@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from mapreduce.utils import messages
+from mapreduce.utils import messages, network, outbox
 from mapreduce.utils.inbox import Inbox
 
 REGISTER = messages.RegisterMessage("localhost", 6001)
@@ -126,3 +126,17 @@ def test_leaving_it_stops_and_joins_every_thread():
         inbox.spawn(inbox.stop.wait)
         assert len(threading.enumerate()) == len(before) + 3
     assert threading.enumerate() == before
+
+
+def test_who_asks_is_told_which_messages_are_taken(inbox):
+    """At once: it is nothing that the taker of the messages hears of."""
+    port = network.free_port("localhost")
+    with network.tcp_server("localhost", port) as server:
+        inbox.listen_tcp(server, messages.CancelMessage)
+        assert outbox.ask(
+            "localhost", port, messages.GetMessageTypesMessage()
+        ) == {"message_types": ["cancel", "get_message_types"]}
+        inbox.stop.set()
+        inbox.__exit__()
+    with pytest.raises(queue.Empty):
+        inbox.get(0)

@@ -1,10 +1,12 @@
 """The messages: their exact bytes, and what is refused."""
+import dataclasses
 import json
 import os
 
 import pytest
 
 from mapreduce.utils import messages
+from mapreduce.utils.fields import Split
 
 WIRE = [
     (messages.RegisterMessage("localhost", 6001),
@@ -31,15 +33,39 @@ WIRE = [
      b'{"message_type": "finished", "task_id": 0, '
      b'"worker_host": "localhost", "worker_port": 6001}'),
     (messages.ShutdownMessage(), b'{"message_type": "shutdown"}'),
+    (messages.ExtendedJobMessage(
+        ["in", "*.gz"], "out", "map.py -x", 3, "uniq -c", max_mappers=32),
+     b'{"message_type": "new_extended_job", "input_paths": ["in", "*.gz"], '
+     b'"output_directory": "out", "mapper_executable": "map.py -x", '
+     b'"num_reducers": 3, "reducer_executable": "uniq -c", '
+     b'"max_mappers": 32}'),
+    (messages.ExtendedMapTaskMessage(
+        0, [Split("a"), Split("b", 5, 9)], "map.py -x", "job-00000", 0,
+        {"NAME": "value"}, combiner="uniq -c"),
+     b'{"message_type": "new_extended_map_task", "task_id": 0, '
+     b'"splits": [["a", 0, null], ["b", 5, 9]], "executable": "map.py -x", '
+     b'"output_directory": "job-00000", "num_partitions": 0, '
+     b'"environment": {"NAME": "value"}, "combiner": "uniq -c"}'),
+    (messages.ExtendedReduceTaskMessage(
+        1, "uniq -c", ["a-part00001"], "out", {}, task_timeout=0.5),
+     b'{"message_type": "new_extended_reduce_task", "task_id": 1, '
+     b'"executable": "uniq -c", "input_paths": ["a-part00001"], '
+     b'"output_directory": "out", "environment": {}, "task_timeout": 0.5}'),
+    (messages.ProgressMessage(0, "localhost", 6001, "half done"),
+     b'{"message_type": "progress", "task_id": 0, '
+     b'"worker_host": "localhost", "worker_port": 6001, '
+     b'"status": "half done"}'),
 ]
 DOCUMENTS = {
     document["message_type"]: document
     for document in (messages.to_document(message) for message, _ in WIRE)
 }
+OPTIONAL = {"reducer_executable", "max_mappers", "combiner", "task_timeout"}
 FIELDS = [
     (message_type, field)
     for message_type, document in DOCUMENTS.items()
     for field in document if field != "message_type"
+    and not ("extended" in message_type and field in OPTIONAL)
 ]
 LONGEST_TEXT = 200  # characters of an error
 
@@ -116,7 +142,8 @@ def test_missing_field_is_refused(message_type, field):
 
 
 @pytest.mark.parametrize("value", ["null", "true", "1.0", "{}", "[[]]"])
-@pytest.mark.parametrize("message_type, field", FIELDS)
+@pytest.mark.parametrize("message_type, field", [
+    names for names in FIELDS if names[1] != "environment"])
 def test_field_of_another_type_is_refused(message_type, field, value):
     assert refusal(payload_with(message_type, field, value)).startswith(
         f"{message_type} has a field {field!r} that is not ")
@@ -138,6 +165,21 @@ def test_field_of_another_type_is_refused(message_type, field, value):
     *[("new_reduce_task", "input_paths", paths) for paths in (
         '"a"', '["a", 1]', '["a", null]', r'["a\u0000"]', r'["a", "\ud800"]',
         '{"a": "b"}')],
+    ("new_extended_job", "num_reducers", "-1"),
+    *[("new_extended_job", "split_size", size) for size in (
+        "0", "-1", "1.5", "null")],
+    ("new_extended_job", "no_clobber", "false"),
+    *[("new_extended_map_task", "splits", splits) for splits in (
+        '["a"]', '[["a"]]', '[["a", 0]]', '[["a", -1, null]]',
+        '[["a", 2, 1]]', '[["a", 0, true]]', '[[1, 0, 1]]')],
+    *[("new_extended_map_task", "environment", names) for names in (
+        "[]", '{"": "b"}', '{"a=b": "c"}', r'{"a": "\u0000"}', '{"a": 1}')],
+    *[("new_extended_map_task", "task_timeout", seconds) for seconds in (
+        "0", "-1", "NaN", "1e999", "true", '"1"')],
+    *[("finished", "counters", counters) for counters in (
+        "[]", '{"a": 1}', '{"a": {"b": 1.5}}', '{"a": {"b": true}}',
+        '{"a": {"b": 9223372036854775808}}',
+        json.dumps({"a": {str(number): 1 for number in range(1_001)}}))],
 ], ids=lambda value: value[:30])
 def test_value_out_of_bounds_is_refused(message_type, field, value):
     assert refusal(payload_with(message_type, field, value)).startswith(
@@ -157,6 +199,33 @@ def test_value_within_bounds_is_taken(message_type, field, value):
     message = messages.decode(
         payload_with(message_type, field, json.dumps(value)))
     assert getattr(message, field) == value
+
+
+@pytest.mark.parametrize("fields, complaint", [
+    ({"input_paths": []}, "no input"),
+    ({"max_mappers": None}, "either num_mappers or max_mappers"),
+    ({"num_mappers": 2}, "either num_mappers or max_mappers"),
+    ({"reducer_executable": None}, "no reducer"),
+    ({"num_reducers": 0, "combiner": "cat"}, "no use for a combiner"),
+])
+def test_fields_that_do_not_go_together_are_refused(fields, complaint):
+    document = {**DOCUMENTS["new_extended_job"], **fields}
+    payload = json.dumps({name: value for name, value in document.items()
+                          if value is not None})
+    assert complaint in refusal(payload.encode())
+
+
+@pytest.mark.parametrize("option", [
+    {"environment": {}}, {"split_size": 1}, {"decompress": True},
+    {"combiner": "cat"}, {"partitioner": "p"}, {"task_timeout": 1.5},
+    {"num_reducers": 0},
+], ids=str)
+def test_option_that_changes_tasks_is_told_from_others(option):
+    job = messages.decode(messages.encode(messages.ExtendedJobMessage(
+        ["in"], "out", "map", 1, "reduce", num_mappers=2, no_clobber=True,
+        max_map_attempts=1, max_reduce_attempts=1, keep_intermediate="kept")))
+    assert not job.changes_tasks
+    assert dataclasses.replace(job, **option).changes_tasks
 
 
 def test_name_that_is_no_utf8_goes_over_the_wire():

@@ -34,8 +34,9 @@ FORBIDDEN_WORDS = ["no" + "qa", "nope" + "p8", "py" + "lint"]
 PURE = [
     "manager/scheduler.py", "manager/jobs.py", "manager/job.py",
     "manager/workers.py", "manager/remote_worker.py", "manager/snapshot.py",
-    "manager/events.py", "utils/messages.py", "utils/layout.py",
-    "utils/status.py", "utils/report.py",
+    "manager/events.py", "utils/messages.py", "utils/fields.py",
+    "utils/extensions.py", "utils/layout.py", "utils/status.py",
+    "utils/report.py",
 ]
 IMPURE = {
     "socket", "threading", "queue", "time", "os", "subprocess", "tempfile"}

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from mapreduce.utils import messages
+from mapreduce.utils import messages, status
 from mapreduce.utils.connections import Client
 from mapreduce.utils.network import TcpServer, UdpServer
 
@@ -84,7 +84,11 @@ class Inbox:
         thread.start()
 
     def listen_tcp(self, server: TcpServer, *types: type) -> None:
-        """Take messages of these types from a TCP server from now on."""
+        """Take messages of these types from a TCP server from now on.
+
+        Who asks which types those are is told at once.
+        """
+        types = (*types, messages.GetMessageTypesMessage)
         receive = self._receiver("TCP", types)
         self.spawn(server.serve, receive, self.stop)
 
@@ -122,8 +126,17 @@ class Inbox:
             event: object = message
             if client and isinstance(message, messages.Query):
                 client.expect_answer()
+                if isinstance(message, messages.GetMessageTypesMessage):
+                    client.answer(lambda: _encode_types(types))
+                    return
                 event = Question(message, client.answer)
             event = self._admit(event)
             if event is not None:
                 self.put(event)
         return receive
+
+
+def _encode_types(types: tuple[type, ...]) -> bytes:
+    """Return the answer to who asks which messages are taken."""
+    return status.encode(status.MessageTypes(
+        tuple(map(messages.name_of, types))))

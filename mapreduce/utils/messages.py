@@ -12,81 +12,32 @@ from __future__ import annotations
 import dataclasses
 import json
 import reprlib
-import sys
 import typing
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Any
 
-from mapreduce.utils.layout import MAX_TASKS
+from mapreduce.utils import fields
+from mapreduce.utils.extensions import (
+    ExtendedJobMessage,
+    ExtendedMapTaskMessage,
+    ExtendedReduceTaskMessage,
+    ProgressMessage,
+)
+from mapreduce.utils.fields import (
+    Count,
+    Host,
+    JobId,
+    OptionalCounters,
+    OptionalName,
+    Path,
+    Paths,
+    Port,
+    Rule,
+    TaskId,
+    Text,
+)
 
 Address = tuple[str, int]  # a host and a port, as their owner gave them
-
-MAX_HOST = 255  # characters, as in the name service
-MAX_PATH = 4096  # bytes, as in Linux
-
-
-class ProtocolError(Exception):
-    """Somebody sent what is no message; the text says what is wrong."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Rule:
-    """What a field must be, for a check and for an error message."""
-
-    description: str
-    accepts: Callable[[Any], bool]
-
-
-def _is_integer(value: object) -> bool:
-    """Tell integers from true and false, which Python counts among them."""
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_name(value: object) -> bool:
-    """Tell a text that the operating system could take for a path.
-
-    JSON carries the bytes of a name that is no UTF-8 as lone surrogates,
-    the way os.fsdecode makes them; any other lone surrogate stands for
-    nothing.
-    """
-    if not isinstance(value, str) or "\0" in value:
-        return False
-    try:
-        name = value.encode(sys.getfilesystemencoding(), "surrogateescape")
-    except UnicodeEncodeError:
-        return False
-    return len(name) <= MAX_PATH
-
-
-def _is_host(value: object) -> bool:
-    """Tell a text that could be an address or a host name."""
-    return (isinstance(value, str) and 1 <= len(value) <= MAX_HOST
-            and value.isprintable() and " " not in value)
-
-
-def _is_names(value: object) -> bool:
-    return isinstance(value, list) and all(map(_is_name, value))
-
-
-Host = Annotated[str, Rule("a host", _is_host)]
-Port = Annotated[
-    int, Rule("a port from 1 to 65535",
-              lambda value: _is_integer(value) and 1 <= value <= 65535)]
-OptionalName = Annotated[
-    str | None, Rule("a text of 1 to 255 characters",
-                     lambda value: isinstance(value, str)
-                     and 1 <= len(value) <= 255)]
-Text = Annotated[str, Rule("a text", lambda value: isinstance(value, str))]
-Path = Annotated[str, Rule("a path", _is_name)]
-Paths = Annotated[list[str], Rule("a list of paths", _is_names)]
-TaskId = Annotated[
-    int, Rule(f"a task id from 0 to {MAX_TASKS - 1}",
-              lambda value: _is_integer(value) and 0 <= value < MAX_TASKS)]
-JobId = Annotated[
-    int, Rule("a job id", lambda value: _is_integer(value) and value >= 0)]
-Count = Annotated[
-    int, Rule(f"a number from 1 to {MAX_TASKS}",
-              lambda value: _is_integer(value) and 1 <= value <= MAX_TASKS)]
+ProtocolError = fields.ProtocolError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,6 +107,14 @@ class GetJobMessage:
 
 
 @dataclasses.dataclass(frozen=True)
+class GetMessageTypesMessage:
+    """Somebody asks a daemon which messages it takes.
+
+    Not in the specification; the answer is MessageTypes.
+    """
+
+
+@dataclasses.dataclass(frozen=True)
 class CancelJobMessage:
     """A client wants a job to end, or not to start.
 
@@ -188,11 +147,16 @@ class ReduceTaskMessage:
 
 @dataclasses.dataclass(frozen=True)
 class FinishedMessage:
-    """A Worker has done its task, and every file of it is in place."""
+    """A Worker has done its task, and every file of it is in place.
+
+    Beyond the specification, and only of a task that is, it tells what the
+    executables have counted, if anything: amounts by groups and names.
+    """
 
     task_id: TaskId
     worker_host: Host
     worker_port: Port
+    counters: OptionalCounters = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -223,12 +187,14 @@ class ShutdownMessage:
     """The receiver is to end; a Manager passes it on to its Workers."""
 
 
-TaskMessage = MapTaskMessage | ReduceTaskMessage
-Query = GetStatusMessage | GetJobMessage  # what is answered at once
+ExtendedTaskMessage = ExtendedMapTaskMessage | ExtendedReduceTaskMessage
+TaskMessage = MapTaskMessage | ReduceTaskMessage | ExtendedTaskMessage
+# What is answered at once.
+Query = GetStatusMessage | GetJobMessage | GetMessageTypesMessage
 Message = (
     RegisterMessage | RegisterAckMessage | HeartbeatMessage
-    | ManagerJobMessage | GetStatusMessage | GetJobMessage
-    | CancelJobMessage | TaskMessage | FinishedMessage | FailedMessage
+    | ManagerJobMessage | ExtendedJobMessage | Query | CancelJobMessage
+    | TaskMessage | FinishedMessage | FailedMessage | ProgressMessage
     | CancelMessage | ShutdownMessage
 )
 
@@ -237,11 +203,16 @@ _CLASSES: dict[str, type[Message]] = {
     "register_ack": RegisterAckMessage,
     "heartbeat": HeartbeatMessage,
     "new_manager_job": ManagerJobMessage,
+    "new_extended_job": ExtendedJobMessage,
     "get_status": GetStatusMessage,
     "get_job": GetJobMessage,
+    "get_message_types": GetMessageTypesMessage,
     "cancel_job": CancelJobMessage,
     "new_map_task": MapTaskMessage,
     "new_reduce_task": ReduceTaskMessage,
+    "new_extended_map_task": ExtendedMapTaskMessage,
+    "new_extended_reduce_task": ExtendedReduceTaskMessage,
+    "progress": ProgressMessage,
     "finished": FinishedMessage,
     "failed": FailedMessage,
     "cancel": CancelMessage,
@@ -257,6 +228,11 @@ def _rules(cls: type[Message]) -> dict[str, Rule]:
 
 
 _RULES = {cls: _rules(cls) for cls in _TYPES}
+
+
+def name_of(cls: type[Message]) -> str:
+    """Return the message_type of a class, e.g., heartbeat."""
+    return _TYPES[cls]
 
 
 def to_document(message: Message) -> dict[str, Any]:
@@ -312,7 +288,7 @@ def from_document(document: dict[str, Any]) -> Message:
         raise ProtocolError(
             f"unknown message_type {reprlib.repr(message_type)}")
     cls = _CLASSES[message_type]
-    fields = {}
+    values = {}
     for name, rule in _RULES[cls].items():
         if name not in document:
             if hasattr(cls, name):  # It has a default.
@@ -322,8 +298,8 @@ def from_document(document: dict[str, Any]) -> Message:
             raise ProtocolError(
                 f"{message_type} has a field {name!r} that is not "
                 f"{rule.description}: {reprlib.repr(document[name])}")
-        fields[name] = document[name]
-    return cls(**fields)
+        values[name] = rule.convert(document[name])
+    return cls(**values)
 
 
 def decode(payload: bytes) -> Message:

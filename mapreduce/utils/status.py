@@ -135,9 +135,16 @@ class JobDetails:
     tasks: tuple[TaskStatus, ...]  # empty where none are kept
 
 
+@dataclasses.dataclass(frozen=True)
+class MessageTypes:
+    """The answer to get_message_types, of a Manager or a Worker."""
+
+    message_types: tuple[str, ...]
+
+
 Record = (
     WorkerTask | WorkerAddress | WorkerStatus | JobStatus | TaskStatus
-    | ClusterStatus | JobDetails
+    | ClusterStatus | JobDetails | MessageTypes
 )
 R = TypeVar("R", bound=Record)
 
@@ -156,7 +163,7 @@ def _to_json(value: Any) -> Any:
     return value
 
 
-def encode(status: ClusterStatus | JobDetails) -> bytes:
+def encode(status: ClusterStatus | JobDetails | MessageTypes) -> bytes:
     """Return an answer as it goes over the wire: JSON in UTF-8."""
     fields = ", ".join(f'"{name}": {_encode(value)}'
                        for name, value in vars(status).items())
@@ -164,20 +171,14 @@ def encode(status: ClusterStatus | JobDetails) -> bytes:
 
 
 def _encode(value: Any) -> str:
-    """Return the JSON of a field of an answer."""
+    """Return the JSON of a field of an answer, or of an item of it."""
     if isinstance(value, tuple):
-        return f"[{', '.join(map(_encode_record, value))}]"
-    if isinstance(value, Record):
-        return _encode_record(value)
-    return json.dumps(value)
-
-
-def _encode_record(record: Record) -> str:
-    if isinstance(record, TaskStatus):
-        return record.encoded
-    if isinstance(record, JobStatus) and record.ended:
-        return _encode_ended(record)
-    return json.dumps(to_document(record))
+        return f"[{', '.join(map(_encode, value))}]"
+    if isinstance(value, TaskStatus):
+        return value.encoded
+    if isinstance(value, JobStatus) and value.ended:
+        return _encode_ended(value)
+    return json.dumps(_to_json(value))
 
 
 @functools.lru_cache(maxsize=1_000)
@@ -189,6 +190,11 @@ def _encode_ended(job: JobStatus) -> str:
 def cluster_from_document(document: dict[str, Any]) -> ClusterStatus:
     """Return the answer to get_status, or raise ProtocolError."""
     return _record(ClusterStatus, document)
+
+
+def message_types_from_document(document: dict[str, Any]) -> MessageTypes:
+    """Return the answer to get_message_types, or raise ProtocolError."""
+    return _record(MessageTypes, document)
 
 
 def details_from_document(document: dict[str, Any]) -> JobDetails:

@@ -162,7 +162,7 @@ class Worker:
             with self._desk.work_on(assignment):
                 if isinstance(task, messages.MapTaskMessage):
                     run_map(task, assignment.output, self._launcher)
-                else:
+                elif isinstance(task, messages.ReduceTaskMessage):
                     run_reduce(task, assignment.output, self._launcher)
         except TaskInterrupted:
             LOGGER.info("Gave up task %d", task.task_id)
