@@ -115,6 +115,8 @@ def _view(status: Status, note: str = "") -> RenderableType:
         parts.append(Text(report.job_lines(status.job) + "\n"))
         if status.tasks:
             parts.append(_table(report.tasks_table(status.tasks)))
+        if status.counters:
+            parts.append(_table(report.counters_table(status.counters)))
         if reasons := report.task_reasons(status.tasks):
             parts.append(Text(reasons))
     if note:
@@ -146,7 +148,8 @@ def _fitted(status: Status, height: int) -> tuple[Status, str]:
                   len(status.workers) + len(status.jobs)))
     tasks = _around(status.tasks, room - MIN_ROWS,
                     [task.state == "running" for task in status.tasks])
-    return JobDetails(status.job, tasks), _note(len(tasks), len(status.tasks))
+    return (dataclasses.replace(status, tasks=tasks),
+            _note(len(tasks), len(status.tasks)))
 
 
 def _around(

@@ -29,7 +29,7 @@ def task(stage, task_id, state, **fields):
     """Return a task as a Manager tells of it."""
     return {"stage": stage, "task_id": task_id, "state": state,
             "worker": {"host": "localhost", "port": 6001}, "attempts": 1,
-            "seconds": 0.25, "reason": None, **fields}
+            "seconds": 0.25, "reason": None, "status": None, **fields}
 
 
 def cluster(*jobs, workers=()):

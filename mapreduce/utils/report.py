@@ -8,6 +8,7 @@ import dataclasses
 
 from mapreduce.utils.status import (
     ClusterStatus,
+    Counter,
     JobDetails,
     JobStatus,
     TaskStatus,
@@ -100,15 +101,30 @@ def jobs_table(jobs: tuple[JobStatus, ...]) -> Table:
 
 
 def tasks_table(tasks: tuple[TaskStatus, ...]) -> Table:
-    """Return a row for each task."""
-    return Table(
-        ("TASK", "STATE", "WORKER", "ATTEMPTS", "TIME"),
-        tuple((
-            f"{_cell(task.stage)} {task.task_id}", _cell(task.state),
-            address(task.worker) if task.worker else EMPTY,
-            str(task.attempts),
-            EMPTY if task.seconds is None else duration(task.seconds),
-        ) for task in tasks))
+    """Return a row for each task, with what they say if any says anything."""
+    columns = ("TASK", "STATE", "WORKER", "ATTEMPTS", "TIME")
+    rows = tuple((
+        f"{_cell(task.stage)} {task.task_id}", _cell(task.state),
+        address(task.worker) if task.worker else EMPTY,
+        str(task.attempts),
+        EMPTY if task.seconds is None else duration(task.seconds),
+    ) for task in tasks)
+    if not any(task.status for task in tasks):
+        return Table(columns, rows)
+    return Table((*columns, "STATUS"), tuple(
+        (*row, _cell(task.status or "")) for row, task in zip(rows, tasks)))
+
+
+def counters_table(counters: tuple[Counter, ...]) -> Table:
+    """Return a row for each counter."""
+    return Table(("GROUP", "COUNTER", "AMOUNT"), tuple(
+        (_cell(counter.group), _cell(counter.name), str(counter.amount))
+        for counter in counters))
+
+
+def counters_text(counters: tuple[Counter, ...]) -> str:
+    """Return counters as plain text; empty where there are none."""
+    return render(counters_table(counters)) if counters else ""
 
 
 def paths_line(cluster: ClusterStatus) -> str:
@@ -168,6 +184,7 @@ def text(status: ClusterStatus | JobDetails) -> str:
     return "\n\n".join(filter(None, (
         job_lines(status.job) if status.job else "No such job",
         render(tasks_table(status.tasks)) if status.tasks else "",
+        counters_text(status.counters),
         task_reasons(status.tasks))))
 
 
@@ -182,7 +199,8 @@ def without_times(
                           for worker in status.workers),
             jobs=tuple(dataclasses.replace(job, seconds=0.0)
                        for job in status.jobs))
-    return JobDetails(
-        status.job and dataclasses.replace(status.job, seconds=0.0),
-        tuple(dataclasses.replace(task, seconds=None)
-              for task in status.tasks))
+    return dataclasses.replace(
+        status,
+        job=status.job and dataclasses.replace(status.job, seconds=0.0),
+        tasks=tuple(dataclasses.replace(task, seconds=None)
+                    for task in status.tasks))

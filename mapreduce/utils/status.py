@@ -95,16 +95,23 @@ class JobStatus(_JobPaths, _JobProgress, _JobState):
 
 
 @dataclasses.dataclass(frozen=True)
-class TaskStatus:
-    """A task of a job."""
+class _TaskState:
+    """Which task of a job it is, and how it fares."""
 
     stage: str  # map or reduce
     task_id: int
     state: str  # waiting, running or one of ENDED
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskStatus(_TaskState):
+    """A task of a job, and its last attempt."""
+
     worker: WorkerAddress | None  # who has it, or had it last
     attempts: int
     seconds: float | None  # of the attempt that runs, or else the last one
     reason: str | None  # why the last attempt that failed has failed
+    status: str | None = None  # what its executable last said of itself
 
     @functools.cached_property
     def encoded(self) -> str:
@@ -128,11 +135,22 @@ class ClusterStatus:
 
 
 @dataclasses.dataclass(frozen=True)
+class Counter:
+    """What the executables of a job have counted under a name."""
+
+    group: str
+    name: str
+    amount: int
+
+
+@dataclasses.dataclass(frozen=True)
 class JobDetails:
     """The answer to get_job."""
 
     job: JobStatus | None  # None: the Manager knows no such job
     tasks: tuple[TaskStatus, ...]  # empty where none are kept
+    # Sums over the tasks that are done, by group and name.
+    counters: tuple[Counter, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,7 +162,7 @@ class MessageTypes:
 
 Record = (
     WorkerTask | WorkerAddress | WorkerStatus | JobStatus | TaskStatus
-    | ClusterStatus | JobDetails | MessageTypes
+    | Counter | ClusterStatus | JobDetails | MessageTypes
 )
 R = TypeVar("R", bound=Record)
 
@@ -209,13 +227,16 @@ _FIELDS: dict[Any, dict[str, Any]] = {
 def _record(cls: type[R], document: Any) -> R:
     """Return the record that a JSON object stands for.
 
-    Fields that it does not know are ignored.
+    Fields that it does not know are ignored. Only a field with a default may
+    be missing: an older Manager does not know it.
     """
     if not isinstance(document, dict):
         raise ProtocolError(f"no JSON object: {reprlib.repr(document)}")
     values = {}
     for name, kind in _FIELDS[cls].items():
         if name not in document:
+            if hasattr(cls, name):
+                continue
             raise ProtocolError(f"{cls.__name__} lacks field {name!r}")
         values[name] = _from_json(kind, document[name])
     return cls(**values)
