@@ -88,8 +88,9 @@ class Bar:
                 tasks=job.tasks, time=time)
         else:
             self._progress.update(
-                self._task, completed=job.tasks_done, tasks=job.tasks,
-                description=description, time=time, refresh=True)
+                self._task, total=job.tasks, completed=job.tasks_done,
+                tasks=job.tasks, description=description, time=time,
+                refresh=True)
 
 
 def _console(stderr: bool = False) -> Console:

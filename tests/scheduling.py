@@ -6,13 +6,19 @@ as unreachable or the job as unpreparable. Actions come back as short texts:
     "register_ack → 1"       a message to the Worker on port 1
     "map 0 → 1"              task 0 of the map stage to that Worker
     "reduce 2 → 1"           task 2 of the reduce stage
+    "extended map 0 → 1"     likewise, in a message that strict ones don't know
+    "ask → 1"                which messages that Worker takes
     "cancel 0 → 1"           task 0 of a job that failed
     "prepare job 0", "discard output", "clean up job 0", "exit"
+    "keep map output 0 in d" of job 0, in the directory d
 """
 from mapreduce.manager import events
 from mapreduce.manager.remote_worker import State
 from mapreduce.manager.scheduler import Scheduler
 from mapreduce.utils import messages
+from mapreduce.utils.fields import Split
+
+EXTENDED = frozenset({"new_extended_map_task", "new_extended_reduce_task"})
 
 HOST = "localhost"
 
@@ -25,16 +31,27 @@ def job(num_mappers=2, num_reducers=2, **fields):
         "num_mappers": num_mappers, "num_reducers": num_reducers, **fields})
 
 
+def extended_job(**fields):
+    """Return a submission whose tasks strict Workers can't do."""
+    return messages.ExtendedJobMessage(**{
+        "input_paths": ["in"], "output_directory": "out",
+        "mapper_executable": "map", "reducer_executable": "reduce",
+        "max_mappers": 2, "num_reducers": 1, "environment": {}, **fields})
+
+
 class World:
     """A Scheduler and what becomes of its actions."""
 
     def __init__(self):
         """Start with no Workers, at time 0."""
-        self.scheduler = Scheduler()
+        self.scheduler = Scheduler(cluster_id="202611211417")
         self.now = 0.0
         self.unreachable = set()
         self.unpreparable = {}
-        self.input_paths = ["in/a", "in/b", "in/c"]
+        self.unkeepable = set()  # ids of jobs
+        self.splits = [Split("in/a"), Split("in/b"), Split("in/c")]
+        self.strict = set()  # ports of Workers that know nothing of ours
+        self.mute = set()  # ports of those that answer no question
         self.sent = []
 
     def happen(self, event):
@@ -62,9 +79,10 @@ class World:
         """Submit a job."""
         return self.happen(job(*args, **kwargs))
 
-    def finish(self, task_id, port):
+    def finish(self, task_id, port, counters=None):
         """Let a Worker report a task as finished."""
-        return self.happen(messages.FinishedMessage(task_id, HOST, port))
+        return self.happen(
+            messages.FinishedMessage(task_id, HOST, port, counters))
 
     def fail(self, task_id, port, reason="it broke"):
         """Let a Worker report a task as failed."""
@@ -91,13 +109,27 @@ class World:
                 if action.worker.address[1] in self.unreachable:
                     return [events.WorkerUnreachable(action.worker)]
                 return [events.MessageSent(action.worker)]
+            case events.Ask(worker):
+                return [self._answer(worker, worker.address[1])]
+            case events.KeepMapOutput(job_id) if job_id in self.unkeepable:
+                return [events.JobHindered(job_id, "the disk is full")]
+            case events.KeepMapOutput(job_id):
+                return [events.MapOutputKept(job_id)]
             case events.PrepareJob(job_id) if job_id in self.unpreparable:
-                return [events.JobUnprepared(
+                return [events.JobHindered(
                     job_id, self.unpreparable[job_id])]
             case events.PrepareJob():
                 return [events.JobPrepared(
-                    action.job_id, f"jobs/{action.job_id}", self.input_paths)]
+                    action.job_id, f"jobs/{action.job_id}", self.splits)]
         return []
+
+    def _answer(self, worker, port):
+        if port in self.unreachable:
+            return events.WorkerUnreachable(worker)
+        if port in self.mute:
+            return events.WorkerAnswered(worker, frozenset())
+        return events.WorkerAnswered(
+            worker, {"new_map_task"} if port in self.strict else EXTENDED)
 
     @staticmethod
     def _name(action):
@@ -108,11 +140,19 @@ class World:
                         name = f"map {message.task_id}"
                     case messages.ReduceTaskMessage():
                         name = f"reduce {message.task_id}"
+                    case messages.ExtendedMapTaskMessage():
+                        name = f"extended map {message.task_id}"
+                    case messages.ExtendedReduceTaskMessage():
+                        name = f"extended reduce {message.task_id}"
                     case messages.CancelMessage():
                         name = f"cancel {message.task_id}"
                     case _:
                         name = messages.to_document(message)["message_type"]
                 return f"{name} → {worker.address[1]}"
+            case events.Ask(worker):
+                return f"ask → {worker.address[1]}"
+            case events.KeepMapOutput(job_id, directory):
+                return f"keep map output {job_id} in {directory}"
             case events.PrepareJob():
                 return f"prepare job {action.job_id}"
             case events.DiscardOutput():

@@ -3,6 +3,7 @@ import pytest
 
 from mapreduce.manager import events
 from mapreduce.utils import messages
+from mapreduce.utils.fields import Split
 from tests.scheduling import World
 
 
@@ -54,7 +55,7 @@ def test_task_messages_are_those_of_the_contract(world):
 def test_more_mappers_than_files(world):
     """The tasks without files are run, too."""
     world.register(1)
-    world.input_paths = ["in/a"]
+    world.splits = [Split("in/a")]
     world.submit(3, 1)
     world.finish(0, 1)
     world.finish(1, 1)
@@ -139,7 +140,7 @@ def test_job_that_cannot_be_prepared_lets_the_next_run(world, caplog):
 
 
 @pytest.mark.parametrize("event", [
-    events.JobPrepared(7, "jobs/7", []), events.JobUnprepared(7, "late")])
+    events.JobPrepared(7, "jobs/7", []), events.JobHindered(7, "late")])
 def test_outcome_of_another_job_has_no_effect(world, event):
     """Only the job that runs can be prepared or fail."""
     world.submit()

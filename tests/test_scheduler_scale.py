@@ -79,7 +79,7 @@ def test_queued_job_takes_no_more_than_2_kib():
     """Whatever its number of tasks; its paths are of some length."""
     world = World()
     payload = messages.encode(job(
-        layout.MAX_TASKS, messages.MAX_TASKS,
+        layout.MAX_TASKS, layout.MAX_TASKS,
         **{name: f"/shared/users/somebody/project/{name}" for name in (
             "input_directory", "output_directory",
             "mapper_executable", "reducer_executable")}))

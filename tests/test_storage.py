@@ -1,4 +1,5 @@
 """The Manager's directories: inputs, outputs that may go, job directories."""
+import dataclasses
 import errno
 import logging
 import os
@@ -9,14 +10,17 @@ import sys
 import pytest
 
 import mapreduce
+from mapreduce.manager.plan import extended
 from mapreduce.manager.storage import (
     Storage,
     StorageError,
     check_output,
-    list_inputs,
     remove_directory,
     replace_directory,
 )
+from mapreduce.utils import inputs
+from mapreduce.utils.fields import Split
+from mapreduce.utils.inputs import InputError
 from mapreduce.utils.messages import ManagerJobMessage
 
 
@@ -41,15 +45,18 @@ def make_place(tmp_path, monkeypatch):
 
 def job(place, **changes):
     """Return a job in this place, but for the fields given."""
-    return ManagerJobMessage(**{
+    fields = {
         "input_directory": f"{place}/input",
         "output_directory": f"{place}/output",
         "mapper_executable": f"{place}/programs/map",
         "reducer_executable": f"{place}/programs/reduce",
         "num_mappers": 1,
         "num_reducers": 1,
-        **changes,
-    })
+    }
+    specified = {name: changes.pop(name, value)
+                 for name, value in fields.items()}
+    return dataclasses.replace(
+        extended(ManagerJobMessage(**specified)), **changes)
 
 
 def make_pipe(path):
@@ -74,6 +81,11 @@ def make_loop(path):
 
 
 # Inputs
+
+def list_inputs(directory):
+    """Return the paths of the files in a directory."""
+    return inputs.list_inputs([directory])
+
 
 def test_inputs_are_the_files_sorted_by_name(tmp_path):
     for name in ("b", "a", "B", "10", "9", ".hidden"):
@@ -132,20 +144,17 @@ def test_input_that_is_no_file_is_refused_by_name(
     monkeypatch.chdir(tmp_path)  # A socket's path may not be long.
     pathlib.Path("a").touch()
     make(pathlib.Path("b"))
-    with pytest.raises(StorageError, match="'./b' is no regular file"):
+    with pytest.raises(InputError, match="'./b' is no regular file"):
         list_inputs(".")
 
 
-@pytest.mark.parametrize("directory", [
-    "", "missing", "file", "file/below", "loop"])
+@pytest.mark.parametrize("directory", ["", "missing", "loop"])
 def test_input_directory_that_cannot_be_read_is_refused_by_name(
         tmp_path, monkeypatch, directory):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "file").touch()
     make_loop(tmp_path / "loop")
     with pytest.raises(
-            StorageError,
-            match=f"^cannot read the input directory '{directory}': "):
+            InputError, match=f"^cannot read the input '{directory}': "):
         list_inputs(directory)
 
 
@@ -197,7 +206,7 @@ def test_output_without_a_name_is_refused(place):
 
 
 @pytest.mark.parametrize("field, reason", [
-    ("input_directory", "or holds the input directory"),
+    ("input_directory", "or holds the input"),
     ("mapper_executable", "or holds the mapper"),
     ("reducer_executable", "or holds the reducer"),
 ])
@@ -256,6 +265,53 @@ def test_harmless_output_is_taken(place, output):
     check_output(
         job(place, output_directory=output.format(place=place)), [],
         f"{place}/shared")
+
+
+@pytest.mark.parametrize("fields, reason", [
+    ({"input_paths": ["b", "../../output/old"]}, "the input"),
+    ({"combiner": "../../output/old"}, "the combiner"),
+    ({"partitioner": "sh ../../output/old 1"}, "the partitioner"),
+    ({"mapper_executable": "sh '../../output/old' --x"}, "the mapper"),
+])
+def test_output_that_holds_a_word_of_a_command_is_refused(
+        place, fields, reason):
+    pathlib.Path("b").touch()
+    assert refusal(place, f"{place}/output", **fields).endswith(
+        f": it is or holds {reason}")
+
+
+def test_output_that_holds_what_a_pattern_means_is_refused(place):
+    with pytest.raises(StorageError, match="or holds the input$"):
+        Storage(f"{place}/shared").prepare(
+            0, job(place, input_paths=["../../out*/o*"]))
+    assert os.listdir(place / "output") == ["old"]
+
+
+def test_output_may_lie_beside_an_input_file(place):
+    (place / "input/a").touch()
+    Storage(f"{place}/shared").prepare(0, job(
+        place, input_paths=[f"{place}/input/a"],
+        output_directory=f"{place}/input/output"))
+    assert sorted(os.listdir(place / "input")) == ["a", "output"]
+
+
+def test_command_that_cannot_be_split_is_left_to_the_worker(place):
+    check_output(job(place, mapper_executable="sh 'x"), [], f"{place}/shared")
+
+
+@pytest.mark.parametrize("output", ["output", "link", "loop", "programs/map"])
+def test_output_that_exists_is_not_replaced_if_its_owner_says_so(
+        place, output):
+    output = f"{place}/{output}"
+    assert refusal(place, output, no_clobber=True) == (
+        f"the output directory {output!r} exists already; name another one, "
+        "or remove it")
+
+
+def test_output_that_is_new_is_made_whatever_its_owner_says(place):
+    Storage(f"{place}/shared").prepare(
+        0, job(place, output_directory="new", no_clobber=True))
+    assert os.listdir("new") == []
 
 
 # Directories
@@ -336,8 +392,8 @@ def test_directory_that_cannot_be_removed_is_logged(caplog, mocker):
 def test_prepared_job_has_its_directories_and_inputs(place):
     (place / "input/b").touch()
     (place / "input/a").touch()
-    input_paths = Storage(f"{place}/shared").prepare(7, job(place))
-    assert input_paths == [f"{place}/input/a", f"{place}/input/b"]
+    splits = Storage(f"{place}/shared").prepare(7, job(place))
+    assert splits == [Split(f"{place}/input/a"), Split(f"{place}/input/b")]
     assert os.listdir(place / "shared/job-00007") == []
     assert os.listdir(place / "output") == []
 
@@ -367,6 +423,100 @@ def test_output_that_cannot_be_made_is_named(place):
         Storage(f"{place}/shared").prepare(
             0, job(place, output_directory="../../programs/map/out"))
 
+
+def test_input_is_divided_where_its_owner_says_so(place):
+    (place / "input/a").write_bytes(b"12345")
+    (place / "input/b").touch()
+    assert Storage(f"{place}/shared").prepare(
+        7, job(place, split_size=3)) == [
+            Split(f"{place}/input/a", 0, 2), Split(f"{place}/input/a", 2),
+            Split(f"{place}/input/b")]
+
+
+def test_splits_that_are_too_small_are_refused_before_anything_is_made(place):
+    with open(place / "input/a", "wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(StorageError, match=(
+            "^--split-size is too small: more than 100000 ranges of 1 bytes")):
+        Storage(f"{place}/shared").prepare(7, job(place, split_size=1))
+    assert os.listdir(place / "output") == ["old"]
+    assert os.listdir(place / "shared") == ["job"]
+
+
+# Map output that is kept
+
+def keep(place, kept, **changes):
+    """Prepare a job and keep its map output; return what is there then."""
+    storage = Storage(f"{place}/shared")
+    storage.prepare(0, job(place, keep_intermediate=kept, **changes))
+    assert os.path.isdir(kept)
+    for name in ("maptask00000-part00000", "maptask00000-part00001", ".x"):
+        pathlib.Path(storage.job_directory(0), name).write_text(name)
+    storage.keep_map_output(0, kept)
+    storage.clean_up(0)
+    return {path.name: path.read_text()
+            for path in pathlib.Path(kept).iterdir()}
+
+
+KEPT = {name: name for name in (
+    "maptask00000-part00000", "maptask00000-part00001")}
+
+
+def test_map_output_is_kept_under_its_names(place):
+    assert keep(place, f"{place}/new/kept") == KEPT
+
+
+def test_map_output_takes_the_place_of_older_one_and_of_nothing_else(place):
+    kept = place / "kept"
+    kept.mkdir()
+    for name in ("maptask00000-part00001", "maptask00009-part00000", "other"):
+        (kept / name).write_text("old")
+    assert keep(place, str(kept)) == {**KEPT, "other": "old"}
+
+
+def test_map_output_is_copied_where_it_cannot_be_linked(place, mocker):
+    mocker.patch("os.link", side_effect=OSError(errno.EXDEV, "another disk"))
+    assert keep(place, f"{place}/kept") == KEPT
+
+
+def test_map_output_that_cannot_be_kept_is_a_reason(place):
+    storage = Storage(f"{place}/shared")
+    storage.prepare(0, job(place, keep_intermediate=f"{place}/kept"))
+    (place / "kept").rmdir()
+    with pytest.raises(StorageError, match=(
+            f"^cannot keep the map output in '{place}/kept': .*No such file")):
+        storage.keep_map_output(0, f"{place}/kept")
+
+
+@pytest.mark.parametrize("kept, reason", [
+    ("output", "that is in the output directory"),
+    ("output/new", "that is in the output directory"),
+    ("link", "that is in the output directory"),
+    ("shared/job", "that is in the shared directory"),
+    ("shared/new", "that is in the shared directory"),
+    ("input", "there is the input"),
+])
+def test_map_output_is_not_kept_where_it_does_harm(place, kept, reason):
+    kept = f"{place}/{kept}"
+    with pytest.raises(StorageError) as caught:
+        Storage(f"{place}/shared").prepare(
+            0, job(place, keep_intermediate=kept))
+    assert str(caught.value) == (
+        f"the map output is not kept in {kept!r}: {reason}")
+    assert os.listdir(place / "output") == ["old"]
+
+
+@pytest.mark.parametrize("kept", ["programs/map", "programs/map/new"])
+def test_directory_for_map_output_that_cannot_be_made_is_named(place, kept):
+    kept = f"{place}/{kept}"
+    with pytest.raises(StorageError, match=(
+            f"^cannot make the directory '{kept}' for the map output: ")):
+        Storage(f"{place}/shared").prepare(
+            0, job(place, keep_intermediate=kept))
+    assert os.listdir(place / "output") == ["old"]
+
+
+# Ended jobs
 
 def test_cleaned_up_job_has_no_directory(place):
     storage = Storage(f"{place}/shared")

@@ -16,9 +16,17 @@ from collections import deque
 from collections.abc import Callable
 
 from mapreduce.manager import events
+from mapreduce.manager.remote_worker import RemoteWorker
 from mapreduce.manager.scheduler import Scheduler
 from mapreduce.manager.storage import Storage, StorageError, remove_parts
-from mapreduce.utils import layout, messages, outbox, report, scratch
+from mapreduce.utils import (
+    extensions,
+    layout,
+    messages,
+    outbox,
+    report,
+    scratch,
+)
 from mapreduce.utils.daemon import ending_on
 from mapreduce.utils.inbox import Inbox, Question, Terminated
 from mapreduce.utils.network import (
@@ -26,11 +34,12 @@ from mapreduce.utils.network import (
     tcp_server,
     udp_server,
 )
-from mapreduce.utils.status import encode
+from mapreduce.utils.status import encode, message_types_from_document
 
 LOGGER = logging.getLogger(__name__)
 
 TICK_INTERVAL = 1.0  # seconds
+ASK_TIMEOUT = 3.0  # seconds for a Worker to answer; others wait meanwhile
 CATCH_UP_TIME = 3.0  # seconds: a heartbeat of each Worker, and some more
 
 
@@ -50,7 +59,8 @@ class Manager:
         Returns after a shutdown message, or one of the signals named, when
         all threads have ended. Raises OSError if it can't listen there.
         """
-        self._scheduler = Scheduler(_working_directory())
+        self._scheduler = Scheduler(
+            _working_directory(), time.strftime("%Y%m%d%H%M"))
         self._snapshot = self._scheduler.snapshot(time.monotonic())
         self._is_waiting = False
         self._status_interval = status_interval
@@ -68,6 +78,7 @@ class Manager:
             self._inbox.listen_udp(udp, messages.HeartbeatMessage)
             self._inbox.listen_tcp(
                 tcp, messages.RegisterMessage, messages.ManagerJobMessage,
+                extensions.ExtendedJobMessage, extensions.ProgressMessage,
                 messages.CancelJobMessage, messages.GetStatusMessage,
                 messages.GetJobMessage, messages.FinishedMessage,
                 messages.FailedMessage, messages.ShutdownMessage)
@@ -153,8 +164,12 @@ class Manager:
                 match action:
                     case events.Send():
                         outcomes.append(self._send(action))
+                    case events.Ask():
+                        outcomes.append(_ask(action.worker))
                     case events.PrepareJob():
                         outcomes.append(self._prepare(action))
+                    case events.KeepMapOutput():
+                        outcomes.append(self._keep_map_output(action))
                     case events.DiscardOutput():
                         remove_parts(action.output_directory)
                     case events.CleanUpJob():
@@ -170,9 +185,7 @@ class Manager:
         try:
             outbox.send_tcp(*action.worker.address, action.message)
         except MessageTooLong as error:
-            assert isinstance(
-                action.message,
-                messages.MapTaskMessage | messages.ReduceTaskMessage)
+            assert isinstance(action.message, messages.TaskMessage)
             # As if the Worker had said so itself: the task can't be done.
             return messages.FailedMessage(
                 action.message.task_id, *action.worker.address,
@@ -184,17 +197,44 @@ class Manager:
 
     def _prepare(
         self, action: events.PrepareJob
-    ) -> events.JobPrepared | events.JobUnprepared:
+    ) -> events.JobPrepared | events.JobHindered:
         # To delete an old result may take long: who asks is told meanwhile.
         self._snapshot = self._scheduler.snapshot(time.monotonic())
         try:
-            input_paths = self._storage.prepare(
+            splits = self._storage.prepare(
                 action.job_id, action.submission)
         except StorageError as error:
-            return events.JobUnprepared(action.job_id, str(error))
+            return events.JobHindered(action.job_id, str(error))
         return events.JobPrepared(
             action.job_id, self._storage.job_directory(action.job_id),
-            input_paths)
+            splits)
+
+    def _keep_map_output(
+        self, action: events.KeepMapOutput
+    ) -> events.MapOutputKept | events.JobHindered:
+        self._snapshot = self._scheduler.snapshot(time.monotonic())
+        try:
+            self._storage.keep_map_output(action.job_id, action.directory)
+        except StorageError as error:
+            return events.JobHindered(action.job_id, str(error))
+        return events.MapOutputKept(action.job_id)
+
+
+def _ask(
+    worker: RemoteWorker
+) -> events.WorkerAnswered | events.WorkerUnreachable:
+    """Ask a Worker which messages it takes; strict ones do not answer."""
+    try:
+        answer = outbox.ask(*worker.address, messages.GetMessageTypesMessage(),
+                            ASK_TIMEOUT)
+        types = message_types_from_document(answer).message_types
+    except (outbox.NoAnswer, messages.ProtocolError) as error:
+        LOGGER.info("%r did not tell what it takes: %s", worker, error)
+        types = ()
+    except OSError as error:
+        LOGGER.warning("Cannot ask %r: %s", worker, error)
+        return events.WorkerUnreachable(worker)
+    return events.WorkerAnswered(worker, frozenset(types))
 
 
 def _working_directory() -> str:

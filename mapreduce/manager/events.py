@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 
 from mapreduce.manager.remote_worker import RemoteWorker
+from mapreduce.utils.extensions import ExtendedJobMessage, ProgressMessage
+from mapreduce.utils.fields import Split
 from mapreduce.utils.messages import (
     CancelJobMessage,
     FailedMessage,
@@ -41,26 +43,43 @@ class WorkerUnreachable:
 
 
 @dataclasses.dataclass(frozen=True)
-class JobPrepared:
-    """The directories of a job are there, and its input files are known."""
+class WorkerAnswered:
+    """A Worker told which messages it takes; none if it can't tell."""
 
-    job_id: int
-    job_directory: str
-    input_paths: list[str]
+    worker: RemoteWorker
+    message_types: frozenset[str]
 
 
 @dataclasses.dataclass(frozen=True)
-class JobUnprepared:
-    """A job cannot start, for a reason that its owner will read."""
+class JobPrepared:
+    """The directories of a job are there, and its input is divided."""
+
+    job_id: int
+    job_directory: str
+    splits: list[Split]
+
+
+@dataclasses.dataclass(frozen=True)
+class MapOutputKept:
+    """What the map stage of a job made is where its user wants it."""
+
+    job_id: int
+
+
+@dataclasses.dataclass(frozen=True)
+class JobHindered:
+    """A job cannot start or go on, for a reason that its owner will read."""
 
     job_id: int
     reason: str
 
 
 Event = (
-    RegisterMessage | HeartbeatMessage | ManagerJobMessage | CancelJobMessage
-    | FinishedMessage | FailedMessage | ShutdownMessage | Tick | MessageSent
-    | WorkerUnreachable | JobPrepared | JobUnprepared
+    RegisterMessage | HeartbeatMessage | ManagerJobMessage
+    | ExtendedJobMessage | CancelJobMessage | FinishedMessage | FailedMessage
+    | ProgressMessage | ShutdownMessage | Tick | MessageSent
+    | WorkerUnreachable | WorkerAnswered | JobPrepared | MapOutputKept
+    | JobHindered
 )
 
 
@@ -73,11 +92,26 @@ class Send:
 
 
 @dataclasses.dataclass(frozen=True)
+class Ask:
+    """Ask a Worker what it takes: WorkerAnswered or WorkerUnreachable."""
+
+    worker: RemoteWorker
+
+
+@dataclasses.dataclass(frozen=True)
 class PrepareJob:
-    """Make the directories of a job: JobPrepared or JobUnprepared."""
+    """Make the directories of a job: JobPrepared or JobHindered."""
 
     job_id: int
-    submission: ManagerJobMessage
+    submission: ExtendedJobMessage
+
+
+@dataclasses.dataclass(frozen=True)
+class KeepMapOutput:
+    """Put map output into a directory: MapOutputKept or JobHindered."""
+
+    job_id: int
+    directory: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,4 +133,7 @@ class Exit:
     """End the Manager."""
 
 
-Action = Send | PrepareJob | CleanUpJob | DiscardOutput | Exit
+Action = (
+    Send | Ask | PrepareJob | KeepMapOutput | CleanUpJob | DiscardOutput
+    | Exit
+)

@@ -6,22 +6,29 @@ is no more than ids.
 """
 from __future__ import annotations
 
-import collections
-import dataclasses
 import enum
 import itertools
 from collections.abc import Iterator
 from typing import Any
 
-from mapreduce.utils import layout
+from mapreduce.manager.counters import Counters
+from mapreduce.manager.plan import Plan
+from mapreduce.manager.tasks import Record, Tasks
+from mapreduce.utils.extensions import (
+    ExtendedJobMessage,
+    ExtendedMapTaskMessage,
+    ExtendedReduceTaskMessage,
+)
 from mapreduce.utils.messages import (
     Address,
-    ManagerJobMessage,
-    MapTaskMessage,
-    ReduceTaskMessage,
     TaskMessage,
 )
-from mapreduce.utils.status import JobStatus, TaskStatus, WorkerAddress
+from mapreduce.utils.status import (
+    Counter,
+    JobStatus,
+    TaskStatus,
+    WorkerAddress,
+)
 
 
 class Stage(enum.Enum):
@@ -29,62 +36,32 @@ class Stage(enum.Enum):
 
     PREPARING = "preparing"
     MAP = "map"
+    KEEPING = "keeping"  # what the map stage made, for its user
     REDUCE = "reduce"
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
 
 
-@dataclasses.dataclass(slots=True)
-class _Record:
-    """What is known of a task that was given out at least once."""
-
-    address: Address
-    started: float
-    ended: float | None = None
-    attempts: int = 0
-    reason: str | None = None
-    failed_on: list[Address] = dataclasses.field(default_factory=list)
-    lost_with: list[Address] = dataclasses.field(default_factory=list)
-
-
-class _Tasks:
-    """The tasks of one stage, all of which are pending at first."""
-
-    def __init__(self, num_tasks: int) -> None:
-        self.num_tasks = num_tasks
-        self.pending = collections.deque(range(num_tasks))
-        self.unfinished = set(range(num_tasks))
-        self.records: dict[int, _Record] = {}
-        self.fatal_task: int | None = None  # why the job failed
-        # What was shown once is mostly what is shown again.
-        self.shown: dict[int, TaskStatus] = {}
-
-    @property
-    def num_done(self) -> int:
-        """Count the tasks that are done."""
-        return self.num_tasks - len(self.unfinished)
-
-
 class Job:
     """A job that has started."""
 
     def __init__(
-        self, job_id: int, submission: ManagerJobMessage, now: float = 0.0
+        self, job_id: int, submission: ExtendedJobMessage, now: float = 0.0
     ) -> None:
         """Start a job; it has no tasks until it is prepared."""
         self.job_id = job_id
         self.submission = submission
         self.stage = Stage.PREPARING
-        self._directory = ""
-        self._input_paths: list[str] = []
+        self._plan: Plan | None = None
+        self._counters = Counters(job_id)
         self._started = now
-        self._stages = {Stage.PREPARING: _Tasks(0)}
+        self._stages = {Stage.PREPARING: Tasks(0)}
 
     @property
     def prepared(self) -> bool:
         """Whether it ever had its directories."""
-        return bool(self._directory)
+        return Stage.MAP in self._stages
 
     @property
     def over(self) -> bool:
@@ -92,7 +69,7 @@ class Job:
         return self.stage in (Stage.DONE, Stage.FAILED, Stage.CANCELLED)
 
     @property
-    def _tasks(self) -> _Tasks:
+    def _tasks(self) -> Tasks:
         """The tasks of the stage that was begun last."""
         return next(reversed(self._stages.values()))
 
@@ -101,18 +78,33 @@ class Job:
         """The stage that was begun last, also when the job is over."""
         return next(reversed(self._stages))
 
-    def begin(self, directory: str, input_paths: list[str]) -> None:
-        """Begin the map stage.
+    @property
+    def needed_type(self) -> type[TaskMessage] | None:
+        """The message that its tasks need; None: one that everybody knows."""
+        if not self.submission.changes_tasks:
+            return None
+        return (ExtendedReduceTaskMessage if self.stage is Stage.REDUCE
+                else ExtendedMapTaskMessage)
 
-        The directory is the job's own; the input paths are in order.
-        """
-        self._directory = directory
-        self._input_paths = input_paths
-        self._begin_stage(Stage.MAP, self.submission.num_mappers)
+    @property
+    def max_attempts(self) -> int | None:
+        """How often a task of this stage is tried, if its user said so."""
+        if self.stage is Stage.REDUCE:
+            return self.submission.max_reduce_attempts
+        return self.submission.max_map_attempts
+
+    def begin(self, plan: Plan) -> None:
+        """Begin the map stage."""
+        self._plan = plan
+        self._begin_stage(Stage.MAP, plan.num_mappers)
+
+    def begin_reduce(self) -> None:
+        """Begin the reduce stage."""
+        self._begin_stage(Stage.REDUCE, self.submission.num_reducers)
 
     def _begin_stage(self, stage: Stage, num_tasks: int) -> None:
         self.stage = stage
-        self._stages[stage] = _Tasks(num_tasks)
+        self._stages[stage] = Tasks(num_tasks)
 
     def waiting(self, limit: int) -> Iterator[int]:
         """Iterate over the first tasks that wait for a Worker."""
@@ -124,25 +116,37 @@ class Job:
         tasks.pending.remove(task_id)
         record = tasks.records.get(task_id)
         if record is None:
-            record = tasks.records[task_id] = _Record(address, now)
+            record = tasks.records[task_id] = Record(address, now)
         record.address, record.started, record.ended = address, now, None
         record.attempts += 1
-        if self.stage is Stage.MAP:
-            return self._map_task(task_id)
-        return self._reduce_task(task_id)
+        record.status = None
+        assert self._plan
+        make = (self._plan.map_task if self.stage is Stage.MAP
+                else self._plan.reduce_task)
+        return make(task_id, record.attempts - 1)
 
-    def finish(self, task_id: int, now: float) -> None:
+    def note_status(self, task_id: int, status: str) -> None:
+        """Note what a task says of itself."""
+        self._tasks.records[task_id].status = status
+
+    def finish(
+        self, task_id: int, now: float,
+        counters: dict[str, dict[str, int]] | None = None,
+    ) -> None:
         """Note that a task is done; after the last one, go a stage on."""
         self._tasks.records[task_id].ended = now
         if self.over:
             return
         self._tasks.unfinished.discard(task_id)
+        self._counters.add(counters or {})
         if self._tasks.unfinished:
             return
-        if self.stage is Stage.MAP:
-            self._begin_stage(Stage.REDUCE, self.submission.num_reducers)
-        else:
+        if self.stage is Stage.REDUCE or not self.submission.num_reducers:
             self.stage = Stage.DONE
+        elif self.submission.keep_intermediate is not None:
+            self.stage = Stage.KEEPING
+        else:
+            self.begin_reduce()
 
     def refuse(self, task_id: int, now: float) -> None:
         """Put back a task that its Worker has not begun, before the others."""
@@ -204,30 +208,19 @@ class Job:
 
     def forget_inputs(self) -> None:
         """Keep no more of an ended job than what is shown of it."""
-        self._input_paths = []
+        self._plan = None
 
-    def _map_task(self, task_id: int) -> MapTaskMessage:
-        """Return a map task: the input files are dealt round robin."""
-        return MapTaskMessage(
-            task_id=task_id,
-            input_paths=self._input_paths[
-                task_id::self.submission.num_mappers],
-            executable=self.submission.mapper_executable,
-            output_directory=self._directory,
-            num_partitions=self.submission.num_reducers,
-        )
+    @property
+    def counters(self) -> tuple[Counter, ...]:
+        """What clients are told of what it has counted."""
+        return self._counters.statuses()
 
-    def _reduce_task(self, task_id: int) -> ReduceTaskMessage:
-        """Return a reduce task: one partition of every map task."""
-        return ReduceTaskMessage(
-            task_id=task_id,
-            executable=self.submission.reducer_executable,
-            input_paths=[
-                f"{self._directory}/{layout.map_output(map_id, task_id)}"
-                for map_id in range(self.submission.num_mappers)
-            ],
-            output_directory=self.submission.output_directory,
-        )
+    @property
+    def _num_mappers(self) -> int:
+        """How many map tasks it has, as far as that is known."""
+        if self.prepared:
+            return self._stages[Stage.MAP].num_tasks
+        return self.submission.num_mappers or 0
 
     def status(
         self, state: str, reason: str | None, working_directory: str,
@@ -240,20 +233,21 @@ class Job:
             self.job_id, self.submission, working_directory, state=state,
             reason=reason,
             seconds=now - self._started,
+            map_tasks=self._num_mappers,
             map_tasks_done=counts.get(Stage.MAP, 0),
             reduce_tasks_done=counts.get(Stage.REDUCE, 0))
 
     def task_statuses(self, now: float) -> Iterator[TaskStatus]:
         """Iterate over what clients are told of its tasks, in order."""
         for stage, number in (
-                (Stage.MAP, self.submission.num_mappers),
+                (Stage.MAP, self._num_mappers),
                 (Stage.REDUCE, self.submission.num_reducers)):
-            tasks = self._stages.get(stage) or _Tasks(number)
+            tasks = self._stages.get(stage) or Tasks(number)
             for task_id in range(number):
                 yield self._task_status(stage, tasks, task_id, now)
 
     def _task_status(
-        self, stage: Stage, tasks: _Tasks, task_id: int, now: float
+        self, stage: Stage, tasks: Tasks, task_id: int, now: float
     ) -> TaskStatus:
         record = tasks.records.get(task_id)
         attempts = record.attempts if record else 0
@@ -276,20 +270,23 @@ class Job:
             end = now if record.ended is None else record.ended
             shown = TaskStatus(
                 stage.value, task_id, state, WorkerAddress(*record.address),
-                attempts, round(end - record.started, 3), record.reason)
+                attempts, round(end - record.started, 3), record.reason,
+                record.status)
         tasks.shown[task_id] = shown
         return shown
 
 
 def job_status(
-    job_id: int, submission: ManagerJobMessage, working_directory: str, *,
+    job_id: int, submission: ExtendedJobMessage, working_directory: str, *,
     state: str, **progress: Any,
 ) -> JobStatus:
     """Return what clients are told of a job; without progress, at its start.
 
-    Progress is reason, seconds, map_tasks_done and reduce_tasks_done.
+    Progress is reason, seconds, map_tasks, map_tasks_done and
+    reduce_tasks_done.
     """
     reason, seconds = progress.get("reason"), progress.get("seconds", 0.0)
+    map_tasks = progress.get("map_tasks", submission.num_mappers or 0)
     map_tasks_done = progress.get("map_tasks_done", 0)
     reduce_tasks_done = progress.get("reduce_tasks_done", 0)
     return JobStatus(
@@ -298,16 +295,16 @@ def job_status(
         key=submission.job_key,
         state=state,
         tasks_done=map_tasks_done + reduce_tasks_done,
-        tasks=submission.num_mappers + submission.num_reducers,
+        tasks=map_tasks + submission.num_reducers,
         map_tasks_done=map_tasks_done,
-        map_tasks=submission.num_mappers,
+        map_tasks=map_tasks,
         reduce_tasks_done=reduce_tasks_done,
         reduce_tasks=submission.num_reducers,
         seconds=round(seconds, 3),
         reason=reason,
-        input_directory=submission.input_directory,
+        input_directory=", ".join(submission.input_paths),
         output_directory=submission.output_directory,
         mapper_executable=submission.mapper_executable,
-        reducer_executable=submission.reducer_executable,
+        reducer_executable=submission.reducer_executable or "",
         directory=working_directory,
     )

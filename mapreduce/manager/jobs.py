@@ -8,7 +8,7 @@ import collections
 
 from mapreduce.manager.job import Job, Stage, job_status
 from mapreduce.manager.snapshot import JobsSnapshot, queued_status
-from mapreduce.utils.messages import ManagerJobMessage
+from mapreduce.utils.extensions import ExtendedJobMessage
 from mapreduce.utils.status import JobDetails, JobStatus
 
 MAX_ENDED = 1_000  # jobs that are kept when they have ended …
@@ -53,12 +53,12 @@ class Jobs:
         self._working_directory = working_directory
         self._num_jobs = 0
         self._keys: dict[str, int] = {}
-        self._queue: collections.OrderedDict[int, ManagerJobMessage] = (
+        self._queue: collections.OrderedDict[int, ExtendedJobMessage] = (
             collections.OrderedDict())
-        self._queued: tuple[tuple[int, ManagerJobMessage], ...] | None = None
+        self._queued: tuple[tuple[int, ExtendedJobMessage], ...] | None = None
         self._history = _History()
 
-    def enqueue(self, submission: ManagerJobMessage) -> int | None:
+    def enqueue(self, submission: ExtendedJobMessage) -> int | None:
         """Queue a job; return its id, None if its key is known already."""
         key = submission.job_key
         if key is not None and key in self._keys:
@@ -77,6 +77,11 @@ class Jobs:
             self.running = Job(*self._queue.popitem(last=False), now)
             self._queued = None
         return self.running
+
+    def active(self, job_id: int) -> Job | None:
+        """Return the job with an id, if it runs and is not over."""
+        job = self.running
+        return job if job and job.job_id == job_id and not job.over else None
 
     def end_running(self, job: Job, reason: str | None, now: float) -> None:
         """Keep what is to be shown of the running job, which has ended."""
@@ -119,7 +124,10 @@ class Jobs:
         elif job_id in self._queue:
             status = queued_status(
                 job_id, self._queue[job_id], self._working_directory)
-        return JobDetails(status, tuple(job.task_statuses(now) if job else ()))
+        if job is None:
+            return JobDetails(status, ())
+        return JobDetails(
+            status, tuple(job.task_statuses(now)), job.counters)
 
     def _running_status(self, job: Job, now: float) -> JobStatus:
         """Return what is shown of a job until nothing of it is left."""

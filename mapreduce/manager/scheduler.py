@@ -15,24 +15,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 
-from mapreduce.manager.events import (
-    Action,
-    CleanUpJob,
-    DiscardOutput,
-    Event,
-    Exit,
-    JobPrepared,
-    JobUnprepared,
-    PrepareJob,
-    Send,
-    Tick,
-    WorkerUnreachable,
-)
+from mapreduce.manager import events
+from mapreduce.manager.choosing import choose, helplessness
 from mapreduce.manager.job import Job, Stage
 from mapreduce.manager.jobs import Jobs
+from mapreduce.manager.plan import Plan, Submission, extended
 from mapreduce.manager.remote_worker import RemoteWorker
 from mapreduce.manager.snapshot import ClusterSnapshot
 from mapreduce.manager.workers import Workers
+from mapreduce.utils.extensions import ExtendedJobMessage, ProgressMessage
+from mapreduce.utils.fields import MAX_NAME
 from mapreduce.utils.messages import (
     Address,
     CancelJobMessage,
@@ -50,9 +42,8 @@ from mapreduce.utils.status import JobDetails
 LOGGER = logging.getLogger(__name__)
 
 WORKER_TIMEOUT = 10.0  # seconds of silence: five heartbeats
-MAX_ATTEMPTS = 4  # tries of a task, as in Hadoop; then its job fails
+MAX_ATTEMPTS = 4  # tries of a task, unless its user says other
 MAX_LOSSES = 4  # Workers that die over a task; then it is taken for the cause
-LOOKAHEAD = 100  # waiting tasks among which a Worker finds one for it
 HEADLINE_LENGTH = 500  # characters of its first line, while tries are left
 REASON_LENGTH = 64 * 2**10  # characters of a reason that a Worker gives
 
@@ -60,15 +51,19 @@ REASON_LENGTH = 64 * 2**10  # characters of a reason that a Worker gives
 class Scheduler:
     """The books of a Manager: its Workers, its running job, its queue."""
 
-    def __init__(self, working_directory: str = "") -> None:
+    def __init__(
+        self, working_directory: str = "", cluster_id: str = ""
+    ) -> None:
         """Start with no Workers and no jobs.
 
-        Relative paths of jobs are meant in the working directory.
+        Relative paths of jobs are meant in the working directory. The id is
+        part of the names that tasks know their job by, e.g., 202611211417.
         """
         self._workers = Workers()
         self._jobs = Jobs(working_directory)
         self._reason: str | None = None  # why the running job failed
         self._now = 0.0
+        self._cluster_id = cluster_id
 
     @property
     def workers(self) -> Iterable[RemoteWorker]:
@@ -91,7 +86,7 @@ class Scheduler:
         """Return what is to be shown of a job and its tasks."""
         return self._jobs.details(job_id, now)
 
-    def handle(self, event: Event, now: float) -> list[Action]:
+    def handle(self, event: events.Event, now: float) -> list[events.Action]:
         """Return what is to be done, in order, now that event happened.
 
         The time is that of a monotonic clock, in seconds.
@@ -99,60 +94,77 @@ class Scheduler:
         self._now = now
         actions = list(self._react(event, now))
         # What comes of a message is an event, and decides how to go on.
-        if not any(isinstance(action, Send) for action in actions):
+        if not any(isinstance(action, events.Send) for action in actions):
             actions += self._go_on()
         return actions
 
-    def _react(self, event: Event, now: float) -> Iterator[Action]:
+    def _react(
+        self, event: events.Event, now: float
+    ) -> Iterator[events.Action]:
         """Take note of an event; answer it where that can't wait."""
         match event:
             case RegisterMessage():
                 yield from self._register(event, now)
             case HeartbeatMessage():
                 self._note_heartbeat(event, now)
-            case ManagerJobMessage():
+            case ManagerJobMessage() | ExtendedJobMessage():
                 self._enqueue(event)
             case CancelJobMessage():
                 yield from self._cancel_job(event.job_id)
             case FinishedMessage():
-                self._note_finished(event)
+                yield from self._note_finished(event)
             case FailedMessage():
                 yield from self._note_failed(event)
+            case ProgressMessage():
+                self._note_progress(event)
             case ShutdownMessage():
                 yield from self._shut_down()
-            case Tick():
+            case events.Tick():
                 yield from self._bury_silent(now)
-            case WorkerUnreachable():
-                self._bury_unreachable(event.worker)
-            case JobPrepared():
-                self._begin_job(event)
-            case JobUnprepared():
-                yield from self._reject_job(event)
+            case _:
+                yield from self._note_outcome(event)
 
-    def _go_on(self) -> Iterator[Action]:
-        """Do what can be done now: end a job, start one, give out a task."""
+    def _note_outcome(self, event: events.Event) -> Iterator[events.Action]:
+        """Take note of what came of an action."""
+        match event:
+            case events.WorkerUnreachable():
+                self._bury_unreachable(event.worker)
+            case events.WorkerAnswered():
+                self._workers.note_answer(event.worker, event.message_types)
+            case events.JobPrepared():
+                self._begin_job(event)
+            case events.MapOutputKept():
+                if job := self._jobs.active(event.job_id):
+                    job.begin_reduce()
+            case events.JobHindered():
+                if job := self._jobs.active(event.job_id):
+                    yield from self._abort_job(job, event.reason)
+
+    def _go_on(self) -> Iterator[events.Action]:
+        """Do what can be done now: give out a task, end a job, start one."""
+        if self._job and not self._job.over:
+            yield from self._assign_task(self._job)
         if self._job and self._job.over and not self._workers.anyone_busy:
             yield from self._end_job(self._job)
-        if self._job:
-            yield from self._assign_task(self._job)
-        elif job := self._jobs.start_next(self._now):
+        if self._job is None and (job := self._jobs.start_next(self._now)):
+            self._workers.recall()
             LOGGER.info("Started job %d", job.job_id)
             if not self._workers.anyone_lives:
                 LOGGER.warning(
                     "No Worker lives: job %d waits for one", job.job_id)
-            yield PrepareJob(job.job_id, job.submission)
+            yield events.PrepareJob(job.job_id, job.submission)
 
     # Workers
 
     def _register(
         self, message: RegisterMessage, now: float
-    ) -> Iterator[Action]:
+    ) -> Iterator[events.Action]:
         address = message.worker_host, message.worker_port
         previous = self._workers.get(address)
         task_id = self._workers.bury(previous) if previous else None
         worker = self._workers.register(address, now)
         LOGGER.info("Registered Worker %r", worker)
-        yield Send(worker, RegisterAckMessage())
+        yield events.Send(worker, RegisterAckMessage())
         yield from self._lose(task_id, address)
 
     def _note_heartbeat(self, message: HeartbeatMessage, now: float) -> None:
@@ -164,14 +176,16 @@ class Scheduler:
         else:
             self._workers.hear(worker, now)
 
-    def _bury_silent(self, now: float) -> Iterator[Action]:
+    def _bury_silent(self, now: float) -> Iterator[events.Action]:
         """Take the tasks of Workers that were silent for too long."""
         for worker in self._workers.unheard_since(now - WORKER_TIMEOUT):
             LOGGER.warning("Worker died: no heartbeat from %r", worker)
             task_id = self._workers.bury(worker)
             yield from self._lose(task_id, worker.address)
 
-    def _lose(self, task_id: int | None, address: Address) -> Iterator[Action]:
+    def _lose(
+        self, task_id: int | None, address: Address
+    ) -> Iterator[events.Action]:
         """Take the task of a Worker that died, or registered again, over it.
 
         A task that takes one Worker after the other with it must not eat the
@@ -194,31 +208,29 @@ class Scheduler:
         if self._job and task_id is not None:
             self._job.refuse(task_id, self._now)
 
-    def _shut_down(self) -> Iterator[Action]:
+    def _shut_down(self) -> Iterator[events.Action]:
         for worker in self._workers.living:
-            yield Send(worker, ShutdownMessage())
-        yield Exit()
+            yield events.Send(worker, ShutdownMessage())
+        yield events.Exit()
 
     # Jobs
 
-    def _enqueue(self, submission: ManagerJobMessage) -> None:
-        job_id = self._jobs.enqueue(submission)
+    def _enqueue(self, submission: Submission) -> None:
+        job_id = self._jobs.enqueue(extended(submission))
         if job_id is None:
             LOGGER.info("Ignored %r: its key is known", submission)
         else:
             LOGGER.info("Received job %d: %r", job_id, submission)
 
-    def _begin_job(self, event: JobPrepared) -> None:
-        if self._job and self._job.job_id == event.job_id:
-            self._job.begin(event.job_directory, event.input_paths)
-
-    def _reject_job(self, event: JobUnprepared) -> Iterator[Action]:
-        if self._job and self._job.job_id == event.job_id:
-            yield from self._abort_job(self._job, event.reason)
+    def _begin_job(self, event: events.JobPrepared) -> None:
+        if job := self._jobs.active(event.job_id):
+            job.begin(Plan(
+                f"{self._cluster_id}_{job.job_id:04d}", job.submission,
+                event.job_directory, event.splits))
 
     def _abort_job(
         self, job: Job, reason: str, task_id: int | None = None
-    ) -> Iterator[Action]:
+    ) -> Iterator[events.Action]:
         """Let a job fail, by a task that can't be done if there is one.
 
         It ends when no Worker is busy with it any more.
@@ -228,9 +240,8 @@ class Scheduler:
         job.abort(Stage.FAILED, task_id, reason)
         yield from self._cancel_tasks()
 
-    def _cancel_job(self, job_id: int) -> Iterator[Action]:
-        job = self._job
-        if job and job.job_id == job_id and not job.over:
+    def _cancel_job(self, job_id: int) -> Iterator[events.Action]:
+        if job := self._jobs.active(job_id):
             job.abort(Stage.CANCELLED)
             yield from self._cancel_tasks()
         elif not self._jobs.cancel_queued(job_id):
@@ -239,62 +250,60 @@ class Scheduler:
             return
         LOGGER.info("Cancelled job %d", job_id)
 
-    def _cancel_tasks(self) -> Iterator[Action]:
+    def _cancel_tasks(self) -> Iterator[events.Action]:
         for worker in self._workers.busy:
             assert worker.task_id is not None
-            yield Send(worker, CancelMessage(worker.task_id))
+            yield events.Send(worker, CancelMessage(worker.task_id))
 
-    def _end_job(self, job: Job) -> Iterator[Action]:
+    def _end_job(self, job: Job) -> Iterator[events.Action]:
         self._jobs.end_running(job, self._reason, self._now)
         self._reason = None
         if job.stage is Stage.DONE:
             LOGGER.info("Finished job %d", job.job_id)
         elif job.prepared:
-            yield DiscardOutput(job.submission.output_directory)
-        yield CleanUpJob(job.job_id)
+            yield events.DiscardOutput(job.submission.output_directory)
+        yield events.CleanUpJob(job.job_id)
 
     # Tasks
 
-    def _assign_task(self, job: Job) -> Iterator[Action]:
+    def _assign_task(self, job: Job) -> Iterator[events.Action]:
         """Give a task to a ready Worker, if there are both.
 
         One task at a time: whether it could be sent comes back as an event,
         and that decides who gets the next one.
         """
-        choice = self._choose(job)
+        choice = choose(job, self._workers)
         if choice is None:
+            if self._workers.all_aside:
+                yield from self._abort_job(job, helplessness(job))
             return
         task_id, worker = choice
+        if job.needed_type and self._workers.message_types(worker) is None:
+            yield events.Ask(worker)
+            return
         task = job.take(task_id, worker.address, self._now)
         self._workers.assign(worker, task_id)
         LOGGER.info("Assigned task to Worker %r %r", task, worker)
-        yield Send(worker, task)
+        yield events.Send(worker, task)
 
-    def _choose(self, job: Job) -> tuple[int, RemoteWorker] | None:
-        """Return the next task and the Worker that gets it.
+    def _note_progress(self, message: ProgressMessage) -> None:
+        if self._job and self._holder(message):
+            self._job.note_status(message.task_id, message.status[:MAX_NAME])
 
-        This is the first task and the first Worker, unless the task failed
-        there: then another Worker that is ready comes first, and then other
-        tasks, as long as somebody lives who may yet do this one.
-        """
-        first_worker = self._workers.first_ready()
-        if first_worker is None:
-            return None
-        for task_id in job.waiting(LOOKAHEAD):
-            worker = self._workers.first_ready(job.failed_on(task_id))
-            if worker:
-                return task_id, worker
-        for task_id in job.waiting(1):
-            return task_id, first_worker
-        return None
-
-    def _note_finished(self, message: FinishedMessage) -> None:
+    def _note_finished(
+        self, message: FinishedMessage
+    ) -> Iterator[events.Action]:
         worker = self._release_holder(message)
-        if self._job and worker:
-            worker.tasks_done += not self._job.over
-            self._job.finish(message.task_id, self._now)
+        job = self._job
+        if job is None or worker is None:
+            return
+        worker.tasks_done += not job.over
+        job.finish(message.task_id, self._now, message.counters)
+        directory = job.submission.keep_intermediate
+        if job.stage is Stage.KEEPING and directory is not None:
+            yield events.KeepMapOutput(job.job_id, directory)
 
-    def _note_failed(self, message: FailedMessage) -> Iterator[Action]:
+    def _note_failed(self, message: FailedMessage) -> Iterator[events.Action]:
         worker = self._release_holder(message)
         job = self._job
         if job is None or worker is None:
@@ -308,7 +317,7 @@ class Scheduler:
         LOGGER.warning("Attempt %d of %s task %d failed on %s:%d: %s",
                        len(failed_on), stage, task_id, *failed_on[-1],
                        reason.partition("\n")[0][:HEADLINE_LENGTH])
-        if len(failed_on) >= MAX_ATTEMPTS:
+        if len(failed_on) >= (job.max_attempts or MAX_ATTEMPTS):
             yield from self._abort_job(job, (
                 f"{stage} task {task_id} failed {len(failed_on)} times, "
                 f"the last time because {reason}"), task_id)
@@ -316,7 +325,16 @@ class Scheduler:
     def _release_holder(
         self, message: FinishedMessage | FailedMessage
     ) -> RemoteWorker | None:
-        """Make a Worker ready that reports the task that it holds.
+        """Make a Worker ready that reports the task that it holds."""
+        worker = self._holder(message)
+        if worker:
+            self._workers.release(worker)
+        return worker
+
+    def _holder(
+        self, message: FinishedMessage | FailedMessage | ProgressMessage
+    ) -> RemoteWorker | None:
+        """Return the Worker that a message on a task comes from.
 
         Return None where it holds no such task: messages come late, twice,
         for past stages, and from Workers thought dead.
@@ -325,5 +343,4 @@ class Scheduler:
         if worker is None or worker.task_id != message.task_id:
             LOGGER.info("Ignored %r: that Worker holds no such task", message)
             return None
-        self._workers.release(worker)
         return worker

@@ -7,7 +7,7 @@ from __future__ import annotations
 import dataclasses
 
 from mapreduce.manager.job import job_status
-from mapreduce.utils.messages import ManagerJobMessage
+from mapreduce.utils.extensions import ExtendedJobMessage
 from mapreduce.utils.status import ClusterStatus, JobStatus, WorkerStatus
 
 
@@ -16,7 +16,7 @@ class JobsSnapshot:
     """All jobs at one moment."""
 
     ended: tuple[JobStatus, ...]
-    queued: tuple[tuple[int, ManagerJobMessage], ...]
+    queued: tuple[tuple[int, ExtendedJobMessage], ...]
     running: JobStatus | None
     working_directory: str
 
@@ -40,7 +40,7 @@ class JobsSnapshot:
 
 
 def queued_status(
-    job_id: int, submission: ManagerJobMessage, working_directory: str
+    job_id: int, submission: ExtendedJobMessage, working_directory: str
 ) -> JobStatus:
     """Return what is shown of a job that waits."""
     return job_status(job_id, submission, working_directory, state="queued")

@@ -10,9 +10,12 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 
-from mapreduce.utils import layout
-from mapreduce.utils.messages import ManagerJobMessage
+from mapreduce.manager.splits import TooManySplits, divide
+from mapreduce.utils import commands, inputs, layout
+from mapreduce.utils.extensions import ExtendedJobMessage
+from mapreduce.utils.fields import Split
 
 LOGGER = logging.getLogger(__name__)
 
@@ -23,39 +26,17 @@ class StorageError(Exception):
     """A job can't run on these directories; the text says why."""
 
 
-def list_inputs(input_directory: str) -> list[str]:
-    """Return the paths of the files in a directory, sorted by name.
-
-    Symbolic links to files count as files; subdirectories are skipped.
-    Raises StorageError for what can't be an input: a pipe, a socket, a
-    device, a link that leads nowhere.
-    """
-    try:
-        names = os.listdir(input_directory)
-    except OSError as error:
-        raise StorageError(
-            f"cannot read the input directory {input_directory!r}: "
-            f"{error.strerror}") from error
-    paths = []
-    for name in sorted(names):
-        path = os.path.join(input_directory, name)
-        if os.path.isfile(path):
-            paths.append(path)
-        elif os.path.isdir(path):
-            LOGGER.info("Skipped %r: a directory in the input", path)
-        else:
-            raise StorageError(f"the input {path!r} is no regular file")
-    return paths
-
-
 def check_output(
-    submission: ManagerJobMessage, input_paths: list[str],
+    submission: ExtendedJobMessage, input_paths: list[str],
     shared_directory: str,
 ) -> None:
     """Raise StorageError where replacing the output could do harm."""
     output = submission.output_directory
     if not output:
         raise StorageError("the output directory has an empty name")
+    if submission.no_clobber and os.path.lexists(output):
+        raise StorageError(f"the output directory {output!r} exists already; "
+                           "name another one, or remove it")
     refusal = f"the output directory {output!r} is not replaced: it is "
     if os.path.islink(os.path.normpath(output)):
         raise StorageError(refusal + "a symbolic link")
@@ -63,25 +44,111 @@ def check_output(
         raise StorageError(refusal + "no directory")
     if os.path.ismount(output):
         raise StorageError(refusal + "a mount point")
-    precious = {
-        "the working directory": os.curdir,
-        "the input directory": submission.input_directory,
-        "the mapper": submission.mapper_executable,
-        "the reducer": submission.reducer_executable,
-        "the shared directory": shared_directory,
-        "the home directory": os.path.expanduser("~"),
-        "this program": __file__,
-        "this program's Python": sys.prefix,
-    }
-    for name, place in precious.items():
+    for name, place in _precious(submission, input_paths, shared_directory):
         if _is_within(place, output):
             raise StorageError(f"{refusal}or holds {name}")
-    for name in ("the input directory", "the shared directory"):
-        if _is_within(output, precious[name]):
+    for name, place in (
+            *_input_directories(submission),
+            ("the shared directory", shared_directory)):
+        if _is_within(output, place):
             raise StorageError(f"{refusal}inside {name}")
     for path in filter(os.path.islink, input_paths):
         if _is_within(path, output):
             raise StorageError(f"{refusal}where the input {path!r} leads")
+
+
+def _precious(
+    submission: ExtendedJobMessage, input_paths: list[str],
+    shared_directory: str,
+) -> Iterator[tuple[str, str]]:
+    """Iterate over what must not be deleted: what it is, and its path."""
+    yield "the working directory", os.curdir
+    yield from _input_directories(submission)
+    for path in (*submission.input_paths, *_directories(input_paths)):
+        yield "the input", path
+    for name, command in (
+            ("mapper", submission.mapper_executable),
+            ("reducer", submission.reducer_executable),
+            ("combiner", submission.combiner),
+            ("partitioner", submission.partitioner)):
+        for word in _files_of(command):
+            yield f"the {name}", word
+    yield "the shared directory", shared_directory
+    yield "the home directory", os.path.expanduser("~")
+    yield "this program", __file__
+    yield "this program's Python", sys.prefix
+
+
+def _input_directories(
+    submission: ExtendedJobMessage
+) -> Iterator[tuple[str, str]]:
+    for path in submission.input_paths:
+        if os.path.isdir(path):
+            yield "the input directory", path
+
+
+def _directories(paths: list[str]) -> set[str]:
+    """Return where files are."""
+    return {os.path.dirname(path) or os.curdir for path in paths}
+
+
+def _files_of(command: str | None) -> list[str]:
+    """Return the paths that are named by a command, itself among them."""
+    if not command:
+        return []
+    try:
+        return [command, *filter(os.path.isfile, commands.words(command))]
+    except ValueError:  # The Worker will tell.
+        return [command]
+
+
+def check_kept(
+    submission: ExtendedJobMessage, input_paths: list[str],
+    shared_directory: str,
+) -> None:
+    """Make the directory for the map output, if the user wants it kept.
+
+    Raises StorageError where files in it could do harm.
+    """
+    kept = submission.keep_intermediate
+    if kept is None:
+        return
+    refusal = f"the map output is not kept in {kept!r}: that is in "
+    if _is_within(kept, submission.output_directory):
+        raise StorageError(refusal + "the output directory")
+    if _is_within(kept, shared_directory):
+        raise StorageError(refusal + "the shared directory")
+    try:
+        os.makedirs(kept, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"cannot make the directory {kept!r} for the map output: "
+            f"{error.strerror}") from error
+    # Old map output is removed there; it may be the input of this job.
+    for directory in (*_directories(input_paths),
+                      *(path for _, path in _input_directories(submission))):
+        if os.path.samefile(kept, directory):
+            raise StorageError(
+                f"the map output is not kept in {kept!r}: there is the input")
+
+
+def keep_map_output(job_directory: str, kept: str) -> None:
+    """Put the map output of a job in a directory, in place of an old one.
+
+    Other files in there stay. Raises OSError.
+    """
+    for name in filter(layout.is_map_output, os.listdir(kept)):
+        os.remove(os.path.join(kept, name))
+    for name in filter(layout.is_map_output, os.listdir(job_directory)):
+        _link(os.path.join(job_directory, name), os.path.join(kept, name))
+
+
+def _link(source: str, target: str) -> None:
+    """Have a file under another name, too; or its copy, on another disk."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def _is_within(path: str, directory: str) -> bool:
@@ -151,6 +218,32 @@ def remove_directory(path: str) -> None:
     LOGGER.warning("Cannot remove all of %r", path)
 
 
+def _list_inputs(submission: ExtendedJobMessage) -> list[str]:
+    try:
+        return inputs.list_inputs(submission.input_paths)
+    except inputs.InputError as error:
+        raise StorageError(str(error)) from error
+
+
+def _splits(
+    submission: ExtendedJobMessage, input_paths: list[str]
+) -> list[Split]:
+    """Return what the mappers of a job read: its files, or parts of them."""
+    size = submission.split_size
+    if size is None:
+        return list(map(Split, input_paths))
+    try:
+        sizes = {path: os.path.getsize(path) for path in input_paths}
+        return divide(sizes, input_paths, size)
+    except OSError as error:
+        raise StorageError(f"cannot read the input {error.filename!r}: "
+                           f"{error.strerror}") from error
+    except TooManySplits as error:
+        raise StorageError(
+            f"--split-size is too small: more than {layout.MAX_TASKS} "
+            f"ranges of {size} bytes") from error
+
+
 class Storage:
     """The shared directory of a Manager and the jobs in it."""
 
@@ -163,22 +256,38 @@ class Storage:
         return os.path.join(
             self._shared_directory, layout.job_directory(job_id))
 
-    def prepare(self, job_id: int, submission: ManagerJobMessage) -> list[str]:
-        """Make the directories of a job; return the paths of its inputs.
+    def prepare(
+        self, job_id: int, submission: ExtendedJobMessage
+    ) -> list[Split]:
+        """Make the directories of a job; return what its mappers read.
 
         The old output is deleted only after the job was found in order.
         Raises StorageError with a reason for the job's owner.
         """
-        input_paths = list_inputs(submission.input_directory)
+        input_paths = _list_inputs(submission)
+        splits = _splits(submission, input_paths)
         try:
             check_output(submission, input_paths, self._shared_directory)
+            check_kept(submission, input_paths, self._shared_directory)
             replace_directory(submission.output_directory)
             os.mkdir(self.job_directory(job_id))
         except OSError as error:
             raise StorageError(
                 f"cannot make the output directory "
                 f"{submission.output_directory!r}: {error}") from error
-        return input_paths
+        return splits
+
+    def keep_map_output(self, job_id: int, directory: str) -> None:
+        """Put the map output of a job where its owner wants it.
+
+        Raises StorageError with a reason for the owner.
+        """
+        try:
+            keep_map_output(self.job_directory(job_id), directory)
+        except OSError as error:
+            raise StorageError(
+                f"cannot keep the map output in {directory!r}: {error}"
+            ) from error
 
     def clean_up(self, job_id: int) -> None:
         """Remove the directory of a job, if there is one."""

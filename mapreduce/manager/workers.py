@@ -28,6 +28,8 @@ class Workers:
             collections.OrderedDict())
         self._ready: list[RemoteWorker] = []  # In order of registration.
         self._busy: set[RemoteWorker] = set()
+        self._aside: set[RemoteWorker] = set()  # Ready, but of no use now.
+        self._message_types: dict[RemoteWorker, frozenset[str]] = {}
 
     def __iter__(self) -> Iterator[RemoteWorker]:
         """Iterate over all, dead ones too, in order of registration."""
@@ -76,12 +78,43 @@ class Workers:
 
     def bury(self, worker: RemoteWorker) -> int | None:
         """Count a Worker as dead; return the id of the task it held."""
-        if worker.state is State.READY:
+        if worker in self._aside:
+            self._aside.remove(worker)
+        elif worker.state is State.READY:
             self._leave_ready(worker)
+        self._message_types.pop(worker, None)
         self._busy.discard(worker)
         if self._living.get(worker.address) is worker:
             del self._living[worker.address]
         return worker.die()
+
+    def note_answer(
+        self, worker: RemoteWorker, message_types: frozenset[str]
+    ) -> None:
+        """Note what a Worker says that it takes; nothing: no answer."""
+        if worker.state is not State.DEAD:
+            self._message_types[worker] = message_types
+
+    def message_types(self, worker: RemoteWorker) -> frozenset[str] | None:
+        """Return what a Worker takes; None if it was not asked."""
+        return self._message_types.get(worker)
+
+    def set_aside(self, worker: RemoteWorker) -> None:
+        """Pass over a ready Worker until all are recalled."""
+        self._leave_ready(worker)
+        self._aside.add(worker)
+
+    def recall(self) -> None:
+        """Have those set aside ready again.
+
+        Those that gave no answer then are as if they were not asked.
+        """
+        for worker in self._aside:
+            if not self._message_types[worker]:
+                del self._message_types[worker]
+        self._ready.extend(self._aside)
+        self._ready.sort(key=_registration)
+        self._aside.clear()
 
     def _leave_ready(self, worker: RemoteWorker) -> None:
         del self._ready[bisect.bisect_left(
@@ -96,6 +129,11 @@ class Workers:
     def anyone_lives(self) -> bool:
         """Whether anybody is alive."""
         return bool(self._living)
+
+    @property
+    def all_aside(self) -> bool:
+        """Whether somebody is alive, and everybody alive is set aside."""
+        return 0 < len(self._living) == len(self._aside)
 
     @property
     def busy(self) -> list[RemoteWorker]:
@@ -113,10 +151,13 @@ class Workers:
         """Return who is ready and registered first.
 
         Addresses to be avoided are passed over as long as anybody else
-        lives, ready or not.
+        lives, ready or not, who is not set aside.
         """
-        shunned = {address for address in avoided if address in self._living}
-        if len(shunned) == len(self._living):
+        shunned = {
+            address for address in avoided
+            if address in self._living
+            and self._living[address] not in self._aside}
+        if len(shunned) == len(self._living) - len(self._aside):
             shunned = set()
         for worker in self._ready:
             if worker.address not in shunned:

@@ -25,6 +25,11 @@ def map_output(task_id: int, partition: int) -> str:
     return f"maptask{task_id:05d}-part{partition:05d}"
 
 
+def is_map_output(name: str) -> bool:
+    """Tell whether a name is that of map output."""
+    return re.fullmatch(r"maptask\d{5,}-part\d{5,}", name) is not None
+
+
 def reduce_output(task_id: int) -> str:
     """Return, e.g., part-00000."""
     return f"part-{task_id:05d}"

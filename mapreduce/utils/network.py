@@ -60,18 +60,21 @@ def tcp_client(host: str, port: int, payload: bytes) -> None:
         _send(sock, (host, port), payload)
 
 
-def tcp_query(host: str, port: int, payload: bytes) -> bytes:
+def tcp_query(
+    host: str, port: int, payload: bytes, timeout: float | None = None
+) -> bytes:
     """Send one message and return the answer, all that comes after it.
 
     Raises OSError if nobody can be reached, and NoAnswer if the whole answer
-    isn't there within seconds.
+    isn't there within seconds; the timeout is for each of the two.
     """
+    timeout = timeout or SEND_TIMEOUT
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
-        sock.settimeout(SEND_TIMEOUT)
+        sock.settimeout(timeout)
         _send(sock, (host, port), payload)
         try:
             sock.shutdown(socket.SHUT_WR)
-            return b"".join(_chunks(sock, time.monotonic() + SEND_TIMEOUT))
+            return b"".join(_chunks(sock, time.monotonic() + timeout))
         except OSError as error:
             raise NoAnswer(str(error)) from error
 

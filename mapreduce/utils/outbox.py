@@ -17,14 +17,17 @@ def send_tcp(host: str, port: int, message: messages.Message) -> None:
     network.tcp_client(host, port, messages.encode(message))
 
 
-def ask(host: str, port: int, message: messages.Message) -> dict[str, Any]:
-    """Return the JSON object that a Manager answers.
+def ask(
+    host: str, port: int, message: messages.Message,
+    timeout: float | None = None,
+) -> dict[str, Any]:
+    """Return the JSON object that a daemon answers.
 
     Raises OSError if nobody can be reached, and NoAnswer if no such object
     comes within seconds.
     """
     _log("TCP", host, port, message)
-    payload = network.tcp_query(host, port, messages.encode(message))
+    payload = network.tcp_query(host, port, messages.encode(message), timeout)
     try:
         return messages.parse(payload)
     except messages.ProtocolError as error:

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator
 from mapreduce.manager import events
 from mapreduce.manager.scheduler import Scheduler
 from mapreduce.utils import messages
+from mapreduce.utils.fields import Split
 from mapreduce.utils.messages import Address
 
 NUM_WORKERS = 1_000
@@ -73,8 +74,8 @@ class _World:
                 return [events.MessageSent(worker)]
             case events.PrepareJob(job_id, submission):
                 return [events.JobPrepared(job_id, f"jobs/{job_id}", [
-                    f"in/{number:06d}"
-                    for number in range(submission.num_mappers)])]
+                    Split(f"in/{number:06d}")
+                    for number in range(submission.num_mappers or 1)])]
             case events.CleanUpJob():
                 self.ended = True
         return []
