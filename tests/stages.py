@@ -1,5 +1,6 @@
 """What the tests of the map and the reduce stage have in common."""
 import contextlib
+import dataclasses
 import hashlib
 import os
 import pathlib
@@ -8,11 +9,10 @@ import resource
 import subprocess
 
 from mapreduce.utils.messages import MapTaskMessage, ReduceTaskMessage
+from mapreduce.worker import tasks
 from mapreduce.worker.launcher import Launcher
-from mapreduce.worker.mapping import run_map
 from mapreduce.worker.output import OutputDirectory
 from mapreduce.worker.process import Interruption
-from mapreduce.worker.reducing import run_reduce
 
 TESTDATA = pathlib.Path(__file__).parent / "testdata"
 EXECUTABLES = TESTDATA / "exec"
@@ -60,12 +60,23 @@ def sort_lines(lines):
 
 
 def do_map(output, input_paths, executable="cat", num_partitions=1,
-           task_id=0, interrupted=False):
-    """Run a map task into a directory, which is made if need be."""
+           task_id=0, interrupted=False, **options):
+    """Run a map task into a directory, which is made if need be.
+
+    The options are those that only an extended task has; splits may take the
+    place of paths.
+    """
+    task = tasks.extended(MapTaskMessage(
+        task_id, [str(path) for path in input_paths], str(executable),
+        str(output), max(1, num_partitions)))
+    return _run(task, output, interrupted,
+                num_partitions=num_partitions, **options)
+
+
+def _run(task, output, interrupted, **options):
+    task = dataclasses.replace(task, **options)
     with _surroundings(output, interrupted) as surroundings:
-        run_map(MapTaskMessage(
-            task_id, [str(path) for path in input_paths], str(executable),
-            str(output), num_partitions), *surroundings)
+        tasks.run(task, *surroundings)
 
 
 @contextlib.contextmanager
@@ -88,12 +99,15 @@ def map_files(output, *args, **kwargs):
 
 
 def do_reduce(output, input_paths, executable="cat", task_id=0,
-              interrupted=False):
-    """Run a reduce task into a directory, which is made if need be."""
-    with _surroundings(output, interrupted) as surroundings:
-        run_reduce(ReduceTaskMessage(
-            task_id, str(executable), [str(path) for path in input_paths],
-            str(output)), *surroundings)
+              interrupted=False, **options):
+    """Run a reduce task into a directory, which is made if need be.
+
+    The options are those that only an extended task has.
+    """
+    task = tasks.extended(ReduceTaskMessage(
+        task_id, str(executable), [str(path) for path in input_paths],
+        str(output)))
+    return _run(task, output, interrupted, **options)
 
 
 def reduce_files(output, *args, **kwargs):

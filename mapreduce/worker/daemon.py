@@ -18,13 +18,12 @@ from mapreduce.utils import messages
 from mapreduce.utils.daemon import ending_on
 from mapreduce.utils.inbox import Inbox, Terminated
 from mapreduce.utils.network import tcp_server
+from mapreduce.worker import tasks
 from mapreduce.worker.contact import Contact
 from mapreduce.worker.desk import Assignment, Desk
 from mapreduce.worker.guardian import Guardian
 from mapreduce.worker.launcher import Launcher
-from mapreduce.worker.mapping import run_map
 from mapreduce.worker.process import Interruption, TaskError, TaskInterrupted
-from mapreduce.worker.reducing import run_reduce
 
 LOGGER = logging.getLogger(__name__)
 
@@ -160,10 +159,7 @@ class Worker:
         LOGGER.info("Received task %r", task)
         try:
             with self._desk.work_on(assignment):
-                if isinstance(task, messages.MapTaskMessage):
-                    run_map(task, assignment.output, self._launcher)
-                elif isinstance(task, messages.ReduceTaskMessage):
-                    run_reduce(task, assignment.output, self._launcher)
+                tasks.run(task, assignment.output, self._launcher)
         except TaskInterrupted:
             LOGGER.info("Gave up task %d", task.task_id)
             return "interrupted"

@@ -12,7 +12,8 @@ import subprocess
 from collections.abc import Iterable, Iterator
 
 from mapreduce.utils import layout, scratch
-from mapreduce.utils.messages import MapTaskMessage
+from mapreduce.utils.extensions import ExtendedMapTaskMessage
+from mapreduce.worker.executor import Executor
 from mapreduce.worker.input import open_input
 from mapreduce.worker.launcher import Launcher
 from mapreduce.worker.lines import LINE_OVERHEAD, join_lines, split_lines
@@ -27,7 +28,7 @@ SMALL = 4 * 2**20  # … if its file has more than so many bytes
 
 
 def run_map(
-    task: MapTaskMessage, output: OutputDirectory, launcher: Launcher
+    task: ExtendedMapTaskMessage, output: OutputDirectory, executor: Executor
 ) -> None:
     """Do a map task: all its files are in the output directory at the end.
 
@@ -41,12 +42,12 @@ def run_map(
             for partition in range(task.num_partitions)
         ]
         partitions = PartitionFiles(paths)
-        for input_path in task.input_paths:
-            with _mapper(task, input_path, launcher) as mapper:
+        for split in task.splits:
+            with _mapper(task, split.path, executor) as mapper:
                 partitions.add(mapper.read())
         partitions.flush()
         for path in paths:
-            _sort(path, launcher)
+            _sort(path, executor.launcher)
         for path in paths:
             output.commit(path)
 
@@ -108,12 +109,12 @@ class PartitionFiles:
 
 @contextlib.contextmanager
 def _mapper(
-    task: MapTaskMessage, input_path: str, launcher: Launcher
+    task: ExtendedMapTaskMessage, input_path: str, executor: Executor
 ) -> Iterator[Process]:
     """Run the mapper on one file until the end of the block."""
     title = f"{task.executable} on the input {input_path!r}"
-    with open_input(input_path) as file, launcher.running(
-            [task.executable], title, stdin=file,
+    with open_input(input_path) as file, executor.running(
+            task.executable, title, stdin=file,
             stdout=subprocess.PIPE) as mapper:
         yield mapper
 

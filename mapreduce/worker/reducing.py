@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from mapreduce.utils import layout, scratch
-from mapreduce.utils.messages import ReduceTaskMessage
+from mapreduce.utils.extensions import ExtendedReduceTaskMessage
+from mapreduce.worker.executor import Executor
 from mapreduce.worker.input import open_input, read_blocks
-from mapreduce.worker.launcher import Launcher
 from mapreduce.worker.lines import LINE_OVERHEAD, join_lines, split_lines
 from mapreduce.worker.output import OutputDirectory
 
@@ -28,7 +28,8 @@ _first_line = operator.itemgetter(0)
 
 
 def run_reduce(
-    task: ReduceTaskMessage, output: OutputDirectory, launcher: Launcher
+    task: ExtendedReduceTaskMessage, output: OutputDirectory,
+    executor: Executor,
 ) -> None:
     """Do a reduce task: its file is in the output directory at the end.
 
@@ -40,27 +41,27 @@ def run_reduce(
         path = os.path.join(directory, layout.reduce_output(task.task_id))
         with open(path, "wb") as part:
             if len(task.input_paths) == 1:
-                _reduce_file(task, part, launcher)
+                _reduce_file(task, part, executor)
             else:
-                _reduce_files(task, part, launcher)
+                _reduce_files(task, part, executor)
         output.commit(path)
 
 
 def _reduce_file(
-    task: ReduceTaskMessage, part: BinaryIO, launcher: Launcher
+    task: ExtendedReduceTaskMessage, part: BinaryIO, executor: Executor
 ) -> None:
     """Give the reducer the one input as it is."""
-    with open_input(task.input_paths[0]) as file, launcher.running(
-            [task.executable], task.executable, stdin=file, stdout=part):
+    with open_input(task.input_paths[0]) as file, executor.running(
+            task.executable, task.executable, stdin=file, stdout=part):
         pass
 
 
 def _reduce_files(
-    task: ReduceTaskMessage, part: BinaryIO, launcher: Launcher
+    task: ExtendedReduceTaskMessage, part: BinaryIO, executor: Executor
 ) -> None:
     """Merge the inputs into the reducer."""
-    with launcher.running(
-            [task.executable], task.executable,
+    with executor.running(
+            task.executable, task.executable,
             stdin=subprocess.PIPE, stdout=part) as reducer:
         reducer.write(merge(task.input_paths))
 

@@ -1,0 +1,41 @@
+"""Run the commands that a job names, the way that its user wants."""
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+
+from mapreduce.utils.commands import words
+from mapreduce.worker.launcher import Launcher, Stream
+from mapreduce.worker.process import Process, TaskError
+
+
+class Executor:
+    """Runs the executables of one task; what is not the user's, `launcher`."""
+
+    def __init__(
+        self, launcher: Launcher, environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Have them see an environment beside the one of this process."""
+        self.launcher = launcher
+        self._environment = environment or {}
+
+    @contextlib.contextmanager
+    def running(
+        self, command: str, title: str, *, arguments: Sequence[str] = (),
+        names: Mapping[str, str] | None = None, **streams: Stream,
+    ) -> Iterator[Process]:
+        """Run a command, and arguments after its own, until the block ends.
+
+        The names are set in its environment alone; the streams are stdin and
+        stdout, as of subprocess.Popen. Raises TaskError as a Launcher does.
+        """
+        try:
+            found = words(command)
+        except ValueError as error:
+            raise TaskError(f"{title} cannot be started: {error}") from error
+        added = {**self._environment, **(names or {})}
+        with self.launcher.running(
+                [*found, *arguments], title, **streams,
+                env={**os.environ, **added} if added else None) as process:
+            yield process

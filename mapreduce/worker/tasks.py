@@ -1,0 +1,48 @@
+"""The one form that all tasks of a Worker have."""
+from __future__ import annotations
+
+from mapreduce.utils.extensions import (
+    ExtendedMapTaskMessage,
+    ExtendedReduceTaskMessage,
+)
+from mapreduce.utils.fields import Split
+from mapreduce.utils.messages import (
+    ExtendedTaskMessage,
+    MapTaskMessage,
+    ReduceTaskMessage,
+    TaskMessage,
+)
+from mapreduce.worker.executor import Executor
+from mapreduce.worker.launcher import Launcher
+from mapreduce.worker.mapping import run_map
+from mapreduce.worker.output import OutputDirectory
+from mapreduce.worker.reducing import run_reduce
+
+
+def run(
+    task: TaskMessage, output: OutputDirectory, launcher: Launcher
+) -> None:
+    """Do a task: all its files are in the output directory at the end.
+
+    Raises TaskError or OSError if it can't be done, TaskInterrupted if it
+    was interrupted.
+    """
+    task = extended(task)
+    executor = Executor(launcher, task.environment)
+    if isinstance(task, ExtendedMapTaskMessage):
+        run_map(task, output, executor)
+    else:
+        run_reduce(task, output, executor)
+
+
+def extended(task: TaskMessage) -> ExtendedTaskMessage:
+    """Return a task with nothing added in the words of those with options."""
+    if isinstance(task, MapTaskMessage):
+        return ExtendedMapTaskMessage(
+            task.task_id, list(map(Split, task.input_paths)), task.executable,
+            task.output_directory, task.num_partitions, environment={})
+    if isinstance(task, ReduceTaskMessage):
+        return ExtendedReduceTaskMessage(
+            task.task_id, task.executable, task.input_paths,
+            task.output_directory, environment={})
+    return task
