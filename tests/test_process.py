@@ -12,11 +12,11 @@ import pytest
 from mapreduce.worker.launcher import Launcher
 from mapreduce.worker.process import (
     BLOCK,
-    STDERR_TAIL,
     Interruption,
     TaskError,
     TaskInterrupted,
 )
+from mapreduce.worker.stderr import TAIL
 
 # Nothing here takes seconds, but a process that is not killed takes 600.
 pytestmark = pytest.mark.timeout(30)
@@ -61,7 +61,7 @@ def make_run_to_end(start):
 @pytest.fixture(name="short_grace")
 def shorten_grace(mocker):
     """Give children that are left behind less time."""
-    mocker.patch("mapreduce.worker.process.GRACE", 0.1)
+    mocker.patch("mapreduce.worker.exit.GRACE", 0.1)
 
 
 class Lifeline:
@@ -134,7 +134,7 @@ def test_words_of_a_successful_process_are_no_failure(run_to_end):
 def test_only_the_tail_of_much_standard_error_is_kept(run_to_end):
     with pytest.raises(TaskError) as caught:
         run_to_end("head -c 5000000 /dev/zero | tr '\\0' x >&2; exit 1")
-    assert str(caught.value) == "job exited 1:\n" + STDERR_TAIL * "x"
+    assert str(caught.value) == "job exited 1:\n" + TAIL * "x"
 
 
 def test_standard_error_blocks_no_output(run_to_end):

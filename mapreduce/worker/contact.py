@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 
 from mapreduce.utils import outbox
+from mapreduce.utils.extensions import ProgressMessage
 from mapreduce.utils.messages import (
     Address,
     FailedMessage,
@@ -88,6 +89,14 @@ class Contact:
             outbox.send_tcp(*self._manager, message)
         except OSError as error:
             self._on_loss(f"cannot report task {message.task_id}: {error}")
+
+    def tell(self, message: ProgressMessage) -> None:
+        """Tell how a task gets on; nothing is lost if that fails."""
+        try:
+            outbox.send_tcp(*self._manager, message)
+        except OSError as error:
+            LOGGER.warning("Cannot tell of task %d: %s",
+                           message.task_id, error)
 
     def keep(self) -> None:
         """Send heartbeats from the first acknowledgement on.

@@ -12,10 +12,12 @@ import os
 import queue
 import signal
 import tempfile
+import typing
 from collections.abc import Callable
 
 from mapreduce.utils import messages
 from mapreduce.utils.daemon import ending_on
+from mapreduce.utils.extensions import ProgressMessage
 from mapreduce.utils.inbox import Inbox, Terminated
 from mapreduce.utils.network import tcp_server
 from mapreduce.worker import tasks
@@ -24,6 +26,7 @@ from mapreduce.worker.desk import Assignment, Desk
 from mapreduce.worker.guardian import Guardian
 from mapreduce.worker.launcher import Launcher
 from mapreduce.worker.process import Interruption, TaskError, TaskInterrupted
+from mapreduce.worker.reporter import Reporter
 
 LOGGER = logging.getLogger(__name__)
 
@@ -70,8 +73,8 @@ class Worker:
                     (manager_host, manager_port), self._address,
                     self._inbox.stop, self._lose_contact)
                 self._inbox.listen_tcp(
-                    tcp, messages.RegisterAckMessage, messages.MapTaskMessage,
-                    messages.ReduceTaskMessage, messages.CancelMessage,
+                    tcp, *typing.get_args(messages.TaskMessage),
+                    messages.RegisterAckMessage, messages.CancelMessage,
                     messages.ShutdownMessage)
                 LOGGER.info("Listening on %s:%d", host, port)
                 harness.on_listening()
@@ -118,11 +121,11 @@ class Worker:
             case messages.CancelMessage():
                 self._desk.cancel(message.task_id)
                 return None
-            case messages.MapTaskMessage() | messages.ReduceTaskMessage():
-                self._drill()
-                return self._desk.receive(message)
             case messages.ShutdownMessage():
                 self._desk.finish_first()
+        if isinstance(message, messages.TaskMessage):
+            self._drill()
+            return self._desk.receive(message)
         return message
 
     def _drill(self) -> None:
@@ -141,25 +144,48 @@ class Worker:
     def _do(self, assignment: Assignment) -> None:
         """Do a task, and report it if somebody wants to know."""
         task_id = assignment.task.task_id
-        failure = self._attempt(assignment)
+        reporter = self._reporter(assignment)
+        failure = self._attempt(assignment, reporter)
         if assignment.cancelled:
             failure = "cancelled"
         if assignment.void or (self._desk.terminated and failure):
             return
+        if reporter:
+            reporter.flush()
         if failure is None:
-            self._contact.report(
-                messages.FinishedMessage(task_id, *self._address))
+            counters = reporter.counters if reporter else None
+            self._contact.report(messages.FinishedMessage(
+                task_id, *self._address, counters or None))
         else:
             self._contact.report(
                 messages.FailedMessage(task_id, *self._address, failure))
 
-    def _attempt(self, assignment: Assignment) -> str | None:
+    def _reporter(self, assignment: Assignment) -> Reporter | None:
+        """Return who hears what the executables of a task report.
+
+        Nobody does if the specification has words for the task: then it has
+        none for what they report.
+        """
+        task = assignment.task
+        if not isinstance(task, messages.ExtendedTaskMessage):
+            return None
+
+        def publish(status: str) -> None:
+            if not (assignment.void or assignment.cancelled):
+                self._contact.tell(ProgressMessage(
+                    task.task_id, *self._address, status))
+        return Reporter(publish)
+
+    def _attempt(
+        self, assignment: Assignment, reporter: Reporter | None
+    ) -> str | None:
         """Do a task; return why it can't be done, None if it is done."""
         task = assignment.task
         LOGGER.info("Received task %r", task)
         try:
             with self._desk.work_on(assignment):
-                tasks.run(task, assignment.output, self._launcher)
+                tasks.run(
+                    task, assignment.output, self._launcher, reporter)
         except TaskInterrupted:
             LOGGER.info("Gave up task %d", task.task_id)
             return "interrupted"

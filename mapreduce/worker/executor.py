@@ -3,22 +3,32 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from mapreduce.utils.commands import words
 from mapreduce.worker.launcher import Launcher, Stream
+from mapreduce.worker.patience import Patience
 from mapreduce.worker.process import Process, TaskError
+from mapreduce.worker.reporter import ReportedStderr, Reporter
+from mapreduce.worker.stderr import Stderr
 
 
 class Executor:
     """Runs the executables of one task; what is not the user's, `launcher`."""
 
     def __init__(
-        self, launcher: Launcher, environment: Mapping[str, str] | None = None,
+        self, launcher: Launcher, environment: Mapping[str, str],
+        task_timeout: float | None = None, reporter: Reporter | None = None,
     ) -> None:
-        """Have them see an environment beside the one of this process."""
+        """Have them see an environment beside the one of this process.
+
+        One that neither reads, writes nor reports for task_timeout seconds is
+        killed.
+        """
         self.launcher = launcher
-        self._environment = environment or {}
+        self._environment = environment
+        self._task_timeout = task_timeout
+        self._reporter = reporter
 
     @contextlib.contextmanager
     def running(
@@ -38,4 +48,15 @@ class Executor:
         with self.launcher.running(
                 [*found, *arguments], title, **streams,
                 env={**os.environ, **added} if added else None) as process:
+            process.observe(self._stderr(), self._patience(streams.values()))
             yield process
+
+    def _stderr(self) -> Stderr:
+        return ReportedStderr(self._reporter) if self._reporter else Stderr()
+
+    def _patience(self, streams: Iterable[Stream]) -> Patience | None:
+        if self._task_timeout is None:
+            return None
+        return Patience(self._task_timeout, [
+            stream.fileno() for stream in streams
+            if not isinstance(stream, int)])

@@ -87,10 +87,7 @@ class Launcher:
 
 def _explain(error: OSError, executable: str) -> str:
     """Say why an executable can't be started, and what may help."""
-    if isinstance(error, FileNotFoundError) and os.path.exists(executable):
-        if "/" not in executable:
-            return ("not found on the PATH; write ./ before the name of a "
-                    "file in the working directory")
+    if isinstance(error, FileNotFoundError) and os.path.isfile(executable):
         return ("no such file: the interpreter that its first line names "
                 "(a line that ends with CR LF names another one)")
     hints = {

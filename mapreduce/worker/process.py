@@ -12,15 +12,16 @@ import os
 import selectors
 import signal
 import subprocess
-import time
 from collections.abc import Iterable, Iterator
 from typing import IO
 
+from mapreduce.worker.exit import Exit
+from mapreduce.worker.feed import Feed
+from mapreduce.worker.patience import Patience
+from mapreduce.worker.stderr import Stderr
+
 BLOCK = 64 * 2**10  # bytes of one read
 PIPE_SIZE = 2**20  # bytes that a pipe may hold, at the most
-STDERR_TAIL = 4 * 2**10  # bytes of standard error that are kept
-GRACE = 1.0  # seconds for children to close the pipes of their parent
-EXIT_INTERVAL = 0.05  # seconds, where the system can't tell of an exit
 
 
 class TaskError(Exception):
@@ -82,21 +83,38 @@ class Process:
         """
         self._popen = popen
         self._title = title
-        self._interruption = interruption
-        self._stderr_tail = b""
-        self._exit_time: float | None = None
-        self._exit_file = _open_exit_file(popen.pid)
+        self._stderr = Stderr()
+        self._patience: Patience | None = None
+        self._feed: Feed | None = None
+        self._exit = Exit(popen.pid)
+        # With each file, what is to be done when it is ready.
         self._selector = selectors.PollSelector()
-        self._selector.register(interruption.fileno(), selectors.EVENT_READ)
-        self._selector.register(_fileno(popen.stderr), selectors.EVENT_READ)
-        if self._exit_file is not None:
-            self._selector.register(self._exit_file, selectors.EVENT_READ)
+        self._selector.register(
+            interruption.fileno(), selectors.EVENT_READ, _interrupt)
+        self._selector.register(
+            _fileno(popen.stderr), selectors.EVENT_READ, self._hear)
+        if self._exit.file is not None:
+            self._selector.register(
+                self._exit.file, selectors.EVENT_READ, self._note_exit)
 
-    def read(self) -> Iterator[bytes]:
-        """Read its standard output in blocks of up to BLOCK bytes."""
+    def observe(self, stderr: Stderr, patience: Patience | None) -> None:
+        """Tell somebody else what it says; kill it when patience is over.
+
+        To be called before anything else is done with the process.
+        """
+        self._stderr = stderr
+        self._patience = patience
+
+    def read(self, feed: Iterable[bytes] | None = None) -> Iterator[bytes]:
+        """Read its standard output in blocks of up to BLOCK bytes.
+
+        Meanwhile blocks are written to its standard input, as write does.
+        """
+        if feed is not None:
+            self._begin_feed(feed)
         stdout = _fileno(self._popen.stdout)
         self._selector.register(stdout, selectors.EVENT_READ)
-        while not self._grace_is_over():
+        while not self._exit.grace_is_over():
             if stdout in self._wait():
                 block = os.read(stdout, BLOCK)
                 if not block:
@@ -105,6 +123,7 @@ class Process:
         else:
             yield from self._read_rest(stdout)
         self._selector.unregister(stdout)
+        self._complete_feed()
 
     def _read_rest(self, stdout: int) -> Iterator[bytes]:
         """Read what is in the pipe when the grace is over, and no more."""
@@ -123,26 +142,31 @@ class Process:
         A process that reads no further is no error: the rest is dropped, and
         its exit code tells how it fared.
         """
-        assert self._popen.stdin
-        stdin = self._popen.stdin.fileno()
-        os.set_blocking(stdin, False)
-        self._selector.register(stdin, selectors.EVENT_WRITE)
-        with contextlib.suppress(BrokenPipeError):
-            for block in blocks:
-                if not self._write_block(stdin, block):
-                    break
-                del block  # Before the next one is made.
-        self._selector.unregister(stdin)
-        self._popen.stdin.close()
+        self._begin_feed(blocks)
+        self._complete_feed()
 
-    def _write_block(self, stdin: int, block: bytes) -> bool:
-        """Write a whole block; tell whether the process may take more."""
-        rest = memoryview(block)
-        while rest and not self._grace_is_over():
-            if stdin in self._wait():
-                with contextlib.suppress(BlockingIOError):
-                    rest = rest[os.write(stdin, rest):]
-        return not rest
+    def _begin_feed(self, blocks: Iterable[bytes]) -> None:
+        assert self._popen.stdin
+        self._feed = Feed(self._popen.stdin, blocks)
+        self._selector.register(
+            self._popen.stdin, selectors.EVENT_WRITE, self._go_on_feeding)
+
+    def _go_on_feeding(self) -> None:
+        if self._feed and not self._feed.go_on():
+            self._end_feed()
+
+    def _complete_feed(self) -> None:
+        """Write what is still to be written, unless its reader has ended."""
+        while self._feed and not self._exit.grace_is_over():
+            self._wait()
+        self._end_feed()
+
+    def _end_feed(self) -> None:
+        if self._feed:
+            assert self._popen.stdin
+            self._selector.unregister(self._popen.stdin)
+            self._popen.stdin.close()
+            self._feed = None
 
     def finish(self) -> None:
         """Wait for its end; raise TaskError if it failed.
@@ -151,13 +175,14 @@ class Process:
         is left of its process group then is killed.
         """
         stderr = _fileno(self._popen.stderr)
-        while not self._grace_is_over() and (
-                self._exit_time is None
+        while not self._exit.grace_is_over() and (
+                self._exit.time is None
                 or stderr in self._selector.get_map()):
             self._wait()
-        code = _exit_code(self._popen.pid)
-        if code:
-            raise TaskError(self._describe(code))
+        self._stderr.end()
+        complaint = self._exit.complaint()
+        if complaint:
+            raise TaskError(self._describe(complaint))
 
     def kill(self) -> None:
         """Kill the process and its children, in so far as they still run.
@@ -170,81 +195,63 @@ class Process:
     def close(self) -> None:
         """Close what the constructor opened."""
         self._selector.close()
-        if self._exit_file is not None:
-            os.close(self._exit_file)
+        self._exit.close()
 
     def _wait(self) -> set[int]:
         """Wait until something happens; return the files that are ready."""
-        ready = {key.fd for key, _ in self._selector.select(self._timeout())}
-        if self._interruption.fileno() in ready:
-            raise TaskInterrupted
-        stderr = _fileno(self._popen.stderr)
-        if stderr in ready:
-            chunk = os.read(stderr, BLOCK)
-            self._stderr_tail = (self._stderr_tail + chunk)[-STDERR_TAIL:]
-            if not chunk:
-                self._selector.unregister(stderr)
-        if self._exit_time is None and (
-                self._exit_file in ready if self._exit_file is not None
-                else _has_exited(self._popen.pid)):
-            self._exit_time = time.monotonic()
-            if self._exit_file is not None:
-                self._selector.unregister(self._exit_file)
-        return ready
+        ready = self._selector.select(self._timeout())
+        for key, _ in ready:
+            if key.data:
+                key.data()
+        if self._exit.file is None:
+            self._exit.look()
+        self._stderr.look()
+        if self._patience:
+            self._be_patient(self._patience, bool(ready))
+        return {key.fd for key, _ in ready}
 
     def _timeout(self) -> float | None:
         """Return the seconds after which to look at the time again."""
-        if self._exit_time is not None:
-            return max(0.0, self._exit_time + GRACE - time.monotonic())
-        return EXIT_INTERVAL if self._exit_file is None else None
+        times = (
+            self._exit.seconds_to_look(), self._stderr.seconds_to_look(),
+            self._patience.seconds_to_look() if self._patience else None)
+        return min((seconds for seconds in times if seconds is not None),
+                   default=None)
 
-    def _grace_is_over(self) -> bool:
-        return (self._exit_time is not None
-                and time.monotonic() >= self._exit_time + GRACE)
+    def _hear(self) -> None:
+        """Read its standard error."""
+        stderr = _fileno(self._popen.stderr)
+        chunk = os.read(stderr, BLOCK)
+        self._stderr.add(chunk)
+        if not chunk:
+            self._selector.unregister(stderr)
 
-    def _describe(self, code: int) -> str:
+    def _note_exit(self) -> None:
+        assert self._exit.file is not None
+        self._selector.unregister(self._exit.file)
+        self._exit.note()
+
+    def _be_patient(self, patience: Patience, moved: bool) -> None:
+        """Raise TaskError if there was no sign of life for too long."""
+        if self._exit.time is not None:
+            self._patience = None
+        elif moved:
+            patience.renew()
+        elif patience.is_over():
+            raise TaskError(self._describe(
+                "neither read, wrote nor reported for "
+                f"{patience.seconds:g} s"))
+
+    def _describe(self, fate: str) -> str:
         """Return, e.g., wc_map.py exited 3, with its last words."""
-        words = self._stderr_tail.decode("utf-8", "backslashreplace").strip()
-        fate = f"exited {code}" if code > 0 else f"was {_killed_by(-code)}"
+        words = self._stderr.text
         return f"{self._title} {fate}" + (f":\n{words}" if words else "")
+
+
+def _interrupt() -> None:
+    raise TaskInterrupted
 
 
 def _fileno(file: IO[bytes] | None) -> int:
     assert file
     return file.fileno()
-
-
-def _open_exit_file(pid: int) -> int | None:
-    """Return a file descriptor that is ready when a child has exited.
-
-    None where the system has no such thing (it is Linux's).
-    """
-    try:
-        return os.pidfd_open(pid)
-    except (AttributeError, OSError):
-        return None
-
-
-def _has_exited(pid: int) -> bool:
-    """Tell whether a child has exited, and leave it to be waited for."""
-    return os.waitid(
-        os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-
-
-def _exit_code(pid: int) -> int:
-    """Return how a child has exited, and leave it to be waited for.
-
-    Negative where a signal killed it, as in subprocess.
-    """
-    result = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-    assert result
-    killed = result.si_code in (os.CLD_KILLED, os.CLD_DUMPED)
-    return -result.si_status if killed else result.si_status
-
-
-def _killed_by(number: int) -> str:
-    """Return, e.g., killed by SIGSEGV."""
-    try:
-        return f"killed by {signal.Signals(number).name}"
-    except ValueError:
-        return f"killed by signal {number}"

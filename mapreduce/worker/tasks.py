@@ -17,18 +17,23 @@ from mapreduce.worker.launcher import Launcher
 from mapreduce.worker.mapping import run_map
 from mapreduce.worker.output import OutputDirectory
 from mapreduce.worker.reducing import run_reduce
+from mapreduce.worker.reporter import Reporter
 
 
 def run(
-    task: TaskMessage, output: OutputDirectory, launcher: Launcher
+    task: TaskMessage, output: OutputDirectory, launcher: Launcher,
+    reporter: Reporter | None = None,
 ) -> None:
     """Do a task: all its files are in the output directory at the end.
+
+    What its executables report goes to the reporter, if there is one.
 
     Raises TaskError or OSError if it can't be done, TaskInterrupted if it
     was interrupted.
     """
     task = extended(task)
-    executor = Executor(launcher, task.environment)
+    executor = Executor(
+        launcher, task.environment, task.task_timeout, reporter)
     if isinstance(task, ExtendedMapTaskMessage):
         run_map(task, output, executor)
     else:
