@@ -229,6 +229,68 @@ def test_process_that_stops_reading_may_fail(start):
             process.write(itertools.repeat(bytes(BLOCK)))
 
 
+# What it reads while it is read
+
+@pytest.mark.parametrize("script", ["cat", "cat; echo more; sleep 0.1"])
+@pytest.mark.parametrize("blocks", [
+    [], [b""], [b"", b"a\n", b"", b"b"], [b"x" * 3_000_000],
+    [bytes([n]) * BLOCK for n in range(256)]], ids=len)
+def test_process_is_fed_while_it_is_read(start, script, blocks):
+    with start(script) as process:
+        output = b"".join(process.read(iter(blocks)))
+        process.finish()
+    assert output == b"".join(blocks) + b"more\n" * ("more" in script)
+
+
+def test_process_may_print_before_it_reads(start):
+    with start("head -c 3000000 /dev/zero; cat") as process:
+        output = b"".join(process.read([b"x" * 3_000_000]))
+    assert output == bytes(3_000_000) + b"x" * 3_000_000
+
+
+@pytest.mark.parametrize("script", [
+    "echo out", "head -c 1 > /dev/null; echo out", "exec <&-; echo out"])
+def test_process_may_stop_reading_while_it_is_read(start, script):
+    with start(script) as process:
+        feed = itertools.repeat(bytes(BLOCK))
+        assert b"".join(process.read(feed)) == b"out\n"
+
+
+def test_process_may_close_its_output_before_it_reads(start, tmp_path):
+    path = tmp_path / "copy"
+    with start(f"echo out; exec >&-; cat > '{path}'") as process:
+        assert b"".join(process.read([b"x" * 3_000_000])) == b"out\n"
+    assert path.read_bytes() == b"x" * 3_000_000
+
+
+def test_feed_is_made_no_faster_than_it_is_read(start):
+    made = []
+
+    def feed():
+        for number in range(1_000):
+            made.append(number)
+            yield bytes(BLOCK)
+
+    with start("head -c 1 > /dev/null; echo out; exec >&-; exec cat "
+               "> /dev/null") as process:
+        assert next(process.read(feed())) == b"out\n"
+        assert len(made) < 10
+
+
+def test_failure_of_what_is_fed_ends_the_process(start, lifeline):
+    def feed():
+        yield b"line\n"
+        lifeline.wait_for_start()
+        raise TaskError("the input is corrupt")
+
+    with pytest.raises(TaskError, match="^the input is corrupt$"):
+        with start(
+                f"{lifeline}; sleep 600 & echo started >&9; cat") as process:
+            for _ in process.read(feed()):
+                pass
+    assert lifeline.all_ended()
+
+
 # What it leaves behind
 
 @pytest.mark.parametrize("streams", [
@@ -299,6 +361,12 @@ def read(process):
         pass
 
 
+def feed_and_read(process):
+    """Write without an end, and read all output."""
+    for _ in process.read(itertools.repeat(bytes(BLOCK))):
+        pass
+
+
 def write(process):
     """Write without an end."""
     process.write(itertools.repeat(bytes(BLOCK)))
@@ -315,6 +383,8 @@ def finish(process):
     (read, "yes"),
     (read, "yes >&2"),
     (read, "trap '' TERM INT HUP; sleep 600"),
+    (feed_and_read, "sleep 600"),
+    (feed_and_read, "cat"),
     (write, "sleep 600"),
     (write, "cat > /dev/null"),
     (finish, "exec >&-; sleep 600"),

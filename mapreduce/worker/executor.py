@@ -22,7 +22,8 @@ class Executor:
     ) -> None:
         """Have them see an environment beside the one of this process.
 
-        One that neither reads, writes nor reports for task_timeout seconds is
+        If that is empty, they see nothing that this process does not. One
+        that neither reads, writes nor reports for task_timeout seconds is
         killed.
         """
         self.launcher = launcher
@@ -44,12 +45,17 @@ class Executor:
             found = words(command)
         except ValueError as error:
             raise TaskError(f"{title} cannot be started: {error}") from error
-        added = {**self._environment, **(names or {})}
         with self.launcher.running(
                 [*found, *arguments], title, **streams,
-                env={**os.environ, **added} if added else None) as process:
+                env=self._env(names or {})) as process:
             process.observe(self._stderr(), self._patience(streams.values()))
             yield process
+
+    def _env(self, names: Mapping[str, str]) -> dict[str, str] | None:
+        """Return what subprocess.Popen takes; None: all is left as it is."""
+        if not self._environment:
+            return None
+        return {**os.environ, **self._environment, **names}
 
     def _stderr(self) -> Stderr:
         return ReportedStderr(self._reporter) if self._reporter else Stderr()

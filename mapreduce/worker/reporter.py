@@ -10,6 +10,7 @@ among all else. What only looks like one of them is ordinary text.
 from __future__ import annotations
 
 import io
+import math
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -36,7 +37,7 @@ class Reporter:
         self._publish = publish
         self._status: str | None = None
         self._published: str | None = None
-        self._publish_time = -STATUS_INTERVAL
+        self._publish_time = -math.inf
 
     def take(self, line: bytes) -> bool:
         """Take a line if it is a report; tell whether it is.
