@@ -1,0 +1,57 @@
+"""Read the lines of a range of a file, so that several mappers may share it.
+
+A line belongs to the range in which its first byte lies: whatever the ranges
+are, if each begins where the one before ends, each line is in one of them.
+"""
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from mapreduce.worker.process import BLOCK
+
+
+def read_range(
+    file: BinaryIO, start: int, end: int | None, size: int = BLOCK
+) -> Iterator[bytes]:
+    """Read the lines that begin in [start, end) in blocks of up to a size.
+
+    Lines end with a newline only; the last one of the file may lack it. An
+    end of None is that of the file.
+    """
+    descriptor = file.fileno()
+    position = _first_line(descriptor, start, end, size)
+    if end is not None:
+        # Else a line of many ranges would be read to its end by all of them.
+        end = _first_line(descriptor, end, None, size) if (
+            position < end) else position
+    while end is None or position < end:
+        wanted = size if end is None else min(size, end - position)
+        block = os.pread(descriptor, wanted, position)
+        if not block:
+            return
+        position += len(block)
+        yield block
+
+
+def _first_line(
+    descriptor: int, start: int, limit: int | None, size: int
+) -> int:
+    """Return where the first line begins that begins at start or later.
+
+    Where none does, that is the end of the file. Where none begins before
+    the limit, that is any place from there on.
+    """
+    if start == 0:
+        return 0
+    position = start - 1
+    while limit is None or position < limit:
+        block = os.pread(descriptor, size, position)
+        newline = block.find(b"\n")
+        if newline >= 0:
+            return position + newline + 1
+        if not block:
+            break
+        position += len(block)
+    return position
