@@ -7,7 +7,6 @@ import tempfile
 
 import pytest
 
-from mapreduce.worker.mapping import PartitionFiles
 from mapreduce.worker.process import TaskError, TaskInterrupted
 
 from tests.stages import (
@@ -281,27 +280,3 @@ def test_interrupted_task_leaves_nothing(tmp_path, output):
     with pytest.raises(TaskInterrupted):
         map_files(output, inputs, interrupted=True)
     assert os.listdir(output) == []
-
-
-# Parts
-
-def test_partition_files_begin_empty(tmp_path):
-    path = tmp_path / "part"
-    path.write_bytes(b"old")
-    PartitionFiles([str(path)])
-    assert path.read_bytes() == b""
-
-
-def test_partition_files_hold_all_after_a_flush(tmp_path):
-    paths = [tmp_path / str(n) for n in range(3)]
-    partitions = PartitionFiles([str(path) for path in paths])
-    lines = [b"%d\n" % n for n in range(50_000)]
-    for start in range(0, len(lines), 1_000):
-        partitions.add([b"".join(lines[start:start + 1_000])])
-    partitions.flush()
-    partitions.flush()
-    assert [path.read_bytes() for path in paths] == [
-        b"".join(line for line in lines
-                 if partition_of(line.strip(), 3) == partition)
-        for partition in range(3)
-    ]

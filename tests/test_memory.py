@@ -1,7 +1,10 @@
 """A task of several MB takes less than 1 MiB of Python's heap."""
+import itertools
 import tracemalloc
 
 import pytest
+
+from mapreduce.utils.fields import Split
 
 from tests.stages import (
     do_map,
@@ -57,6 +60,33 @@ def test_map_takes_little_memory(memory_of, num_partitions, length, distinct):
 def test_map_takes_little_memory_for_lines_it_may_keep(memory_of, line):
     lines = b"".join(line % n for n in range(100_000))
     assert memory_of(do_map, [lines], num_partitions=2) < MEMORY
+
+
+@pytest.mark.parametrize("length, distinct", [
+    (SHORT, True), (MEDIUM, False), (LONG, True)])
+@pytest.mark.parametrize("num_partitions", [0, 1, 64])
+def test_map_of_ranges_takes_little_memory(
+        memory_of, num_partitions, length, distinct):
+    def do_map_ranges(output, paths, **options):
+        bounds = [0, 10, SIZES[length] // 2, None]
+        do_map(output, [], splits=[
+            Split(path, *pair) for path in paths
+            for pair in itertools.pairwise(bounds)], **options)
+
+    lines = make_lines(length, distinct)
+    assert memory_of(
+        do_map_ranges, [lines], num_partitions=num_partitions) < MEMORY
+
+
+@pytest.mark.parametrize("length, distinct", [
+    (SHORT, True), (MEDIUM, False), (LONG, True)])
+@pytest.mark.parametrize("num_partitions", [1, 64])
+def test_partitioner_and_combiner_take_little_memory(
+        memory_of, num_partitions, length, distinct):
+    lines = make_lines(length, distinct)
+    assert memory_of(
+        do_map, [lines], num_partitions=num_partitions, combiner="cat",
+        partitioner="""sh -c 'exec awk "{print NR % $0}"'""") < MEMORY
 
 
 @pytest.mark.parametrize("num_inputs, length, distinct", [

@@ -2,15 +2,15 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 from collections.abc import Iterator
-from typing import BinaryIO
 
 from mapreduce.worker.process import TaskError
 
 
-def open_input(path: str) -> BinaryIO:
+def open_input(path: str) -> io.FileIO:
     """Open a file for a process; raise TaskError, naming it, if that fails."""
     descriptor, _ = _open_regular(path)
     os.set_blocking(descriptor, True)

@@ -1,4 +1,4 @@
-"""The map stage of one task: map, partition, sort, move.
+"""The map stage of one task: map, partition, sort, combine, move.
 
 The output of the mapper is a stream of bytes; no text is decoded. It is never
 in memory as a whole: blocks are read, their lines dealt out to partitions, and
@@ -6,23 +6,19 @@ written whenever enough have gathered.
 """
 from __future__ import annotations
 
-import contextlib
 import os
-import subprocess
-from collections.abc import Iterable, Iterator
 
 from mapreduce.utils import layout, scratch
 from mapreduce.utils.extensions import ExtendedMapTaskMessage
 from mapreduce.worker.executor import Executor
+from mapreduce.worker.gathering import JoinedFile, PartitionFiles
 from mapreduce.worker.input import open_input
 from mapreduce.worker.launcher import Launcher
-from mapreduce.worker.lines import LINE_OVERHEAD, join_lines, split_lines
+from mapreduce.worker.mapper import run_mapper
 from mapreduce.worker.output import OutputDirectory
+from mapreduce.worker.partitioner import run_partitioner
 from mapreduce.worker.partitioning import Partitioner
-from mapreduce.worker.process import Process
 
-MAX_LINES = 2048  # lines that are dealt out at a time
-GATHERED = 160 * 2**10  # bytes of memory that gathered lines may take
 SORT_MEMORY = "64M"  # that one sort may take, …
 SMALL = 4 * 2**20  # … if its file has more than so many bytes
 
@@ -37,86 +33,82 @@ def run_map(
     """
     with scratch.directory(
             layout.local_directory_prefix(task.task_id)) as directory:
-        paths = [
-            os.path.join(directory, layout.map_output(task.task_id, partition))
-            for partition in range(task.num_partitions)
-        ]
-        partitions = PartitionFiles(paths)
-        for split in task.splits:
-            with _mapper(task, split.path, executor) as mapper:
-                partitions.add(mapper.read())
-        partitions.flush()
-        for path in paths:
-            _sort(path, executor.launcher)
+        if task.num_partitions:
+            paths = _make_partitions(task, directory, executor)
+        else:
+            paths = [_make_result(task, directory, executor)]
         for path in paths:
             output.commit(path)
 
 
-class PartitionFiles:
-    """Files to which lines are dealt out by the hash of their keys.
-
-    They are opened to append only, and not kept open: there may be more than
-    a process can have open.
-    """
-
-    def __init__(self, paths: list[str]) -> None:
-        """Make the files, empty; the paths are in the order of partitions."""
-        self._paths = paths
-        self._partitioner = Partitioner(len(paths))
-        self._size = 0
-        for path in paths:
-            with open(path, "wb"):
-                pass
-
-    def add(self, blocks: Iterable[bytes]) -> None:
-        """Deal out the lines of a stream, which comes in blocks.
-
-        If its last line has no newline, it gets one.
-        """
-        if len(self._paths) == 1:
-            self._append(blocks)
-            return
-        for lines in split_lines(self._weighed(blocks), MAX_LINES):
-            self._size += LINE_OVERHEAD * len(lines)
-            self._partitioner.deal_out(lines)
-            if self._size >= GATHERED:
-                self.flush()
-
-    def flush(self) -> None:
-        """Write what is still in memory."""
-        for path, part in zip(self._paths, self._partitioner.parts):
-            if part:
-                with open(path, "ab") as file:
-                    file.write(join_lines(part))
-                part.clear()
-        self._size = 0
-
-    def _weighed(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
-        for block in blocks:
-            self._size += len(block)
-            yield block
-
-    def _append(self, blocks: Iterable[bytes]) -> None:
-        """Write a stream to the one file that there is."""
-        end = b"\n"
-        with open(self._paths[0], "ab") as file:
-            for block in blocks:
-                file.write(block)
-                end = block[-1:]
-            if end != b"\n":
-                file.write(b"\n")
+def _make_result(
+    task: ExtendedMapTaskMessage, directory: str, executor: Executor
+) -> str:
+    """Make the one file of a task whose job has no reduce stage."""
+    path = os.path.join(directory, layout.reduce_output(task.task_id))
+    run_mapper(task, executor, JoinedFile(path).add)
+    return path
 
 
-@contextlib.contextmanager
-def _mapper(
-    task: ExtendedMapTaskMessage, input_path: str, executor: Executor
-) -> Iterator[Process]:
-    """Run the mapper on one file until the end of the block."""
-    title = f"{task.executable} on the input {input_path!r}"
-    with open_input(input_path) as file, executor.running(
-            task.executable, title, stdin=file,
-            stdout=subprocess.PIPE) as mapper:
-        yield mapper
+def _make_partitions(
+    task: ExtendedMapTaskMessage, directory: str, executor: Executor
+) -> list[str]:
+    """Make the files for the reduce stage, each of them sorted."""
+    paths = [
+        os.path.join(directory, layout.map_output(task.task_id, partition))
+        for partition in range(task.num_partitions)
+    ]
+    if task.partitioner is not None:
+        _partition_by_command(task, task.partitioner, paths, executor)
+    elif len(paths) == 1:
+        _join(task, paths[0], executor)
+    else:
+        _partition(task, paths, executor)
+    for path in paths:
+        _sort(path, executor.launcher)
+        if task.combiner is not None and os.path.getsize(path):
+            _combine(task.combiner, path, executor)
+            _sort(path, executor.launcher)
+    return paths
+
+
+def _join(
+    task: ExtendedMapTaskMessage, path: str, executor: Executor
+) -> None:
+    """Put the map output, in complete lines, into one file."""
+    joined = JoinedFile(path)
+    run_mapper(task, executor, joined.add)
+    joined.complete()
+
+
+def _partition(
+    task: ExtendedMapTaskMessage, paths: list[str], executor: Executor
+) -> None:
+    """Deal out the map output by the hash of the keys."""
+    partitions = PartitionFiles(paths, Partitioner(len(paths)))
+    run_mapper(task, executor, partitions.add)
+    partitions.flush()
+
+
+def _partition_by_command(
+    task: ExtendedMapTaskMessage, partitioner: str, paths: list[str],
+    executor: Executor,
+) -> None:
+    """Deal out the map output as a partitioner says, which reads all of it."""
+    path = f"{paths[0]}-all"
+    _join(task, path, executor)
+    run_partitioner(partitioner, path, paths, executor)
+    os.unlink(path)
+
+
+def _combine(combiner: str, path: str, executor: Executor) -> None:
+    """Have the content of a file replaced by what a combiner makes of it."""
+    combined = f"{path}-combined"
+    title = f"{combiner} as the combiner"
+    with open_input(path) as file, open(combined, "wb") as output:
+        with executor.running(combiner, title, stdin=file, stdout=output):
+            pass
+    os.replace(combined, path)
 
 
 def _sort(path: str, launcher: Launcher) -> None:

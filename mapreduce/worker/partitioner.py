@@ -1,0 +1,117 @@
+"""A partitioner of the user: a command that prints where each line goes.
+
+As in madoop: it gets the number of partitions as its last argument, reads the
+lines, and prints the number of a partition for each.
+"""
+from __future__ import annotations
+
+import itertools
+import subprocess
+from collections.abc import Iterable
+
+from mapreduce.worker.executor import Executor
+from mapreduce.worker.gathering import PartitionFiles
+from mapreduce.worker.input import open_input, read_blocks
+from mapreduce.worker.lines import split_lines
+from mapreduce.worker.process import BLOCK, TaskError
+
+MAX_LINES = 2048  # numbers that are in memory
+MAX_SHOWN = 200  # bytes of a line in an error message
+MAX_IGNORED = 100  # lists of numbers after a wrong one
+
+
+def run_partitioner(
+    partitioner: str, path: str, paths: list[str], executor: Executor
+) -> None:
+    """Deal out the lines of a file to others, one for each partition.
+
+    The command reads the file itself: it may read as far ahead as it likes.
+    """
+    title = f"{partitioner} as the partitioner"
+    with open_input(path) as file, executor.running(
+            partitioner, title, arguments=[str(len(paths))], stdin=file,
+            stdout=subprocess.PIPE) as process:
+        printed = PrintedPartitions(len(paths), process.read(), title)
+        partitions = PartitionFiles(paths, printed)
+        try:
+            partitions.add(read_blocks(path, BLOCK))
+            printed.expect_end()
+        except WrongPartition:
+            if printed.ignore_rest():
+                process.finish()  # If it failed, the reason is a better one.
+            raise
+        partitions.flush()
+
+
+class WrongPartition(TaskError):
+    """A partitioner has not printed what it must."""
+
+
+class PrintedPartitions:
+    """Deals out lines to the partitions whose numbers somebody prints."""
+
+    def __init__(
+        self, num_partitions: int, blocks: Iterable[bytes], title: str
+    ) -> None:
+        """Expect a number for each line in a stream that comes in blocks.
+
+        The title stands for who prints them in error messages.
+        """
+        self.parts: list[list[bytes]] = [[] for _ in range(num_partitions)]
+        self._title = title
+        self._lists = split_lines(blocks, MAX_LINES)
+        self._numbers = itertools.chain.from_iterable(self._lists)
+        # What nearly all print is looked up, the rest is read as a number.
+        self._known = {b"%d" % number: part
+                       for number, part in enumerate(self.parts)}
+
+    def deal_out(self, lines: list[bytes]) -> None:
+        """Add each line to the list of its partition in parts.
+
+        Raises WrongPartition at the first line without one.
+        """
+        numbers = itertools.islice(self._numbers, len(lines))
+        dealt = 0
+        for number, line in zip(numbers, lines):
+            part = self._known.get(number)
+            if part is None:
+                part = self._part(number, line)
+            part.append(line)
+            dealt += 1
+        if dealt < len(lines):
+            raise WrongPartition(
+                f"{self._title} printed no number for the line "
+                f"{_show(lines[dealt])}")
+
+    def expect_end(self) -> None:
+        """Raise WrongPartition if there are more numbers than lines."""
+        for number in self._numbers:
+            raise WrongPartition(
+                f"{self._title} printed {_show(number)} after the numbers for "
+                "all lines")
+
+    def ignore_rest(self) -> bool:
+        """Take no more numbers; tell whether that was the end of them.
+
+        Somebody who has printed a wrong one may never stop.
+        """
+        ignored = sum(1 for _ in itertools.islice(self._lists, MAX_IGNORED))
+        return ignored < MAX_IGNORED
+
+    def _part(self, text: bytes, line: bytes) -> list[bytes]:
+        """Return the list for what was printed for a line."""
+        try:
+            number = int(text)
+        except ValueError:
+            number = -1
+        if not 0 <= number < len(self.parts):
+            raise WrongPartition(
+                f"{self._title} printed {_show(text)}, which is no number "
+                f"from 0 to {len(self.parts) - 1}, for the line {_show(line)}")
+        return self.parts[number]
+
+
+def _show(line: bytes) -> str:
+    """Return a line for an error message: its beginning, if it is long."""
+    text = line[:MAX_SHOWN].decode("utf-8", "backslashreplace")
+    return f"'{text}'" + ("…" if len(line) > MAX_SHOWN else "")
