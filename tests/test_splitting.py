@@ -53,13 +53,13 @@ def test_ranges_of_one_size_make_the_whole(content, length, size):
     assert b"".join(read_ranges(content, bounds, size)) == content
 
 
-def test_blocks_are_of_the_size_that_is_wanted(tmp_path):
+def test_line_that_ends_far_behind_its_range_comes_in_blocks(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"a\n" + b"b" * 99 + b"\nc\n")
     with open(path, "rb") as file:
         blocks = list(read_range(file, 1, 9, 30))
     assert b"".join(blocks) == b"b" * 99 + b"\n"
-    assert list(map(len, blocks)) == [30, 30, 30, 10]
+    assert list(map(len, blocks)) == [7, 30, 30, 30, 3]
 
 
 @pytest.mark.parametrize("start", [10, 999])

@@ -82,7 +82,7 @@ def read_compressed(file: BinaryIO, path: str) -> Iterator[bytes]:
     except ImportError as error:
         raise TaskError(
             f"cannot decompress the input {path!r}: install the Python "
-            f"package {error.name} for the Worker") from error
+            "package zstandard for the Worker") from error
     except (EOFError, OSError, ValueError, zlib.error,
             lzma.LZMAError) as error:
         raise TaskError(

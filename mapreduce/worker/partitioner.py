@@ -10,12 +10,11 @@ import subprocess
 from collections.abc import Iterable
 
 from mapreduce.worker.executor import Executor
-from mapreduce.worker.gathering import PartitionFiles
+from mapreduce.worker.gathering import MAX_LINES, PartitionFiles
 from mapreduce.worker.input import open_input, read_blocks
 from mapreduce.worker.lines import split_lines
 from mapreduce.worker.process import BLOCK, TaskError
 
-MAX_LINES = 2048  # numbers that are in memory
 MAX_SHOWN = 200  # bytes of a line in an error message
 MAX_IGNORED = 100  # lists of numbers after a wrong one
 

@@ -22,31 +22,45 @@ def read_range(
     """
     descriptor = file.fileno()
     position = _first_line(descriptor, start, end, size)
-    if end is not None:
-        # Else a line of many ranges would be read to its end by all of them.
-        end = _first_line(descriptor, end, None, size) if (
-            position < end) else position
+    last = b"\n"
     while end is None or position < end:
         wanted = size if end is None else min(size, end - position)
         block = os.pread(descriptor, wanted, position)
         if not block:
             return
         position += len(block)
+        last = block[-1:]
         yield block
+    if last != b"\n":
+        yield from _rest_of_line(descriptor, position, size)
+
+
+def _rest_of_line(
+    descriptor: int, position: int, size: int
+) -> Iterator[bytes]:
+    """Read up to the next newline, or the end of the file."""
+    newline = b""
+    while not newline:
+        block = os.pread(descriptor, size, position)
+        if not block:
+            return
+        position += len(block)
+        line, newline, _ = block.partition(b"\n")
+        yield line + newline
 
 
 def _first_line(
-    descriptor: int, start: int, limit: int | None, size: int
+    descriptor: int, start: int, end: int | None, size: int
 ) -> int:
-    """Return where the first line begins that begins at start or later.
+    """Return where the first line begins that begins in [start, end).
 
-    Where none does, that is the end of the file. Where none begins before
-    the limit, that is any place from there on.
+    Where none does, that is any place from the end on: a line of many ranges
+    is not read to its own end by all of them.
     """
     if start == 0:
         return 0
     position = start - 1
-    while limit is None or position < limit:
+    while end is None or position < end:
         block = os.pread(descriptor, size, position)
         newline = block.find(b"\n")
         if newline >= 0:
