@@ -296,3 +296,25 @@ def test_failing_mapper_leaves_no_result(tmp_path, fail):
     inputs = write_files(tmp_path / "input", b"good\n", b"bad\n")
     assert fail(inputs, "grep good", num_partitions=0) == (
         f"grep good on the input '{inputs[1]}' exited 1")
+
+
+# Limits
+
+@pytest.mark.parametrize("options", [
+    {"combiner": "sleep 99"}, {"partitioner": "sleep 99"},
+    {"combiner": "sleep 99", "partitioner": "printf '0\\n'"}])
+def test_silent_command_of_any_kind_is_killed(write, fail, options):
+    complaint = fail([write(b"a\n")], task_timeout=0.3, **options)
+    assert complaint.startswith("sleep 99 as the ")
+    assert "neither read, wrote nor reported for 0.3 s" in complaint
+
+
+@pytest.mark.parametrize("name, content", [
+    ("file.gz", gzip.compress(LINES)), ("file", LINES)])
+def test_mapper_that_stops_reading_is_killed(write, fail, name, content):
+    """It has read some of what it was fed with."""
+    path = write(content, name)
+    complaint = fail([], "sh -c 'read line; sleep 99'", task_timeout=0.3,
+                     splits=[Split(path, 0, None if "." in name else 10**6)],
+                     decompress=True)
+    assert "neither read, wrote nor reported for 0.3 s" in complaint
