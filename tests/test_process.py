@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import tracemalloc
 
 import pytest
 
@@ -275,6 +276,19 @@ def test_feed_is_made_no_faster_than_it_is_read(start):
                "> /dev/null") as process:
         assert next(process.read(feed())) == b"out\n"
         assert len(made) < 10
+
+
+def test_feed_takes_no_memory_but_for_a_block(start):
+    feed = (bytes(BLOCK) for _ in range(256))
+    with start("cat") as process:
+        tracemalloc.start()
+        try:
+            size = sum(map(len, process.read(feed)))
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert size == 256 * BLOCK
+    assert peak < 6 * BLOCK
 
 
 def test_failure_of_what_is_fed_ends_the_process(start, lifeline):
