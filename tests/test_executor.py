@@ -184,6 +184,18 @@ def test_process_that_is_fed_may_take_its_time(start):
         process.write([bytes(65536)] * 6)
 
 
+@pytest.mark.parametrize("size", [10, 2**17])
+def test_process_may_read_a_pipe_byte_by_byte(start, size):
+    """All that is left of a small input is in the pipe from the start."""
+    with start(f"{FIVE_TIMES} read -r line; done", subprocess.PIPE) as process:
+        process.write([b"x\n" * size])
+
+
+def test_end_of_what_is_read_is_seen_at_once(start):
+    with start("exec wc -c", subprocess.PIPE) as process:
+        assert list(process.read([b"12345"])) == [b"5\n"]
+
+
 def test_process_is_not_to_blame_for_a_slow_reader(
         start, lifeline, gate, mocker):
     """What it wrote meanwhile counts, but only once."""

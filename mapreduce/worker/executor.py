@@ -38,8 +38,9 @@ class Executor:
     ) -> Iterator[Process]:
         """Run a command, and arguments after its own, until the block ends.
 
-        The names are set in its environment alone; the streams are stdin and
-        stdout, as of subprocess.Popen. Raises TaskError as a Launcher does.
+        The names are set in its environment alone, unless the task has them;
+        the streams are stdin and stdout, as of subprocess.Popen. Raises
+        TaskError as a Launcher does.
         """
         try:
             found = words(command)

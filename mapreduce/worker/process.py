@@ -147,6 +147,8 @@ class Process:
 
     def _begin_feed(self, blocks: Iterable[bytes]) -> None:
         assert self._popen.stdin
+        if self._patience:
+            self._patience.watch(self._popen.stdin.fileno())
         self._feed = Feed(self._popen.stdin, blocks)
         self._selector.register(
             self._popen.stdin, selectors.EVENT_WRITE, self._go_on_feeding)
@@ -164,6 +166,8 @@ class Process:
     def _end_feed(self) -> None:
         if self._feed:
             assert self._popen.stdin
+            if self._patience:
+                self._patience.keep_watching()
             self._selector.unregister(self._popen.stdin)
             self._popen.stdin.close()
             self._feed = None
@@ -196,6 +200,8 @@ class Process:
         """Close what the constructor opened."""
         self._selector.close()
         self._exit.close()
+        if self._patience:
+            self._patience.close()
 
     def _wait(self) -> set[int]:
         """Wait until something happens; return the files that are ready."""
@@ -234,6 +240,7 @@ class Process:
     def _be_patient(self, patience: Patience, moved: bool) -> None:
         """Raise TaskError if there was no sign of life for too long."""
         if self._exit.time is not None:
+            patience.close()
             self._patience = None
         elif moved:
             patience.renew()
