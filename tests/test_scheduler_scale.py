@@ -10,7 +10,9 @@ import pytest
 
 from mapreduce.manager import events
 from mapreduce.utils import layout, messages
-from tests.scheduling import HOST, World, job
+from mapreduce.utils.extensions import ProgressMessage
+from mapreduce.utils.fields import Split
+from tests.scheduling import HOST, World, extended_job, job
 
 FEW, MANY = 20, 500
 
@@ -42,7 +44,7 @@ def lines_of(scheduler, event, now):
     return count, len(actions)
 
 
-def world_of(num_workers, num_tasks, num_jobs):
+def world_of(num_workers, num_tasks, num_jobs, submission=job):
     """Return a World with a running job and others in the queue.
 
     The first half of the Workers are busy, unless there are more tasks.
@@ -50,7 +52,7 @@ def world_of(num_workers, num_tasks, num_jobs):
     world = World()
     world.check = lambda: None  # It looks at all Workers.
     for _ in range(num_jobs):
-        world.submit(num_tasks, 1)
+        world.happen(submission(num_tasks, 1))
     world.register(*range(1, num_workers + 1))
     return world
 
@@ -72,6 +74,45 @@ def test_cost_of_an_event_does_not_grow(event, fewer_tasks_than_workers):
         world = world_of(number, tasks, number)
         world.now += 5
         costs.add(lines_of(world.scheduler, event, world.now))
+    assert len(costs) == 1, costs
+
+
+def long_job(num_mappers, num_reducers):
+    """Return a job with options, of so many tasks."""
+    return extended_job(num_mappers=num_mappers, num_reducers=num_reducers,
+                        max_mappers=None)
+
+
+@pytest.mark.parametrize("event", [
+    messages.FinishedMessage(8, HOST, 9, {"a": {"b": 1}}),
+    messages.FailedMessage(8, HOST, 9, "it broke"),
+    messages.RegisterMessage(HOST, 9),
+    ProgressMessage(8, HOST, 9, "half"),
+    long_job(2, 2),
+], ids=lambda event: type(event).__name__)
+def test_cost_of_an_event_of_a_job_with_options_does_not_grow(event):
+    """Half of the Workers are strict."""
+    costs = set()
+    for number in FEW, 10_000:
+        world = World()
+        world.check = lambda: None
+        world.strict = set(range(10, 20))
+        world.splits = [Split(f"in/{name}") for name in range(number)]
+        world.happen(long_job(number, 1))
+        world.register(*range(1, 20))
+        costs.add(lines_of(world.scheduler, event, world.now))
+    assert len(costs) == 1, costs
+
+
+def test_cost_of_an_event_does_not_grow_with_the_strict_workers():
+    costs = set()
+    for number in FEW, MANY:
+        world = world_of(FEW, 2 * FEW, 1, long_job)
+        world.strict = set(range(1_000, 1_000 + number))
+        world.register(*world.strict)
+        costs.add(lines_of(
+            world.scheduler, messages.FailedMessage(8, HOST, 9, "it broke"),
+            world.now))
     assert len(costs) == 1, costs
 
 

@@ -98,3 +98,52 @@ def test_all_die_and_none_lives(workers):
     for worker in workers:
         workers.bury(worker)
     assert not workers.anyone_lives
+
+
+def test_who_is_set_aside_is_passed_over_until_recalled(workers):
+    a, b = workers.get(A), workers.get(B)
+    workers.note_answer(a, frozenset({"x"}))
+    workers.note_answer(b, frozenset())
+    workers.set_aside(a)
+    workers.set_aside(b)
+    assert workers.first_ready().address == C
+    workers.recall()
+    assert workers.first_ready() is a
+    assert workers.message_types(a) == {"x"}
+    assert workers.message_types(b) is None
+
+
+def test_all_are_set_aside_when_no_other_lives(workers):
+    assert not workers.all_aside
+    for address in (A, B):
+        workers.set_aside(workers.get(address))
+    assert not workers.all_aside
+    workers.bury(workers.get(C))
+    assert workers.all_aside
+    workers.bury(workers.get(A))
+    workers.bury(workers.get(B))
+    assert not workers.all_aside
+
+
+def test_who_dies_aside_is_not_recalled(workers):
+    worker = workers.get(A)
+    workers.note_answer(worker, frozenset())
+    workers.set_aside(worker)
+    workers.bury(worker)
+    workers.recall()
+    assert workers.first_ready().address == B
+    assert workers.message_types(worker) is None
+
+
+def test_dead_worker_has_no_answer(workers):
+    worker = workers.get(A)
+    workers.bury(worker)
+    workers.note_answer(worker, frozenset({"x"}))
+    assert workers.message_types(worker) is None
+
+
+def test_who_is_set_aside_is_nobody_else(workers):
+    """The one that is to be avoided is the only one left."""
+    workers.set_aside(workers.get(A))
+    workers.set_aside(workers.get(C))
+    assert workers.first_ready([B, A]).address == B
