@@ -81,7 +81,7 @@ class Job:
     @property
     def needed_type(self) -> type[TaskMessage] | None:
         """The message that its tasks need; None: one that everybody knows."""
-        if not self.submission.changes_tasks:
+        if self._plan is None or not self._plan.is_extended:
             return None
         return (ExtendedReduceTaskMessage if self.stage is Stage.REDUCE
                 else ExtendedMapTaskMessage)

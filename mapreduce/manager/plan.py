@@ -6,6 +6,7 @@ with those that only Workers of this project know where they do not.
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 from mapreduce.utils import layout
 from mapreduce.utils.extensions import (
@@ -48,7 +49,12 @@ class Plan:
     directory: str  # the job's own
     splits: list[Split]
 
-    @property
+    @functools.cached_property
+    def is_extended(self) -> bool:
+        """Whether its tasks are more than the specification has words for."""
+        return self.submission.changes_tasks
+
+    @functools.cached_property
     def num_mappers(self) -> int:
         """How many map tasks there are; at least one."""
         wanted, most = (
@@ -59,7 +65,7 @@ class Plan:
         """Return a map task: the splits are dealt round robin."""
         job = self.submission
         splits = self.splits[task_id::self.num_mappers]
-        if not job.changes_tasks:
+        if not self.is_extended:
             return MapTaskMessage(
                 task_id=task_id,
                 input_paths=[split.path for split in splits],
@@ -86,7 +92,7 @@ class Plan:
             f"{self.directory}/{layout.map_output(map_id, task_id)}"
             for map_id in range(self.num_mappers)]
         assert job.reducer_executable is not None
-        if not job.changes_tasks:
+        if not self.is_extended:
             return ReduceTaskMessage(
                 task_id=task_id,
                 executable=job.reducer_executable,

@@ -142,10 +142,11 @@ class Scheduler:
 
     def _go_on(self) -> Iterator[events.Action]:
         """Do what can be done now: give out a task, end a job, start one."""
-        if self._job and not self._job.over:
-            yield from self._assign_task(self._job)
-        if self._job and self._job.over and not self._workers.anyone_busy:
-            yield from self._end_job(self._job)
+        job = self._job
+        if job and not job.over:
+            yield from self._assign_task(job)
+        if job and job.over and not self._workers.anyone_busy:
+            yield from self._end_job(job)
         if self._job is None and (job := self._jobs.start_next(self._now)):
             self._workers.recall()
             LOGGER.info("Started job %d", job.job_id)
