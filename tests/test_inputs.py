@@ -28,6 +28,8 @@ def _tree(tmp_path, monkeypatch):
     (["i*"], ["in/b", "in/c"]),
     (["in/*"], ["in/b", "in/c", "in/sub/d"]),
     (["**/d"], ["in/sub/d"]),
+    (["in/**"], ["in/b", "in/c", "in/sub/d"]),
+    (["in/*", "in/b"], ["in/b", "in/c", "in/sub/d", "in/b"]),
     (["[a]"], ["[a]"]),
 ])
 def test_names_mean_files(names, expected):

@@ -1,8 +1,4 @@
 """A real Manager and jobs with options, with strict Workers and with ours."""
-import contextlib
-import json
-import socket
-import threading
 import uuid
 
 import pytest
@@ -13,49 +9,7 @@ from mapreduce.utils.status import Counter
 from tests import wire
 from tests.cluster import Cluster, wait_until
 from tests.stages import write_executable, write_files
-
-
-class StrictWorker:
-    """A Worker that registers, and ignores what it does not know."""
-
-    def __init__(self, manager_port, mute=False):
-        """Listen on a free port, and register from there.
-
-        One that is mute lets those wait who wait for an answer.
-        """
-        self.heard = []
-        self._open = contextlib.ExitStack()
-        self._mute = mute
-        self._server = socket.create_server(("localhost", 0))
-        self.port = self._server.getsockname()[1]
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-        outbox.send_tcp("localhost", manager_port, messages.RegisterMessage(
-            "localhost", self.port))
-        assert wait_until(lambda: self.heard == ["register_ack"])
-
-    def __enter__(self):
-        """Return the Worker itself."""
-        return self
-
-    def __exit__(self, *_):
-        """Hear no more."""
-        with contextlib.suppress(OSError):
-            self._server.shutdown(socket.SHUT_RDWR)
-        self._server.close()
-        self._thread.join()
-        self._open.close()
-
-    def _serve(self):
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self._server.accept()
-                self._open.enter_context(connection)
-                payload = b"".join(iter(
-                    lambda sock=connection: sock.recv(65536), b""))
-                self.heard.append(json.loads(payload)["message_type"])
-                if not self._mute:
-                    self._open.close()
+from tests.strict_worker import StrictWorker
 
 
 class Jobs:
@@ -115,21 +69,10 @@ def test_strict_worker_makes_a_job_fail_that_it_cannot_do(
     """It is asked, and gets no task."""
     with StrictWorker(cluster.port, mute) as worker:
         job = jobs.run(environment={}).job
-        assert worker.heard == ["register_ack", "get_message_types"]
+        assert worker.types == ["register_ack", "get_message_types"]
     assert (job.state, job.reason) == ("failed", (
         "no living Worker knows new_extended_map_task, which options of this "
         "job need: start mapreduce-worker of this version"))
-
-
-def test_strict_worker_is_given_what_it_can_do(cluster, jobs):
-    """Options that change no task are for everybody."""
-    with StrictWorker(cluster.port) as worker:
-        cluster.start_worker()
-        outbox.send_tcp("localhost", cluster.port, ExtendedJobMessage(
-            [str(jobs.directory / "input")], str(jobs.directory / "output"),
-            jobs.mapper, 1, "cat", num_mappers=1, no_clobber=True))
-        assert wait_until(lambda: "new_map_task" in worker.heard)
-        assert worker.heard == ["register_ack", "new_map_task"]
 
 
 def test_workers_of_this_version_do_the_job_beside_a_strict_one(
@@ -137,7 +80,7 @@ def test_workers_of_this_version_do_the_job_beside_a_strict_one(
     with StrictWorker(cluster.port) as worker:
         cluster.start_worker()
         job = jobs.run(environment={}).job
-        assert worker.heard == ["register_ack", "get_message_types"]
+        assert worker.types == ["register_ack", "get_message_types"]
     assert (job.state, job.map_tasks) == ("done", 2)
     assert jobs.result() == b"a\nb\nc\n"
 

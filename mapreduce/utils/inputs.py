@@ -21,7 +21,7 @@ def list_inputs(names: Iterable[str]) -> list[str]:
 
     A name is that of a file, of a directory, which means the files in it,
     sorted by name, or a pattern of such names, as in a shell; what exists is
-    no pattern. What is meant twice is read twice. Symbolic links to files
+    no pattern. What two names mean is read twice. Symbolic links to files
     count as files; directories in directories are skipped. Raises InputError
     for a name that means nothing, and for what can't be an input: a pipe, a
     socket, a device, a link that leads nowhere.
@@ -36,8 +36,9 @@ def _files(name: str) -> Iterator[str]:
     matches = sorted(glob.glob(name, recursive=True))
     if not matches:
         raise InputError(f"no file matches the input {name!r}")
-    for match in matches:
-        yield from _files_in(match)
+    # A directory and the files in it may match the same pattern.
+    yield from dict.fromkeys(
+        path for match in matches for path in _files_in(match))
 
 
 def _files_in(path: str) -> Iterator[str]:
