@@ -3,12 +3,12 @@
 ``import mapreduce`` is enough for ``mapreduce.manager.Manager`` and
 ``mapreduce.worker.Worker``. They are imported when they are first named, so
 that a client does not load what only the daemons need; neither does it load
-what only some clients need: ``mapreduce.screen``, ``mapreduce.local_cluster``.
+what only some clients need, such as ``mapreduce.screen``.
 """
 import importlib
 from types import ModuleType
 
-_LAZY = ("local_cluster", "manager", "screen", "worker")
+_LAZY = ("following", "local_cluster", "manager", "screen", "worker")
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import click
 
-from mapreduce import client, utils
+from mapreduce import client, following, utils
 
 EXAMPLES = """\b
 Example:
@@ -29,7 +29,8 @@ def main(host: str, port: int, job_id: int, quiet: bool) -> None:
             f"{utils.report.title(job)} has ended already: it is {job.state}")
     try:
         manager.send(utils.messages.CancelJobMessage(job_id))
-        job = client.follow(lambda: manager.job(job_id), client.Silence())
+        job = following.follow(
+            lambda: manager.job(job_id), following.Silence())
     except client.Interrupted as interrupted:
         interrupted.note = (
             f"Job {job_id} is being cancelled. See whether it is: "

@@ -16,6 +16,7 @@ from mapreduce import client, job_options, utils
 from mapreduce.utils import layout
 
 if TYPE_CHECKING:
+    import mapreduce.following
     import mapreduce.local_cluster
     from mapreduce.local_cluster import LocalCluster
     from mapreduce.utils.messages import ManagerJobMessage
@@ -63,7 +64,7 @@ def main(workers: int | None, quiet: bool, **fields: Any) -> None:
             ended = _run(cluster, job, quiet)
     except local_cluster.ClusterError as error:
         raise client.JobFailed(utils.report.clean(str(error))) from error
-    client.check(ended)
+    mapreduce.following.check(ended)
     if not quiet:
         click.echo(
             f"Done in {utils.report.duration(ended.seconds)}: "
@@ -82,8 +83,8 @@ def _run(
         return next(iter(status.jobs), None)
 
     cluster.talk(lambda: manager.send(job))
-    with client.progress(quiet) as shown:
-        return client.follow(look, shown)
+    with mapreduce.following.progress(quiet) as shown:
+        return mapreduce.following.follow(look, shown)
 
 
 def _num_cores() -> int:

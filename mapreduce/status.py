@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 import mapreduce
-from mapreduce import client, utils
+from mapreduce import client, following, utils
 
 if TYPE_CHECKING:
     import mapreduce.screen
@@ -89,7 +89,7 @@ def _repeat(
     look: Callable[[], Status], show: Callable[[Status], None]
 ) -> None:
     while True:
-        show(client.patiently(look))
+        show(following.patiently(look))
         time.sleep(WATCH_INTERVAL)
 
 

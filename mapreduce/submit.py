@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+import mapreduce
 from mapreduce import client, job_options, utils
 
 if TYPE_CHECKING:
+    import mapreduce.following
     from mapreduce.utils.messages import ManagerJobMessage
     from mapreduce.utils.status import JobStatus
 
@@ -85,14 +87,14 @@ def _wait(
     try:
         manager.send(message)
         _say(_summary(manager.host, manager.port, message), quiet)
-        with client.progress(quiet) as shown:
-            ended = client.follow(look, shown)
+        with mapreduce.following.progress(quiet) as shown:
+            ended = mapreduce.following.follow(look, shown)
     except client.Interrupted as interrupted:
         interrupted.note = _note(manager, job)
         raise
-    client.check(ended)
+    mapreduce.following.check(ended)
     if not quiet:
-        click.echo(client.done_line(ended), err=True)
+        click.echo(mapreduce.following.done_line(ended), err=True)
 
 
 def _note(manager: client.Manager, job: JobStatus | None) -> str:

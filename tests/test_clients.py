@@ -13,7 +13,7 @@ import subprocess
 import pytest
 from click.testing import CliRunner
 
-from mapreduce import cancel, client, status, submit
+from mapreduce import cancel, following, status, submit
 from mapreduce.utils import network, report
 from mapreduce.utils import status as records
 from tests import wire
@@ -49,7 +49,7 @@ QUESTIONS = [
 @pytest.fixture(autouse=True)
 def _haste(mocker):
     """Look often, so that tests are quick."""
-    mocker.patch("mapreduce.client.POLL_INTERVAL", 0.001)
+    mocker.patch("mapreduce.following.POLL_INTERVAL", 0.001)
     mocker.patch("mapreduce.status.WATCH_INTERVAL", 0.001)
 
 
@@ -146,7 +146,7 @@ def test_wait_tells_once_that_nobody_works():
 
 
 def test_wait_for_a_job_that_never_shows_up(mocker):
-    mocker.patch("mapreduce.client.KEY_PATIENCE", 0.05)
+    mocker.patch("mapreduce.following.KEY_PATIENCE", 0.05)
     with FakeManager(cluster(job("map"))) as manager:
         assert run(submit.main, manager.port, "--wait", "--quiet") == (
             3, "", "Error: the Manager took the job but does not know it yet: "
@@ -205,7 +205,7 @@ def test_quiet_submit(sockets, options):
 def test_lines_are_ten_seconds_apart(capsys):
     """Within a stage; and only if there is something new."""
     now = 0.0
-    lines = client.Lines(lambda: now)
+    lines = following.Lines(lambda: now)
     for now, done in enumerate([0, 0, 1, 2, 2, 2, 2, 2, 3, 3, 3, 3, 4]):
         lines.show(the(job("map", tasks_done=done)))
     for now, done in (30, 4), (60, 4), (61, 5):
