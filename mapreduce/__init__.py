@@ -8,7 +8,8 @@ what only some clients need, such as ``mapreduce.screen``.
 import importlib
 from types import ModuleType
 
-_LAZY = ("following", "local_cluster", "manager", "screen", "worker")
+_LAZY = (
+    "following", "local_job", "manager", "screen", "submission", "worker")
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -30,6 +30,8 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 Answer = TypeVar("Answer")
 
 NO_WORKER = "No Worker lives; mapreduce-worker starts one"
+MAX_WORKERS = 1_000  # of mapreduce-run
+PORT = click.IntRange(1, 65535)
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -37,6 +39,16 @@ class JobFailed(click.ClickException):
     """The job failed or was cancelled; or it can't be, for it has ended."""
 
     exit_code = 1
+
+
+class WrongUse(click.ClickException):
+    """What the user named can't be used; one line says what to do."""
+
+    exit_code = 2
+
+    def __init__(self, message: str) -> None:
+        """Show nothing that a terminal might obey."""
+        super().__init__(utils.report.clean(message))
 
 
 class UnknownJob(click.ClickException):
@@ -116,7 +128,7 @@ def manager_options(command: Decorated) -> Decorated:
     """Add the options that name the Manager."""
     for option in (
         click.option("-p", "--port", default=6000, show_default=True,
-                     type=click.IntRange(1, 65535),
+                     type=PORT,
                      help="Port of the Manager."),
         click.option("-h", "--host", default="localhost", show_default=True,
                      help="Address of the Manager."),
@@ -134,6 +146,14 @@ def common_options(command: Decorated) -> Decorated:
     ):
         command = option(command)
     return command
+
+
+def workers_option(command: Decorated) -> Decorated:
+    """Add the option --workers."""
+    return click.option(
+        "--workers", metavar="N", type=click.IntRange(1, MAX_WORKERS),
+        help="Number of Workers, and so of tasks at a time.  "
+        "[default: the cores]")(command)
 
 
 class Manager:
@@ -185,6 +205,24 @@ class Manager:
             if job.id == job_id:
                 return job
         raise self._unknown_job(job_id)
+
+    def check_takes(self, job: Message) -> None:
+        """Raise NoManager unless the Manager takes messages of that type."""
+        known: tuple[str, ...] = ()
+        # An older one ignores the question.
+        with contextlib.suppress(
+                utils.outbox.NoAnswer, utils.messages.ProtocolError):
+            with self._reached():
+                answer = utils.outbox.ask(
+                    self.host, self.port,
+                    utils.messages.GetMessageTypesMessage())
+            known = utils.status.message_types_from_document(
+                answer).message_types
+        if utils.messages.name_of(type(job)) not in known:
+            raise NoManager(
+                f"{self} does not know these options, so the job was not "
+                "submitted: what listens there is an older version, another "
+                "program, or busy")
 
     def _ask(
         self, question: Message, read: Callable[[dict[str, Any]], Answer]

@@ -1,4 +1,4 @@
-"""Following a job until it has ended, and telling how it fares."""
+"""Follow a job until it has ended, and tell how it fares."""
 from __future__ import annotations
 
 import contextlib
@@ -12,10 +12,20 @@ import click
 
 import mapreduce
 from mapreduce import utils
-from mapreduce.client import JobFailed, NoManager, is_terminal
+from mapreduce.client import (
+    NO_WORKER,
+    Interrupted,
+    JobFailed,
+    Manager,
+    NoManager,
+    UnknownJob,
+    is_terminal,
+)
+from mapreduce.utils.extensions import ExtendedJobMessage
 
 if TYPE_CHECKING:
     import mapreduce.screen
+    from mapreduce.submission import JobMessage
     from mapreduce.utils.status import JobStatus
 
 Answer = TypeVar("Answer")
@@ -126,3 +136,60 @@ def done_line(job: JobStatus) -> str:
     return (f"{utils.report.title(job)}: done in "
             f"{utils.report.duration(job.seconds)}; the result is in "
             f"{utils.report.clean(directory)}")
+
+
+def show_counters(manager: Manager, job: JobStatus) -> None:
+    """Show on standard error what a job that has ended has counted.
+
+    How it ended is known; a Manager that no longer answers changes nothing.
+    """
+    with contextlib.suppress(NoManager, UnknownJob):
+        if counters := manager.details(job.id).counters:
+            click.echo(utils.report.counters_text(counters), err=True)
+
+
+def submit(
+    manager: Manager, message: JobMessage, quiet: bool,
+    submitted: Callable[[], None] = lambda: None,
+) -> None:
+    """Submit a job, and return when it is done; or fail as it does.
+
+    Calls submitted when the Manager has it.
+    """
+    key = message.job_key
+    assert key is not None
+    job: JobStatus | None = None
+    has_advised = quiet
+
+    def look() -> JobStatus | None:
+        nonlocal job, has_advised
+        status = manager.status(key)
+        if status.is_stuck and not has_advised:
+            has_advised = True
+            click.echo(NO_WORKER, err=True)
+        job = next((its for its in status.jobs if its.key == key), None)
+        return job
+
+    try:
+        manager.send(message)
+        submitted()
+        with progress(quiet) as shown:
+            ended = follow(look, shown)
+    except Interrupted as interrupted:
+        interrupted.note = _note(manager, job)
+        raise
+    if isinstance(message, ExtendedJobMessage) and not quiet:
+        show_counters(manager, ended)
+    check(ended)
+    if not quiet:
+        click.echo(done_line(ended), err=True)
+
+
+def _note(manager: Manager, job: JobStatus | None) -> str:
+    """Return what to tell a user who no longer waits for a job."""
+    if job is None:
+        return ("The job may have been submitted. Look for it: "
+                f"mapreduce-status {manager.options()}")
+    words = f"{manager.options()} {job.id}"
+    return (f"Job {job.id} goes on. Watch it: mapreduce-status {words}\n"
+            f"Cancel it: mapreduce-cancel {words}")

@@ -11,8 +11,8 @@ from mapreduce import client, job_options, utils
 
 if TYPE_CHECKING:
     import mapreduce.following
-    from mapreduce.utils.messages import ManagerJobMessage
-    from mapreduce.utils.status import JobStatus
+    import mapreduce.submission
+    from mapreduce.submission import JobMessage
 
 EXAMPLES = """\b
 Example:
@@ -23,10 +23,11 @@ Example:
 @click.command(cls=client.Command, epilog=EXAMPLES)
 @client.manager_options
 @job_options.job_options(
-    input_directory="tests/testdata/input", output_directory="output",
+    input_paths=("tests/testdata/input",), output_directory="output",
     mapper_executable="tests/testdata/exec/wc_map.sh",
     reducer_executable="tests/testdata/exec/wc_reduce.sh",
-    num_mappers=2, num_reducers=2)
+    num_mappers=2, num_reducers=2, decompress=False,
+    split_size=(None, "0"))
 @click.option("-s", "--shutdown", is_flag=True,
               help="Shut down the Manager and its Workers instead.")
 @click.option("--wait", is_flag=True,
@@ -50,14 +51,24 @@ def main(
             raise click.UsageError("there is no job to --wait for")
         manager.send(utils.messages.ShutdownMessage())
         _say(f"Shut down {manager}", quiet)
+        return
+    if job_options.STDIN in fields["input_paths"]:
+        raise click.UsageError("a Manager can't read this standard input; "
+                               "mapreduce-run -i - can")
+    message = mapreduce.submission.fitting(fields, follow=wait)
+
+    def submitted() -> None:
+        _say(_summary(manager, message), quiet)
+
+    if not isinstance(message, utils.messages.ManagerJobMessage):
+        manager.check_takes(message)
     elif wait:
-        message = job_options.submission(fields, follow=True)
         manager.status()  # One that can't answer gets no job.
-        _wait(manager, message, quiet)
+    if wait:
+        mapreduce.following.submit(manager, message, quiet, submitted)
     else:
-        message = job_options.submission(fields, follow=False)
         manager.send(message)
-        _say(_summary(host, port, message), quiet)
+        submitted()
 
 
 def _say(text: str, quiet: bool) -> None:
@@ -66,57 +77,26 @@ def _say(text: str, quiet: bool) -> None:
         click.echo(os.fsencode(text))
 
 
-def _wait(
-    manager: client.Manager, message: ManagerJobMessage, quiet: bool
-) -> None:
-    """Submit a job, and return when it is done; or fail as it does."""
-    key = message.job_key
-    assert key is not None
-    job: JobStatus | None = None
-    has_advised = quiet
-
-    def look() -> JobStatus | None:
-        nonlocal job, has_advised
-        status = manager.status(key)
-        if status.is_stuck and not has_advised:
-            has_advised = True
-            click.echo(client.NO_WORKER, err=True)
-        job = next((its for its in status.jobs if its.key == key), None)
-        return job
-
-    try:
-        manager.send(message)
-        _say(_summary(manager.host, manager.port, message), quiet)
-        with mapreduce.following.progress(quiet) as shown:
-            ended = mapreduce.following.follow(look, shown)
-    except client.Interrupted as interrupted:
-        interrupted.note = _note(manager, job)
-        raise
-    mapreduce.following.check(ended)
-    if not quiet:
-        click.echo(mapreduce.following.done_line(ended), err=True)
+def _summary(manager: client.Manager, job: JobMessage) -> str:
+    """Return what was submitted, a line for each property."""
+    lines = [f"Submitted job to {manager}"]
+    for name, value in (
+        ("input directory", _input(job)),
+        ("output directory", job.output_directory),
+        ("mapper executable", job.mapper_executable),
+        ("reducer executable", job.reducer_executable),
+        ("num mappers", job.num_mappers),
+        ("num reducers", job.num_reducers),
+    ):
+        if value is not None:
+            lines.append(f"{name:19}  {value}")
+    return "\n".join(lines)
 
 
-def _note(manager: client.Manager, job: JobStatus | None) -> str:
-    """Return what to tell a user who no longer waits for a job."""
-    if job is None:
-        return ("The job may have been submitted. Look for it: "
-                f"mapreduce-status {manager.options()}")
-    words = f"{manager.options()} {job.id}"
-    return (f"Job {job.id} goes on. Watch it: mapreduce-status {words}\n"
-            f"Cancel it: mapreduce-cancel {words}")
-
-
-def _summary(host: str, port: int, job: ManagerJobMessage) -> str:
-    return "\n".join([
-        f"Submitted job to Manager {host}:{port}",
-        f"input directory      {job.input_directory}",
-        f"output directory     {job.output_directory}",
-        f"mapper executable    {job.mapper_executable}",
-        f"reducer executable   {job.reducer_executable}",
-        f"num mappers          {job.num_mappers}",
-        f"num reducers         {job.num_reducers}",
-    ])
+def _input(job: JobMessage) -> str:
+    if isinstance(job, utils.messages.ManagerJobMessage):
+        return job.input_directory
+    return ", ".join(job.input_paths)
 
 
 if __name__ == "__main__":
