@@ -506,7 +506,8 @@ def test_long_tables_are_not_drawn():
     assert "\x1b" not in written and "map 1999" in written
 
 
-@pytest.mark.parametrize("name", ["submit", "status", "cancel"])
+@pytest.mark.parametrize(
+    "name", ["run", "streaming", "submit", "status", "cancel"])
 def test_version_and_example(name):
     program = f"mapreduce-{name}"
     outcome = subprocess.run([command(name), "--version"], check=True,

@@ -1,0 +1,206 @@
+"""The command mapreduce-streaming: the command line of Hadoop Streaming.
+
+It runs as mapreduce-run does, or has a Manager do the job.
+"""
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import mapreduce
+from mapreduce import client, job_options
+from mapreduce.job_options import COUNT, COUNT_OR_ZERO
+
+if TYPE_CHECKING:
+    import mapreduce.following
+    import mapreduce.local_job
+    import mapreduce.submission
+
+NO_REDUCER = "NONE"
+IDENTITY = "cat"  # Hadoop's reducer where none is named
+
+# The field of the job for each property, and what may be there.
+PROPERTIES: dict[str, tuple[str, click.ParamType[Any]]] = {
+    "mapreduce.job.maps": ("num_mappers", COUNT),
+    "mapreduce.job.reduces": ("num_reducers", COUNT_OR_ZERO),
+    "mapreduce.job.name": ("job_name", click.STRING),
+    "mapreduce.map.maxattempts": ("max_map_attempts", COUNT),
+    "mapreduce.reduce.maxattempts": ("max_reduce_attempts", COUNT),
+    "mapreduce.task.timeout": ("task_timeout", click.IntRange(0)),
+    "mapreduce.input.fileinputformat.split.maxsize": (
+        "split_size", click.IntRange(1)),
+}
+
+EXAMPLES = """\b
+Example:
+  mapreduce-streaming -input books -output counts -mapper map.py
+      -reducer 'reduce.py --sum' -numReduceTasks 4
+"""
+
+
+class StreamingCommand(client.Command):
+    """A command that knows the option that was meant."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the arguments; fail for an option that there is not."""
+        known = {name: option for option in self.get_params(ctx)
+                 if isinstance(option, click.Option)
+                 for name in (*option.opts, *option.secondary_opts)}
+        words = iter(args)
+        for word in words:
+            name, equals, _ = word.partition("=")
+            if name in known:
+                if not (known[name].is_flag or known[name].count or equals):
+                    next(words, None)
+            elif name.startswith("-") and not name.startswith("-D"):
+                raise _unknown("option", name, known)
+        return super().parse_args(ctx, args)
+
+
+def _unknown(
+    what: str, name: str, known: Iterable[str]
+) -> client.WrongUse:
+    nearest, = difflib.get_close_matches(name, known, n=1, cutoff=0)
+    return client.WrongUse(
+        f"unknown {what} {name!r}; the nearest known one is {nearest}")
+
+
+def _fields_of(
+    _: click.Context, __: click.Parameter, values: tuple[str, ...]
+) -> dict[str, Any]:
+    """Return the fields of a job that properties such as NAME=VALUE set."""
+    fields = {}
+    for name, equals, value in (text.partition("=") for text in values):
+        if name not in PROPERTIES:
+            raise _unknown("property", name, PROPERTIES)
+        if not equals:
+            raise client.WrongUse(f"-D {name} lacks a value: -D {name}=VALUE")
+        field, kind = PROPERTIES[name]
+        try:
+            fields[field] = kind.convert(value, None, None)
+        except click.BadParameter as error:
+            raise client.WrongUse(f"-D {name}: {error.message}") from error
+    if "task_timeout" in fields:  # Hadoop counts milliseconds.
+        fields["task_timeout"] /= 1000
+    return fields
+
+
+def _address(
+    ctx: click.Context, option: click.Parameter, value: str | None
+) -> client.Manager | None:
+    """Return the Manager that is meant by, e.g., localhost:6000."""
+    if value is None:
+        return None
+    host, _, port = value.rpartition(":")
+    if not (host and port.isdecimal()):
+        raise click.BadParameter(f"{value!r} is not host:port", param=option)
+    return client.Manager(host, client.PORT.convert(int(port), option, ctx))
+
+
+def _separate(
+    _: click.Context, __: click.Parameter, values: tuple[str, ...]
+) -> list[str]:
+    """Return the names in lists of them, each a text with commas."""
+    return [name for value in values for name in value.split(",")]
+
+
+@click.command(cls=StreamingCommand, epilog=EXAMPLES)
+@click.option("-input", "input_paths", metavar="PATH", multiple=True,
+              required=True, callback=_separate,
+              help="Input: a directory, a file, a pattern, or several with "
+              "commas between; - is standard input. May be repeated.")
+@click.option("-output", "output_directory", metavar="DIRECTORY",
+              required=True,
+              help="Directory of the result, which must not exist.")
+@click.option("-mapper", "mapper_executable", metavar="COMMAND",
+              required=True, help="Executable of the map stage.")
+@click.option("-reducer", "reducer_executable", metavar="COMMAND",
+              default=IDENTITY, show_default=True,
+              help="Executable of the reduce stage; NONE: no such stage.")
+@click.option("-combiner", metavar="COMMAND", help="Executable that is run "
+              "over the sorted output of each map task.")
+@click.option("-partitioner", metavar="COMMAND", help="Executable that reads "
+              "the map output, and prints a number of a reduce task a line.")
+@click.option("-numReduceTasks", "num_reducers", metavar="N",
+              type=COUNT_OR_ZERO, help="Number of reduce tasks.  "
+              "[default: 1]")
+@click.option("-cmdenv", "environment", metavar="NAME=VALUE", multiple=True,
+              callback=job_options.environment, help="A variable of the "
+              "environment of all executables. May be repeated.")
+@click.option("-file", "-files", "files", metavar="PATH", multiple=True,
+              callback=_separate, help="Taken, but nothing is copied: "
+              "executables run in the working directory.")
+@click.option("-D", "properties", metavar="NAME=VALUE", multiple=True,
+              callback=_fields_of, help="A property; known are "
+              f"{', '.join(PROPERTIES)}.")
+@click.option("-manager", metavar="HOST:PORT", callback=_address,
+              help="Have this Manager do the job.")
+@click.option("--decompress/--no-decompress", default=True, show_default=True,
+              help="Decompress inputs named .gz, .bz2, .xz or .zst.")
+@client.workers_option
+@client.common_options
+@click.help_option("-help", "--help")
+def main(
+    manager: client.Manager | None, workers: int | None, quiet: bool,
+    **fields: Any
+) -> None:
+    """Run a job that was written for Hadoop Streaming."""
+    files, job = fields.pop("files"), _job(fields)
+    if not quiet:
+        _tell_where(files)
+    if manager is None:
+        mapreduce.local_job.run(job, workers, quiet)
+    elif workers is not None:
+        raise click.UsageError("--workers are those of a job without "
+                               "-manager; omit one of the two")
+    else:
+        _submit(manager, job, quiet)
+
+
+def _job(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the options as those of mapreduce-run would be."""
+    properties = fields.pop("properties")
+    given = {name: value for name, value in fields.items()
+             if value is not None}
+    job = {"num_reducers": 1, "environment": {}, "split_size": None,
+           **properties, **given, "no_clobber": True}
+    if job["reducer_executable"] == NO_REDUCER:
+        job["num_reducers"] = 0
+    return job
+
+
+def _tell_where(files: list[str]) -> None:
+    """Tell of files that are not where they would be if they were copied."""
+    for file in files:
+        path, _, link = file.partition("#")
+        name = link or os.path.basename(path)
+        if not os.path.exists(name):
+            click.echo(os.fsencode(
+                f"Files are not copied: there is no {name} in the working "
+                f"directory; it is under {os.path.abspath(path)}"), err=True)
+
+
+def _submit(
+    manager: client.Manager, job: dict[str, Any], quiet: bool
+) -> None:
+    """Have a Manager do a job, and return when it is done."""
+    if job_options.STDIN in job["input_paths"]:
+        raise click.UsageError("a Manager can't read this standard input; "
+                               "without -manager, -input - is it")
+    living = [worker for worker in manager.status().workers
+              if worker.state != "dead"]
+    if "num_mappers" not in job:
+        job["max_mappers"] = mapreduce.local_job.max_mappers(len(living))
+    if job["split_size"] is None:  # The input may not be seen from here.
+        job["split_size"] = mapreduce.local_job.MAX_SPLIT
+    message = mapreduce.submission.extended(job, follow=True)
+    manager.check_takes(message)
+    mapreduce.following.submit(manager, message, quiet)
+
+
+if __name__ == "__main__":
+    main(prog_name="mapreduce-streaming")
