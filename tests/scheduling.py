@@ -52,6 +52,7 @@ class World:
         self.splits = [Split("in/a"), Split("in/b"), Split("in/c")]
         self.strict = set()  # ports of Workers that know nothing of ours
         self.mute = set()  # ports of those that answer no question
+        self.late = set()  # ports of those that answer too late
         self.sent = []
 
     def happen(self, event):
@@ -128,6 +129,8 @@ class World:
             return events.WorkerUnreachable(worker)
         if port in self.mute:
             return events.WorkerAnswered(worker, frozenset())
+        if port in self.late:
+            return events.WorkerAnswered(worker, None)
         return events.WorkerAnswered(
             worker, {"new_map_task"} if port in self.strict else EXTENDED)
 

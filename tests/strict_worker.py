@@ -11,11 +11,9 @@ from tests.cluster import wait_until
 class StrictWorker:
     """Knows the specification only; says that it has done what it is told."""
 
-    def __init__(self, manager_port, mute=False):
-        """Begin; one that is mute lets those wait who wait for an answer."""
+    def __init__(self, manager_port):
+        """Begin with nothing heard."""
         self.heard = []  # every message, in order
-        self._mute = mute
-        self._open = contextlib.ExitStack()
         self._manager_port = manager_port
         self._server = socket.create_server(("localhost", 0))
         self._port = self._server.getsockname()[1]
@@ -34,7 +32,6 @@ class StrictWorker:
             self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
         self._thread.join()
-        self._open.close()
 
     @property
     def types(self):
@@ -52,11 +49,9 @@ class StrictWorker:
                 connection, _ = self._server.accept()
             except OSError:
                 return
-            self._open.enter_context(connection)
-            message = json.loads(b"".join(
-                iter(lambda sock=connection: sock.recv(65536), b"")))
+            with connection:
+                message = json.loads(b"".join(
+                    iter(lambda sock=connection: sock.recv(65536), b"")))
             self.heard.append(message)
-            if not self._mute:
-                self._open.close()
             if message["message_type"] in ("new_map_task", "new_reduce_task"):
                 self._send(wire.finished(message["task_id"], self._port))

@@ -180,14 +180,15 @@ def test_connection_that_takes_too_long_is_no_answer_but_an_error(mocker):
 
 
 def test_other_messages_have_their_connection_closed(serve):
-    with pytest.raises(outbox.NoAnswer):
+    with pytest.raises(outbox.NoAnswer) as caught:
         outbox.ask(HOST, serve(lambda *_: None), GetStatusMessage())
+    assert caught.type is outbox.NoAnswer
 
 
 def test_manager_that_does_not_answer_in_time_has_no_answer(serve, mocker):
     mocker.patch("mapreduce.utils.network.SEND_TIMEOUT", 0.1)
     port = serve(lambda _, client: client.expect_answer())
-    with pytest.raises(outbox.NoAnswer):
+    with pytest.raises(outbox.LateAnswer):
         outbox.ask(HOST, port, GetStatusMessage())
 
 

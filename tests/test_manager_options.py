@@ -1,4 +1,5 @@
 """A real Manager and jobs with options, with strict Workers and with ours."""
+import signal
 import uuid
 
 import pytest
@@ -24,12 +25,20 @@ class Jobs:
 
     def run(self, **options):
         """Return what is told of a job when it has ended."""
+        return self.wait_for(self.submit(**options))
+
+    def submit(self, **options):
+        """Submit a job; return its key."""
         key = uuid.uuid4().hex
         outbox.send_tcp("localhost", self.cluster.port, ExtendedJobMessage(**{
             "input_paths": [str(self.directory / "input")],
             "output_directory": str(self.directory / "output"),
             "mapper_executable": self.mapper, "reducer_executable": "cat",
             "max_mappers": 9, "num_reducers": 1, "job_key": key, **options}))
+        return key
+
+    def wait_for(self, key):
+        """Return what is told of a job when it has ended."""
         found = []
 
         def has_ended():
@@ -63,11 +72,9 @@ def make_jobs(cluster, tmp_path):
     return Jobs(cluster, tmp_path)
 
 
-@pytest.mark.parametrize("mute", [False, True])
-def test_strict_worker_makes_a_job_fail_that_it_cannot_do(
-        cluster, jobs, mute):
+def test_strict_worker_makes_a_job_fail_that_it_cannot_do(cluster, jobs):
     """It is asked, and gets no task."""
-    with StrictWorker(cluster.port, mute) as worker:
+    with StrictWorker(cluster.port) as worker:
         job = jobs.run(environment={}).job
         assert worker.types == ["register_ack", "get_message_types"]
     assert (job.state, job.reason) == ("failed", (
@@ -83,6 +90,16 @@ def test_workers_of_this_version_do_the_job_beside_a_strict_one(
         assert worker.types == ["register_ack", "get_message_types"]
     assert (job.state, job.map_tasks) == ("done", 2)
     assert jobs.result() == b"a\nb\nc\n"
+
+
+def test_job_does_not_fail_because_its_worker_is_held_up(cluster, jobs):
+    """It is asked again until it goes on."""
+    worker = cluster.start_worker()
+    worker.process.send_signal(signal.SIGSTOP)
+    key = jobs.submit(environment={})
+    cluster.wait_for(lambda: cluster.manager.says("did not answer in time"))
+    worker.process.send_signal(signal.SIGCONT)
+    assert jobs.wait_for(key).job.state == "done"
 
 
 def test_worker_that_is_gone_is_not_asked_for_long(cluster, jobs):

@@ -228,6 +228,30 @@ def test_worker_that_gives_no_answer_is_asked_again_for_the_next_job(world):
         "extended map 1 → 2"]
 
 
+def test_worker_that_is_late_to_answer_is_asked_again(world):
+    """It may just have been held up; others go on meanwhile."""
+    world.late = {1}
+    world.register(1, 2)
+    assert submit(world, max_mappers=2) == [
+        "prepare job 0", "ask → 1", "ask → 2", "extended map 0 → 2"]
+    assert world.wait(1) == ["ask → 1"]
+    world.late = set()
+    assert world.wait(1) == ["ask → 1", "extended map 1 → 1"]
+
+
+def test_worker_that_is_always_late_is_taken_for_a_strict_one(world):
+    world.late = {1}
+    world.register(1)
+    submit(world)
+    assert world.wait(1) + world.wait(1) == ["ask → 1"] * 2
+    assert world.wait(1) == ["ask → 1", "discard output", "clean up job 0"]
+    assert reasons_of(world) == [("failed", STRICT)]
+    # It may have become another one since.
+    world.late = set()
+    assert submit(world) == [
+        "prepare job 1", "ask → 1", "extended map 0 → 1"]
+
+
 def test_worker_that_registers_again_is_asked_again(world):
     world.strict = {1}
     world.register(1, 2)

@@ -115,6 +115,8 @@ def test_who_is_set_aside_is_passed_over_until_recalled(workers):
 
 def test_all_are_set_aside_when_no_other_lives(workers):
     assert not workers.all_aside
+    for worker in workers:
+        workers.note_answer(worker, frozenset())
     for address in (A, B):
         workers.set_aside(workers.get(address))
     assert not workers.all_aside

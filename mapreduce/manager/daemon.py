@@ -223,18 +223,21 @@ class Manager:
 def _ask(
     worker: RemoteWorker
 ) -> events.WorkerAnswered | events.WorkerUnreachable:
-    """Ask a Worker which messages it takes; strict ones do not answer."""
+    """Ask a Worker which messages it takes; strict ones hang up."""
+    types: frozenset[str] | None = frozenset()
     try:
         answer = outbox.ask(*worker.address, messages.GetMessageTypesMessage(),
                             ASK_TIMEOUT)
-        types = message_types_from_document(answer).message_types
+        types = frozenset(message_types_from_document(answer).message_types)
+    except outbox.LateAnswer:
+        LOGGER.warning("%r did not answer in time", worker)
+        types = None
     except (outbox.NoAnswer, messages.ProtocolError) as error:
         LOGGER.info("%r did not tell what it takes: %s", worker, error)
-        types = ()
     except OSError as error:
         LOGGER.warning("Cannot ask %r: %s", worker, error)
         return events.WorkerUnreachable(worker)
-    return events.WorkerAnswered(worker, frozenset(types))
+    return events.WorkerAnswered(worker, types)
 
 
 def _working_directory() -> str:

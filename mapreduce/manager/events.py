@@ -47,7 +47,7 @@ class WorkerAnswered:
     """A Worker told which messages it takes; none if it can't tell."""
 
     worker: RemoteWorker
-    message_types: frozenset[str]
+    message_types: frozenset[str] | None  # None: it didn't, in time
 
 
 @dataclasses.dataclass(frozen=True)

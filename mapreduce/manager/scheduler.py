@@ -119,7 +119,10 @@ class Scheduler:
                 self._note_progress(event)
             case ShutdownMessage():
                 yield from self._shut_down()
+            case events.MessageSent():
+                pass
             case events.Tick():
+                self._workers.recall_silent()
                 yield from self._bury_silent(now)
             case _:
                 yield from self._note_outcome(event)

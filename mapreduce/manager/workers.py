@@ -13,7 +13,33 @@ from collections.abc import Iterable, Iterator
 from mapreduce.manager.remote_worker import RemoteWorker, State
 from mapreduce.utils.messages import Address
 
+MAX_SILENCES = 4  # times of not answering in time, until that is the answer
+
 _registration = operator.attrgetter("registration")
+
+
+class _Answers:
+    """What Workers said that they take, and how often they were silent."""
+
+    def __init__(self) -> None:
+        self.message_types: dict[RemoteWorker, frozenset[str]] = {}
+        self._silences: collections.Counter[RemoteWorker] = (
+            collections.Counter())
+
+    def note(
+        self, worker: RemoteWorker, message_types: frozenset[str] | None
+    ) -> None:
+        """Note an answer; None is one only after several of them."""
+        if message_types is None:
+            self._silences[worker] += 1
+            if self._silences[worker] < MAX_SILENCES:
+                return
+        self.message_types[worker] = message_types or frozenset()
+
+    def forget(self, worker: RemoteWorker) -> None:
+        """Be as if the Worker was never asked."""
+        self.message_types.pop(worker, None)
+        self._silences.pop(worker, None)
 
 
 class Workers:
@@ -29,7 +55,7 @@ class Workers:
         self._ready: list[RemoteWorker] = []  # In order of registration.
         self._busy: set[RemoteWorker] = set()
         self._aside: set[RemoteWorker] = set()  # Ready, but of no use now.
-        self._message_types: dict[RemoteWorker, frozenset[str]] = {}
+        self._answers = _Answers()
 
     def __iter__(self) -> Iterator[RemoteWorker]:
         """Iterate over all, dead ones too, in order of registration."""
@@ -82,39 +108,53 @@ class Workers:
             self._aside.remove(worker)
         elif worker.state is State.READY:
             self._leave_ready(worker)
-        self._message_types.pop(worker, None)
+        self._answers.forget(worker)
         self._busy.discard(worker)
         if self._living.get(worker.address) is worker:
             del self._living[worker.address]
         return worker.die()
 
     def note_answer(
-        self, worker: RemoteWorker, message_types: frozenset[str]
+        self, worker: RemoteWorker, message_types: frozenset[str] | None
     ) -> None:
-        """Note what a Worker says that it takes; nothing: no answer."""
+        """Note what a ready Worker says that it takes; nothing: no answer.
+
+        None: there was no answer in time. It is set aside until that is
+        asked again, which is done a few times: it may have been held up.
+        """
         if worker.state is not State.DEAD:
-            self._message_types[worker] = message_types
+            self._answers.note(worker, message_types)
+            if self.message_types(worker) is None:
+                self.set_aside(worker)
 
     def message_types(self, worker: RemoteWorker) -> frozenset[str] | None:
-        """Return what a Worker takes; None if it was not asked."""
-        return self._message_types.get(worker)
+        """Return what a Worker takes; None if that is not known."""
+        return self._answers.message_types.get(worker)
 
     def set_aside(self, worker: RemoteWorker) -> None:
         """Pass over a ready Worker until all are recalled."""
         self._leave_ready(worker)
         self._aside.add(worker)
 
+    def recall_silent(self) -> None:
+        """Have those ready again that gave no answer in time."""
+        self._recall({worker for worker in self._aside
+                      if self.message_types(worker) is None})
+
     def recall(self) -> None:
-        """Have those set aside ready again.
+        """Have all ready again that were set aside.
 
         Those that gave no answer then are as if they were not asked.
         """
         for worker in self._aside:
-            if not self._message_types[worker]:
-                del self._message_types[worker]
-        self._ready.extend(self._aside)
-        self._ready.sort(key=_registration)
-        self._aside.clear()
+            if not self.message_types(worker):
+                self._answers.forget(worker)
+        self._recall(set(self._aside))
+
+    def _recall(self, workers: set[RemoteWorker]) -> None:
+        self._aside -= workers
+        for worker in workers:
+            bisect.insort(self._ready, worker, key=_registration)
 
     def _leave_ready(self, worker: RemoteWorker) -> None:
         del self._ready[bisect.bisect_left(
@@ -132,8 +172,9 @@ class Workers:
 
     @property
     def all_aside(self) -> bool:
-        """Whether somebody is alive, and everybody alive is set aside."""
-        return 0 < len(self._living) == len(self._aside)
+        """Whether all who live, somebody, are set aside by their answers."""
+        return 0 < len(self._living) == len(self._aside) and all(
+            self.message_types(worker) is not None for worker in self._aside)
 
     @property
     def busy(self) -> list[RemoteWorker]:

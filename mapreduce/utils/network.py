@@ -44,7 +44,11 @@ class MessageTooLong(Exception):
 
 
 class NoAnswer(Exception):
-    """Somebody took a question, but gave no answer in time."""
+    """Somebody took a question, but gave no answer."""
+
+
+class LateAnswer(NoAnswer):
+    """No answer came in time; there may have been one later."""
 
 
 def tcp_client(host: str, port: int, payload: bytes) -> None:
@@ -61,20 +65,22 @@ def tcp_client(host: str, port: int, payload: bytes) -> None:
 
 
 def tcp_query(
-    host: str, port: int, payload: bytes, timeout: float | None = None
+    host: str, port: int, payload: bytes, patience: float | None = None
 ) -> bytes:
     """Send one message and return the answer, all that comes after it.
 
     Raises OSError if nobody can be reached, and NoAnswer if the whole answer
-    isn't there within seconds; the timeout is for each of the two.
+    isn't there within seconds: LateAnswer if more of it may come.
     """
-    timeout = timeout or SEND_TIMEOUT
+    patience = patience or SEND_TIMEOUT
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
-        sock.settimeout(timeout)
+        sock.settimeout(SEND_TIMEOUT)
         _send(sock, (host, port), payload)
         try:
             sock.shutdown(socket.SHUT_WR)
-            return b"".join(_chunks(sock, time.monotonic() + timeout))
+            return b"".join(_chunks(sock, time.monotonic() + patience))
+        except TimeoutError as error:
+            raise LateAnswer("no whole answer in time") from error
         except OSError as error:
             raise NoAnswer(str(error)) from error
 
@@ -82,14 +88,16 @@ def tcp_query(
 def _chunks(sock: socket.socket, deadline: float) -> Iterator[bytes]:
     """Receive to the end of a stream; raise OSError for one without end."""
     size = 0
-    while (left := deadline - time.monotonic()) > 0 and size <= MAX_MESSAGE:
+    while (left := deadline - time.monotonic()) > 0:
         sock.settimeout(left)
         chunk = sock.recv(BLOCK)
         if not chunk:
             return
         size += len(chunk)
+        if size > MAX_MESSAGE:
+            raise OSError(f"an answer of more than {MAX_MESSAGE} bytes")
         yield chunk
-    raise OSError("it takes too long, or is too long")
+    raise TimeoutError
 
 
 def udp_client(

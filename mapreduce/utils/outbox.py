@@ -9,6 +9,7 @@ LOGGER = logging.getLogger(__name__)
 
 
 NoAnswer = network.NoAnswer
+LateAnswer = network.LateAnswer
 
 
 def send_tcp(host: str, port: int, message: messages.Message) -> None:
@@ -19,7 +20,7 @@ def send_tcp(host: str, port: int, message: messages.Message) -> None:
 
 def ask(
     host: str, port: int, message: messages.Message,
-    timeout: float | None = None,
+    patience: float | None = None,
 ) -> dict[str, Any]:
     """Return the JSON object that a daemon answers.
 
@@ -27,7 +28,7 @@ def ask(
     comes within seconds.
     """
     _log("TCP", host, port, message)
-    payload = network.tcp_query(host, port, messages.encode(message), timeout)
+    payload = network.tcp_query(host, port, messages.encode(message), patience)
     try:
         return messages.parse(payload)
     except messages.ProtocolError as error:
