@@ -130,6 +130,9 @@ class Jobs:
             status, tuple(job.task_statuses(now)), job.counters)
 
     def _running_status(self, job: Job, now: float) -> JobStatus:
-        """Return what is shown of a job until nothing of it is left."""
-        state = Stage.REDUCE if job.last_stage is Stage.REDUCE else Stage.MAP
-        return job.status(state.value, None, self._working_directory, now)
+        """Return what is shown of a job until nothing of it is left.
+
+        As long as its tasks are not known, it has not begun for its owner.
+        """
+        state = job.last_stage.value if job.prepared else "queued"
+        return job.status(state, None, self._working_directory, now)
