@@ -76,6 +76,7 @@ def test_submit_says_it_to_a_manager_that_knows(options, fields):
     with FakeManager(TYPES) as manager:
         code, stdout, stderr = start(
             submit.main, "-p", str(manager.port), *options)
+        manager.wait_for("new_extended_job")
     assert (code, stderr) == (0, "")
     assert stdout.startswith(
         f"Submitted job to Manager localhost:{manager.port}\n")

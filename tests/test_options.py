@@ -1,5 +1,6 @@
 """The options of a job, with real processes: what each does to the result."""
 import bz2
+import collections
 import gzip
 import lzma
 import os
@@ -78,8 +79,8 @@ def expected(*paths):
     words = b" ".join(
         file.read_bytes() for path in paths
         for file in (path.iterdir() if path.is_dir() else [path])).split()
-    return sorted(b"%s\t%d\n" % (word, words.count(word))
-                  for word in set(words))
+    return sorted(b"%s\t%d\n" % item
+                  for item in collections.Counter(words).items())
 
 
 def test_commands_with_arguments(run):
