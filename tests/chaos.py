@@ -1,9 +1,10 @@
 """A random fault test: python -m tests.chaos --seed S --seconds T.
 
-One job after the other runs on a Manager and four Workers, while Workers are
-killed, stopped, continued and started again at random, and garbage is sent to
-all. Each result must be that of the plain pipeline. A seed gives the same jobs
-and the same faults; when exactly they hit is up to the machine.
+One job after the other, with options or without, runs on a Manager and four
+Workers, while those are killed, stopped, continued and started again at
+random, and garbage is sent to all. Each result must be that of the plain
+pipeline. A seed gives the same jobs and the same faults; when exactly they hit
+is up to the machine.
 
 Exits 1 at the first wrong or missing result, and keeps the logs.
 """
@@ -84,15 +85,9 @@ class Chaos:
 
     def _run_job(self):
         num_reducers = self._random.randint(1, 6)
-        mapper, reducer = map(
-            self._path, self._random.choice(self._executables))
         shutil.rmtree(self._output, ignore_errors=True)
         self._deaths = 0
-        self._cluster.submit(
-            self._output, input_directory=str(self._input),
-            mapper_executable=mapper, reducer_executable=reducer,
-            num_mappers=self._random.randint(1, 15),
-            num_reducers=num_reducers)
+        self._cluster.send(self._job(num_reducers))
         deadline = time.monotonic() + JOB_TIMEOUT
         next_fault = 0
         while not self._is_done(num_reducers):
@@ -107,6 +102,27 @@ class Chaos:
             time.sleep(POLL_INTERVAL)
         if self._digest(self._cluster.result(self._output)) != self._expected:
             raise ChaosError("a wrong result")
+
+    def _job(self, num_reducers):
+        """Return a job, in the words of the specification or with options."""
+        mapper, reducer = map(
+            self._path, self._random.choice(self._executables))
+        job = wire.job(
+            self._output, mapper_executable=mapper,
+            reducer_executable=reducer, input_directory=str(self._input),
+            num_mappers=self._random.randint(1, 15),
+            num_reducers=num_reducers)
+        options = {
+            "split_size": self._random.randint(500, 20_000),
+            "combiner": reducer, "task_timeout": JOB_TIMEOUT,
+            "environment": {}, "keep_intermediate": str(
+                self._cluster.directory / "kept")}
+        chosen = {name: value for name, value in options.items()
+                  if self._random.random() < 0.3}
+        if not chosen:
+            return job
+        return {**job, **chosen, "message_type": "new_extended_job",
+                "input_paths": [job["input_directory"]]}
 
     def _path(self, name):
         own = self._cluster.directory / name
