@@ -106,7 +106,20 @@ def test_task_without_an_environment_sees_ours_untouched(run, mocker):
     assert popen.call_args.kwargs["env"] is None
 
 
+def test_environment_of_the_task_comes_before_names(run):
+    assert run("sh -c 'echo $NAME $OTHER'", {"NAME": "task's"},
+               names={"NAME": "own", "OTHER": "own"}) == b"task's own\n"
+
+
 # Patience
+
+@pytest.mark.parametrize("seconds", [1e7, 1e9])
+def test_patience_may_last_for_years(launcher, seconds):
+    with Executor(launcher, {}, seconds).running(
+            "echo out", "job", stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE) as process:
+        assert b"".join(process.read()) == b"out\n"
+
 
 @pytest.fixture(name="start")
 def _start(launcher, tmp_path):

@@ -173,7 +173,8 @@ def test_too_many_counters_fail_the_task(do, paths, output, executable):
     path = executable(
         "seq -f 'reporter:counter:g,%g,1' 2000 >&2", "exec sleep 600")
     assert do(map_task(0, paths, path, output)) == [said(
-        "failed", 0, reason="the task has more than 1000 different counters")]
+        "failed", 0, reason=f"{path} on the input {paths[0]!r} cannot go on: "
+        "the task has more than 1000 different counters")]
 
 
 # The status

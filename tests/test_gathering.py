@@ -2,7 +2,7 @@
 import pytest
 
 from mapreduce.worker.gathering import JoinedFile, PartitionFiles
-from mapreduce.worker.partitioning import Partitioner
+from mapreduce.worker.partitioning import HashPartitioner
 
 from tests.stages import partition_of
 
@@ -10,13 +10,13 @@ from tests.stages import partition_of
 def test_partition_files_begin_empty(tmp_path):
     path = tmp_path / "part"
     path.write_bytes(b"old")
-    PartitionFiles([str(path)], Partitioner(1))
+    PartitionFiles([str(path)], HashPartitioner(1))
     assert path.read_bytes() == b""
 
 
 def test_partition_files_hold_all_after_a_flush(tmp_path):
     paths = [tmp_path / str(n) for n in range(3)]
-    partitions = PartitionFiles([str(path) for path in paths], Partitioner(3))
+    partitions = PartitionFiles([str(path) for path in paths], HashPartitioner(3))
     lines = [b"%d\n" % n for n in range(50_000)]
     for start in range(0, len(lines), 1_000):
         partitions.add([b"".join(lines[start:start + 1_000])])

@@ -230,6 +230,16 @@ def test_partitioner_gets_the_output_of_all_mappers_in_lines(
         "maptask00000-part00003": b"b\n"}
 
 
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("script", [
+    "tr '\\\\0' 7 < /dev/zero", "exec cat /dev/zero",
+    "echo wrong; exec cat /dev/zero"])
+def test_line_without_end_is_no_number(write, output, script):
+    with pytest.raises(TaskError, match="for the line 'a'"):
+        map_files(output, [write(b"a\nb\n")], num_partitions=2,
+                  partitioner=f'sh -c "{script}"')
+
+
 def test_partitioner_need_not_read(write, output):
     files = map_files(output, [write(b"a\nb\n")], num_partitions=2,
                       partitioner="printf '1\\n0\\n'")
@@ -245,6 +255,8 @@ def test_partitioner_need_not_read(write, output):
      "for the line 'a'"),
     ("print('0\\n1.0')", "printed '1.0', which is no number from 0 to 2, "
      "for the line 'b\tc'"),
+    ("print('1_0')", "printed '1_0', which is no number from 0 to 2, "
+     "for the line 'a'"),
     ("print()", "printed '', which is no number from 0 to 2, "
      "for the line 'a'"),
     ("sys.stdout.buffer.write(b'\\xff' * 300)", "printed '" + "\\xff" * 200

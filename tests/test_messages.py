@@ -167,15 +167,15 @@ def test_field_of_another_type_is_refused(message_type, field, value):
         '{"a": "b"}')],
     ("new_extended_job", "num_reducers", "-1"),
     *[("new_extended_job", "split_size", size) for size in (
-        "0", "-1", "1.5", "null")],
+        "0", "-1", "1.5", "null", str(2**63))],
     ("new_extended_job", "no_clobber", "false"),
     *[("new_extended_map_task", "splits", splits) for splits in (
         '["a"]', '[["a"]]', '[["a", 0]]', '[["a", -1, null]]',
-        '[["a", 2, 1]]', '[["a", 0, true]]', '[[1, 0, 1]]')],
+        '[["a", 2, 1]]', f'[["a", {2**63}, null]]', '[["a", 0, true]]', '[[1, 0, 1]]')],
     *[("new_extended_map_task", "environment", names) for names in (
         "[]", '{"": "b"}', '{"a=b": "c"}', r'{"a": "\u0000"}', '{"a": 1}')],
     *[("new_extended_map_task", "task_timeout", seconds) for seconds in (
-        "0", "-1", "NaN", "1e999", "true", '"1"')],
+        "0", "-1", "NaN", "1e999", "true", '"1"', "1e10", "1" + "0" * 400)],
     *[("finished", "counters", counters) for counters in (
         "[]", '{"a": 1}', '{"a": {"b": 1.5}}', '{"a": {"b": true}}',
         '{"a": {"b": 9223372036854775808}}',
@@ -207,6 +207,7 @@ def test_value_within_bounds_is_taken(message_type, field, value):
     ({"num_mappers": 2}, "either num_mappers or max_mappers"),
     ({"reducer_executable": None}, "no reducer"),
     ({"num_reducers": 0, "combiner": "cat"}, "no use for a combiner"),
+    ({"num_reducers": 0, "keep_intermediate": "k"}, "or kept files"),
 ])
 def test_fields_that_do_not_go_together_are_refused(fields, complaint):
     document = {**DOCUMENTS["new_extended_job"], **fields}
@@ -225,7 +226,8 @@ def test_option_that_changes_tasks_is_told_from_others(option):
         ["in"], "out", "map", 1, "reduce", num_mappers=2, no_clobber=True,
         max_map_attempts=1, max_reduce_attempts=1, keep_intermediate="kept")))
     assert not job.changes_tasks
-    assert dataclasses.replace(job, **option).changes_tasks
+    assert dataclasses.replace(
+        job, keep_intermediate=None, **option).changes_tasks
 
 
 def test_name_that_is_no_utf8_goes_over_the_wire():

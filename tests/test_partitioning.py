@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from mapreduce.worker import partitioning
-from mapreduce.worker.partitioning import Partitioner, partition_of
+from mapreduce.worker.partitioning import HashPartitioner, partition_of
 
 from tests import stages
 
@@ -18,8 +18,8 @@ LINES = [line for key in (
 
 
 def deal_out_all(lists, num_partitions):
-    """Deal out lists by one Partitioner; return the lines of each part."""
-    partitioner = Partitioner(num_partitions)
+    """Deal out lists by one HashPartitioner; return the lines of each part."""
+    partitioner = HashPartitioner(num_partitions)
     for lines in lists:
         partitioner.deal_out(list(lines))
     return partitioner.parts
@@ -68,14 +68,14 @@ def test_known_lines_go_where_unknown_ones_do(vocabulary, num_partitions):
 
 def test_lines_are_known_after_they_were_dealt_out(mocker):
     mocker.patch.object(partitioning, "UNASKED", 0)
-    hashed = mocker.spy(Partitioner, "_deal_out_unknown")
+    hashed = mocker.spy(HashPartitioner, "_deal_out_unknown")
     deal_out_all([LINES[:9], LINES[:9]], 8)
     assert [call.args[1] for call in hashed.call_args_list] == [LINES[:9], []]
 
 
 def test_few_lines_are_kept(mocker):
     mocker.patch.multiple(partitioning, MAX_KNOWN=10, UNASKED=0)
-    hashed = mocker.spy(Partitioner, "_deal_out_unknown")
+    hashed = mocker.spy(HashPartitioner, "_deal_out_unknown")
     old, new = LINES[:20], LINES[20:40]
     deal_out_all([old, new, old, new], 8)
     assert [call.args[1] for call in hashed.call_args_list[2:]] == [
@@ -84,13 +84,13 @@ def test_few_lines_are_kept(mocker):
 
 def test_long_lines_are_not_kept(mocker):
     mocker.patch.object(partitioning, "UNASKED", 0)
-    hashed = mocker.spy(Partitioner, "_deal_out_unknown")
+    hashed = mocker.spy(HashPartitioner, "_deal_out_unknown")
     short, long = b"x" * 32, b"x" * 33
     deal_out_all([[short, long], [long, short]], 8)
     assert hashed.call_args.args[1] == [long]
 
 
 def test_lines_that_are_new_each_time_are_seldom_looked_up(mocker):
-    looked_up = mocker.spy(Partitioner, "_deal_out_known")
+    looked_up = mocker.spy(HashPartitioner, "_deal_out_known")
     deal_out_all([[b"%d" % n] for n in range(1_000)], 8)
     assert looked_up.call_count < 100

@@ -49,6 +49,15 @@ def test_what_cannot_be_executed_gives_way_to_the_path(here):
     assert words("none-such") == ["./none-such"]
 
 
+def test_path_of_the_task_counts(here):
+    """Only there is what can be executed; here is what can't."""
+    (here / "bin").mkdir()
+    (here / "bin" / "tool").touch(0o755)
+    (here / "tool").touch(0o644)
+    assert words("tool") == ["./tool"]
+    assert words("tool", str(here / "bin")) == ["tool"]
+
+
 @pytest.mark.parametrize("command, reason", [
     ("", "it names no program"), ("  ", "it names no program"),
     ("'' -x", "it names no program"), ("it's", "No closing quotation"),

@@ -13,11 +13,11 @@ from mapreduce.utils.fields import (
     Command,
     CountOrZero,
     Environment,
-    Flag,
     Host,
     OptionalCommand,
     OptionalCount,
     OptionalEnvironment,
+    OptionalFlag,
     OptionalName,
     OptionalPath,
     OptionalSeconds,
@@ -36,7 +36,7 @@ from mapreduce.utils.fields import (
 class _MapOptions:
     """What a map task does beside running its mapper."""
 
-    decompress: Flag = None  # inputs whose names say that they are compressed
+    decompress: OptionalFlag = None  # inputs whose names say that they are compressed
     combiner: OptionalCommand = None
     partitioner: OptionalCommand = None
 
@@ -59,7 +59,7 @@ class _Planning:
     num_mappers: OptionalCount = None
     max_mappers: OptionalCount = None
     split_size: OptionalSize = None  # bytes, at the most; None: whole files
-    no_clobber: Flag = None  # An output directory that exists is an error.
+    no_clobber: OptionalFlag = None  # An output directory that exists is an error.
     keep_intermediate: OptionalPath = None  # a directory for the map output
 
 
@@ -93,9 +93,10 @@ class ExtendedJobMessage(_Limits, _MapOptions, _Planning, _ExtendedJobFields):
             raise ProtocolError("a job has either num_mappers or max_mappers")
         if self.num_reducers and self.reducer_executable is None:
             raise ProtocolError("a job with a reduce stage has no reducer")
-        if not self.num_reducers and (self.combiner or self.partitioner):
+        if not self.num_reducers and (
+                self.combiner or self.partitioner or self.keep_intermediate):
             raise ProtocolError("a job without a reduce stage has no use for "
-                                "a combiner or a partitioner")
+                                "a combiner, a partitioner or kept files")
 
     @property
     def changes_tasks(self) -> bool:

@@ -7,7 +7,6 @@ where it is None.
 from __future__ import annotations
 
 import dataclasses
-import math
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple
@@ -20,6 +19,8 @@ MAX_COMMAND = 128 * 2**10  # bytes, as of one argument in Linux
 MAX_NAME = 255  # characters
 MAX_COUNTERS = 1_000  # of a task, and of a job
 MAX_AMOUNT = 2**63 - 1  # of a counter, up or down
+MAX_SIZE = 2**63 - 1  # bytes, as of a file
+MAX_SECONDS = 10**9  # some thirty years
 
 
 class ProtocolError(Exception):
@@ -56,6 +57,9 @@ def _is_between(low: int, high: int) -> Callable[[Any], bool]:
     return lambda value: _is_integer(value) and low <= value <= high
 
 
+_is_size = _is_between(0, MAX_SIZE)
+
+
 def _is_name(value: object, length: int = MAX_PATH) -> bool:
     """Tell a text that the operating system could take for a path.
 
@@ -90,8 +94,8 @@ def _is_split(value: object) -> bool:
     if not isinstance(value, list) or len(value) != 3:
         return False
     path, start, end = value
-    return _is_name(path) and _is_integer(start) and start >= 0 and (
-        end is None or (_is_integer(end) and end >= start))
+    return _is_name(path) and _is_size(start) and (
+        end is None or (_is_size(end) and end >= start))
 
 
 def _is_splits(value: object) -> bool:
@@ -117,9 +121,9 @@ def _is_counters(value: object) -> bool:
     ) and sum(map(len, value.values())) <= MAX_COUNTERS
 
 
-def _is_seconds(value: object) -> bool:
+def _is_seconds(value: Any) -> bool:
     return (_is_integer(value) or isinstance(value, float)) and (
-        0 < value < math.inf)  # type: ignore[operator]
+        0 < value <= MAX_SECONDS)
 
 
 _NAME = Rule(f"a text of 1 to {MAX_NAME} characters",
@@ -151,11 +155,11 @@ OptionalCount = Annotated[int | None, _COUNT]
 CountOrZero = Annotated[int, Rule(
     f"a number from 0 to {MAX_TASKS}", _is_between(0, MAX_TASKS))]
 OptionalSize = Annotated[int | None, Rule(
-    "a number of bytes from 1 on",
-    lambda value: _is_integer(value) and value > 0)]
+    f"a number of bytes from 1 to {MAX_SIZE}", _is_between(1, MAX_SIZE))]
 OptionalSeconds = Annotated[
-    float | None, Rule("a number of seconds above 0", _is_seconds)]
-Flag = Annotated[bool | None, Rule("true", lambda value: value is True)]
+    float | None, Rule(f"a number of seconds above 0, up to {MAX_SECONDS}",
+                       _is_seconds)]
+OptionalFlag = Annotated[bool | None, Rule("true", lambda value: value is True)]
 Environment = Annotated[dict[str, str], _ENVIRONMENT]
 OptionalEnvironment = Annotated[dict[str, str] | None, _ENVIRONMENT]
 OptionalCounters = Annotated[

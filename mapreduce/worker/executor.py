@@ -9,7 +9,11 @@ from mapreduce.utils.commands import words
 from mapreduce.worker.launcher import Launcher, Stream
 from mapreduce.worker.patience import Patience
 from mapreduce.worker.process import Process, TaskError
-from mapreduce.worker.reporter import ReportedStderr, Reporter
+from mapreduce.worker.reporter import (
+    CounterError,
+    ReportedStderr,
+    Reporter,
+)
 from mapreduce.worker.stderr import Stderr
 
 
@@ -43,20 +47,24 @@ class Executor:
         TaskError as a Launcher does.
         """
         try:
-            found = words(command)
+            found = words(command, self._environment.get("PATH"))
         except ValueError as error:
             raise TaskError(f"{title} cannot be started: {error}") from error
-        with self.launcher.running(
-                [*found, *arguments], title, **streams,
-                env=self._env(names or {})) as process:
-            process.observe(self._stderr(), self._patience(streams.values()))
-            yield process
+        try:
+            with self.launcher.running(
+                    [*found, *arguments], title, **streams,
+                    env=self._env(names or {})) as process:
+                process.observe(
+                    self._stderr(), self._patience(streams.values()))
+                yield process
+        except CounterError as error:
+            raise TaskError(f"{title} cannot go on: {error}") from error
 
     def _env(self, names: Mapping[str, str]) -> dict[str, str] | None:
         """Return what subprocess.Popen takes; None: all is left as it is."""
         if not self._environment:
             return None
-        return {**os.environ, **self._environment, **names}
+        return {**os.environ, **names, **self._environment}
 
     def _stderr(self) -> Stderr:
         return ReportedStderr(self._reporter) if self._reporter else Stderr()

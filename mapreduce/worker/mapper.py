@@ -3,14 +3,14 @@ from __future__ import annotations
 
 import io
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from mapreduce.utils.extensions import ExtendedMapTaskMessage
 from mapreduce.utils.fields import Split
 from mapreduce.worker.decompression import is_compressed, read_compressed
 from mapreduce.worker.executor import Executor
 from mapreduce.worker.input import open_input
-from mapreduce.worker.process import BLOCK
+from mapreduce.worker.process import BLOCK, TaskError
 from mapreduce.worker.splitting import read_range
 
 
@@ -24,9 +24,7 @@ def run_mapper(
     """
     for split in task.splits:
         title = f"{task.executable} on the input {_describe(split)}"
-        # A task in the words of the specification has no environment.
-        names = {"mapreduce_map_input_file": split.path} if (
-            task.environment) else {}
+        names = {"mapreduce_map_input_file": split.path}
         with open_input(split.path) as file:
             feed = _feed(split, file, bool(task.decompress))
             with executor.running(
@@ -47,7 +45,16 @@ def _feed(
         return read_compressed(io.BufferedReader(file, BLOCK), split.path)
     if split == Split(split.path):
         return None
-    return read_range(file, split.start, split.end)
+    return _named(read_range(file, split.start, split.end), split.path)
+
+
+def _named(blocks: Iterable[bytes], path: str) -> Iterator[bytes]:
+    """Iterate over blocks; raise TaskError, naming the file, if that fails."""
+    try:
+        yield from blocks
+    except OSError as error:
+        raise TaskError(
+            f"cannot read the input {path!r}: {error.strerror}") from error
 
 
 def _describe(split: Split) -> str:

@@ -16,8 +16,8 @@ from mapreduce.worker.input import open_input
 from mapreduce.worker.launcher import Launcher
 from mapreduce.worker.mapper import run_mapper
 from mapreduce.worker.output import OutputDirectory
-from mapreduce.worker.partitioner import run_partitioner
-from mapreduce.worker.partitioning import Partitioner
+from mapreduce.worker.printed_partitions import run_partitioner
+from mapreduce.worker.partitioning import HashPartitioner
 
 SORT_MEMORY = "64M"  # that one sort may take, …
 SMALL = 4 * 2**20  # … if its file has more than so many bytes
@@ -85,7 +85,7 @@ def _partition(
     task: ExtendedMapTaskMessage, paths: list[str], executor: Executor
 ) -> None:
     """Deal out the map output by the hash of the keys."""
-    partitions = PartitionFiles(paths, Partitioner(len(paths)))
+    partitions = PartitionFiles(paths, HashPartitioner(len(paths)))
     run_mapper(task, executor, partitions.add)
     partitions.flush()
 

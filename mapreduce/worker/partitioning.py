@@ -21,7 +21,7 @@ MAX_KNOWN_LENGTH = 32  # bytes of such a line
 UNASKED = 15  # lists that are not looked up after one of mostly unknown lines
 
 
-class Partitioner:
+class HashPartitioner:
     """Deals out lines to partitions, some of which it knows by heart.
 
     Few words make up most of a text: so the first short lines that come are

@@ -9,7 +9,8 @@ import termios
 import time
 from collections.abc import Iterable
 
-LOOKS = 10  # times that files are looked at before patience is over
+LOOKS = 10  # times, at least, of looking before patience is over
+MAX_INTERVAL = 60.0  # seconds between two looks
 
 
 class Patience:
@@ -57,7 +58,7 @@ class Patience:
     def seconds_to_look(self) -> float:
         """Return when to call is_over, if there is no sign of life."""
         left = self._since + self.seconds - time.monotonic()
-        return max(0.0, min(left, self.seconds / LOOKS))
+        return max(0.0, min(left, self.seconds / LOOKS, MAX_INTERVAL))
 
     def renew(self) -> None:
         """Begin anew: there was a sign of life."""

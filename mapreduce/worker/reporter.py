@@ -20,12 +20,16 @@ from mapreduce.worker.process import TaskError
 from mapreduce.worker.stderr import Stderr
 
 PREFIX = b"reporter:"
-MAX_REPORT = 64 * 2**10  # bytes of a line; a longer one is ordinary text
+MAX_REPORT = 64 * 2**10  # bytes of a line that are waited for
 MAX_STATUS = 255  # characters; what is beyond is cut off
 STATUS_INTERVAL = 1.0  # seconds, at the least, between two that are published
 
 _COUNTER = re.compile(rb"reporter:counter:([^,]*),([^,]*),([+-]?[0-9]{1,19})")
 _STATUS = re.compile(rb"reporter:status:(.*)", re.DOTALL)
+
+
+class CounterError(TaskError):
+    """An executable counts what is too much."""
 
 
 class Reporter:
@@ -42,7 +46,7 @@ class Reporter:
     def take(self, line: bytes) -> bool:
         """Take a line if it is a report; tell whether it is.
 
-        Raises TaskError for counters that are too many or too large.
+        Raises CounterError for counters that are too many or too large.
         """
         line = line.strip()
         if match := _COUNTER.fullmatch(line):
@@ -77,18 +81,22 @@ class Reporter:
         if abs(amount) > MAX_AMOUNT:
             return False
         counters = self.counters.setdefault(group, {})
+        if name not in counters:
+            self._check_new(group, name)
         counters[name] = counters.get(name, 0) + amount
+        if abs(counters[name]) > MAX_AMOUNT:
+            raise CounterError(
+                f"the counter {group!r}, {name!r} is beyond {MAX_AMOUNT}")
+        return True
+
+    def _check_new(self, group: str, name: str) -> None:
         if max(len(group), len(name)) > MAX_NAME:
-            raise TaskError(
+            raise CounterError(
                 f"the name of a counter has more than {MAX_NAME} characters: "
                 f"{group[:MAX_NAME]!r}, {name[:MAX_NAME]!r}")
-        if abs(counters[name]) > MAX_AMOUNT:
-            raise TaskError(
-                f"the counter {group!r}, {name!r} is beyond {MAX_AMOUNT}")
-        if sum(map(len, self.counters.values())) > MAX_COUNTERS:
-            raise TaskError(
+        if sum(map(len, self.counters.values())) == MAX_COUNTERS:
+            raise CounterError(
                 f"the task has more than {MAX_COUNTERS} different counters")
-        return True
 
 
 class ReportedStderr(Stderr):
@@ -122,6 +130,12 @@ class ReportedStderr(Stderr):
 
     def _sift(self, text: bytes) -> Iterator[bytes]:
         """Iterate over what is no report, nor the beginning of one."""
+        if PREFIX not in text:  # As most of what is said.
+            done = text.rfind(b"\n") + 1
+            if done:
+                self._at_start = True
+                yield text[:done]
+                text = text[done:]
         for line in io.BytesIO(text):
             whole = line.endswith(b"\n")
             if self._at_start and PREFIX.startswith(line[:len(PREFIX)]):

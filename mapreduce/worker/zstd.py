@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 SKIPPABLE = range(0x184D2A50, 0x184D2A60)  # magic numbers, little-endian
-START = 5  # bytes of a frame that tell the length of its header
+START = 5  # bytes of a frame, from which the package can tell its header
 REPEATED_BYTE = 1  # the type of a block that is stored as one byte
 
 
@@ -23,7 +23,7 @@ def read_frames(file: BinaryIO) -> Iterator[bytes]:
     ImportError if the package is missing.
     """
     zstandard = importlib.import_module("zstandard")
-    magic = read_exactly(file, 4)
+    magic = _read_exactly(file, 4)
     while magic:
         try:
             if int.from_bytes(magic, "little") in SKIPPABLE:
@@ -35,7 +35,7 @@ def read_frames(file: BinaryIO) -> Iterator[bytes]:
         magic = file.read(4)
 
 
-def read_exactly(file: BinaryIO, size: int) -> bytes:
+def _read_exactly(file: BinaryIO, size: int) -> bytes:
     """Read so many bytes; raise EOFError if the file ends before."""
     data = file.read(size)
     if len(data) < size:
@@ -45,28 +45,28 @@ def read_exactly(file: BinaryIO, size: int) -> bytes:
 
 def _skip(file: BinaryIO) -> None:
     """Skip a frame that is for others than a decompressor."""
-    size = int.from_bytes(read_exactly(file, 4), "little")
+    size = int.from_bytes(_read_exactly(file, 4), "little")
     if size:
         file.seek(size - 1, 1)
-        read_exactly(file, 1)
+        _read_exactly(file, 1)
 
 
 def _read_frame(
     file: BinaryIO, magic: bytes, zstandard: Any
 ) -> Iterator[bytes]:
     """Decompress a frame whose magic number has been read."""
-    header = magic + read_exactly(file, START - len(magic))
-    header += read_exactly(
+    header = magic + _read_exactly(file, START - len(magic))
+    header += _read_exactly(
         file, zstandard.frame_header_size(header) - len(header))
     frame = zstandard.ZstdDecompressor().decompressobj()
     frame.decompress(header)
     last = False
     while not last:
-        start = read_exactly(file, 3)
+        start = _read_exactly(file, 3)
         number = int.from_bytes(start, "little")
         last, kind, size = bool(number & 1), number >> 1 & 3, number >> 3
         if kind == REPEATED_BYTE:
             size = 1
-        yield frame.decompress(start + read_exactly(file, size))
+        yield frame.decompress(start + _read_exactly(file, size))
     if not frame.eof:
-        frame.decompress(read_exactly(file, 4))  # its checksum
+        frame.decompress(_read_exactly(file, 4))  # its checksum

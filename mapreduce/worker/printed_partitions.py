@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from mapreduce.worker.executor import Executor
 from mapreduce.worker.gathering import MAX_LINES, PartitionFiles
@@ -16,7 +16,9 @@ from mapreduce.worker.lines import split_lines
 from mapreduce.worker.process import BLOCK, TaskError
 
 MAX_SHOWN = 200  # bytes of a line in an error message
-MAX_IGNORED = 100  # lists of numbers after a wrong one
+MAX_DIGITS = 20  # of a number
+MAX_NUMBER = 4 * 2**10  # bytes of what stands for a number
+MAX_IGNORED = 100  # blocks of numbers after a wrong one
 
 
 def run_partitioner(
@@ -58,8 +60,9 @@ class PrintedPartitions:
         """
         self.parts: list[list[bytes]] = [[] for _ in range(num_partitions)]
         self._title = title
-        self._lists = split_lines(blocks, MAX_LINES)
-        self._numbers = itertools.chain.from_iterable(self._lists)
+        self._blocks = iter(blocks)
+        self._numbers = itertools.chain.from_iterable(
+            split_lines(self._short_lines(), MAX_LINES))
         # What nearly all print is looked up, the rest is read as a number.
         self._known = {b"%d" % number: part
                        for number, part in enumerate(self.parts)}
@@ -94,15 +97,24 @@ class PrintedPartitions:
 
         Somebody who has printed a wrong one may never stop.
         """
-        ignored = sum(1 for _ in itertools.islice(self._lists, MAX_IGNORED))
+        ignored = sum(1 for _ in itertools.islice(self._blocks, MAX_IGNORED))
         return ignored < MAX_IGNORED
+
+    def _short_lines(self) -> Iterator[bytes]:
+        """Iterate over the blocks, until a line is too long for a number."""
+        size = 0
+        for block in self._blocks:
+            yield block
+            size = len(block) - block.rfind(b"\n") - 1 + (
+                0 if b"\n" in block else size)
+            if size > MAX_NUMBER:
+                return
 
     def _part(self, text: bytes, line: bytes) -> list[bytes]:
         """Return the list for what was printed for a line."""
-        try:
-            number = int(text)
-        except ValueError:
-            number = -1
+        digits = text.strip().removeprefix(b"+")
+        number = int(digits) if (
+            digits.isdigit() and len(digits) <= MAX_DIGITS) else -1
         if not 0 <= number < len(self.parts):
             raise WrongPartition(
                 f"{self._title} printed {_show(text)}, which is no number "
