@@ -53,6 +53,7 @@ class World:
         self.strict = set()  # ports of Workers that know nothing of ours
         self.mute = set()  # ports of those that answer no question
         self.late = set()  # ports of those that answer too late
+        self.silent = set()  # ports of those that have not answered yet
         self.sent = []
 
     def happen(self, event):
@@ -110,6 +111,8 @@ class World:
                 if action.worker.address[1] in self.unreachable:
                     return [events.WorkerUnreachable(action.worker)]
                 return [events.MessageSent(action.worker)]
+            case events.Ask(worker) if worker.address[1] in self.silent:
+                return []
             case events.Ask(worker):
                 return [self._answer(worker, worker.address[1])]
             case events.KeepMapOutput(job_id) if job_id in self.unkeepable:

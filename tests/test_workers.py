@@ -110,7 +110,7 @@ def test_who_is_set_aside_is_passed_over_until_recalled(workers):
     workers.recall()
     assert workers.first_ready() is a
     assert workers.message_types(a) == {"x"}
-    assert workers.message_types(b) is None
+    assert workers.message_types(b) == set()
 
 
 def test_all_are_set_aside_when_no_other_lives(workers):

@@ -2,7 +2,7 @@
 
 One thread, the one that calls the constructor, does all of that in order.
 Two more listen, and one, since the first of them, to clients that dawdle, or
-that ask; it makes and sends the answers.
+that ask; it makes and sends the answers. One more asks Workers, if need be.
 """
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable
 
 from mapreduce.manager import events
-from mapreduce.manager.remote_worker import RemoteWorker
+from mapreduce.manager.asker import Asker
 from mapreduce.manager.scheduler import Scheduler
 from mapreduce.manager.storage import Storage, StorageError, remove_parts
 from mapreduce.utils import (
@@ -34,12 +34,11 @@ from mapreduce.utils.network import (
     tcp_server,
     udp_server,
 )
-from mapreduce.utils.status import encode, message_types_from_document
+from mapreduce.utils.status import encode
 
 LOGGER = logging.getLogger(__name__)
 
 TICK_INTERVAL = 1.0  # seconds
-ASK_TIMEOUT = 3.0  # seconds for a Worker to answer; others wait meanwhile
 CATCH_UP_TIME = 3.0  # seconds: a heartbeat of each Worker, and some more
 
 
@@ -63,8 +62,7 @@ class Manager:
             _working_directory(), time.strftime("%Y%m%d%H%M"))
         self._snapshot = self._scheduler.snapshot(time.monotonic())
         self._is_waiting = False
-        self._status_interval = status_interval
-        self._next_status = time.monotonic() + status_interval
+        self._status_log = _Interval(status_interval)
         with (
             scratch.directory(
                 layout.SHARED_DIRECTORY_PREFIX) as shared_directory,
@@ -72,6 +70,7 @@ class Manager:
             tcp_server(host, port) as tcp,
             contextlib.closing(Storage(shared_directory)) as self._storage,
             Inbox(self._admit) as self._inbox,
+            contextlib.closing(Asker(self._inbox)) as self._asker,
             ending_on(ending_signals, self.terminate),
         ):
             LOGGER.info("Created shared directory %s", shared_directory)
@@ -149,8 +148,7 @@ class Manager:
     def _show(self, now: float) -> None:
         """Keep the status for those who ask; write it into the log if due."""
         self._snapshot = self._scheduler.snapshot(now)
-        if now >= self._next_status:
-            self._next_status = now + self._status_interval
+        if self._status_log.is_over(now):
             LOGGER.info("Status\n%s", report.text(self._snapshot.status(now)))
 
     def _handle(self, event: events.Event, now: float) -> bool:
@@ -165,7 +163,7 @@ class Manager:
                     case events.Send():
                         outcomes.append(self._send(action))
                     case events.Ask():
-                        outcomes.append(_ask(action.worker))
+                        self._asker.ask(action.worker)
                     case events.PrepareJob():
                         outcomes.append(self._prepare(action))
                     case events.KeepMapOutput():
@@ -220,24 +218,19 @@ class Manager:
         return events.MapOutputKept(action.job_id)
 
 
-def _ask(
-    worker: RemoteWorker
-) -> events.WorkerAnswered | events.WorkerUnreachable:
-    """Ask a Worker which messages it takes; strict ones hang up."""
-    types: frozenset[str] | None = frozenset()
-    try:
-        answer = outbox.ask(*worker.address, messages.GetMessageTypesMessage(),
-                            ASK_TIMEOUT)
-        types = frozenset(message_types_from_document(answer).message_types)
-    except outbox.LateAnswer:
-        LOGGER.warning("%r did not answer in time", worker)
-        types = None
-    except (outbox.NoAnswer, messages.ProtocolError) as error:
-        LOGGER.info("%r did not tell what it takes: %s", worker, error)
-    except OSError as error:
-        LOGGER.warning("Cannot ask %r: %s", worker, error)
-        return events.WorkerUnreachable(worker)
-    return events.WorkerAnswered(worker, types)
+class _Interval:
+    """Comes to its end again and again."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._end = time.monotonic() + seconds
+
+    def is_over(self, now: float) -> bool:
+        """Tell whether it has come to its end; then it begins anew."""
+        if now < self._end:
+            return False
+        self._end = now + self._seconds
+        return True
 
 
 def _working_directory() -> str:

@@ -276,19 +276,19 @@ class Scheduler:
         One task at a time: whether it could be sent comes back as an event,
         and that decides who gets the next one.
         """
-        choice = choose(job, self._workers)
-        if choice is None:
-            if self._workers.all_aside:
-                yield from self._abort_job(job, helplessness(job))
+        while choice := choose(job, self._workers):
+            task_id, worker = choice
+            if job.needed_type and self._workers.message_types(worker) is None:
+                self._workers.set_aside(worker)  # Until it has answered.
+                yield events.Ask(worker)
+                continue
+            task = job.take(task_id, worker.address, self._now)
+            self._workers.assign(worker, task_id)
+            LOGGER.info("Assigned task to Worker %r %r", task, worker)
+            yield events.Send(worker, task)
             return
-        task_id, worker = choice
-        if job.needed_type and self._workers.message_types(worker) is None:
-            yield events.Ask(worker)
-            return
-        task = job.take(task_id, worker.address, self._now)
-        self._workers.assign(worker, task_id)
-        LOGGER.info("Assigned task to Worker %r %r", task, worker)
-        yield events.Send(worker, task)
+        if self._workers.all_aside:
+            yield from self._abort_job(job, helplessness(job))
 
     def _note_progress(self, message: ProgressMessage) -> None:
         if self._job and self._holder(message):

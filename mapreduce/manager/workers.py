@@ -13,16 +13,17 @@ from collections.abc import Iterable, Iterator
 from mapreduce.manager.remote_worker import RemoteWorker, State
 from mapreduce.utils.messages import Address
 
-MAX_SILENCES = 4  # times of not answering in time, until that is the answer
+MAX_SILENCES = 10  # answers that come too late; then there will be none
 
 _registration = operator.attrgetter("registration")
 
 
 class _Answers:
-    """What Workers said that they take, and how often they were silent."""
+    """What Workers said that they take, and who is to be asked again."""
 
     def __init__(self) -> None:
         self.message_types: dict[RemoteWorker, frozenset[str]] = {}
+        self.late: set[RemoteWorker] = set()
         self._silences: collections.Counter[RemoteWorker] = (
             collections.Counter())
 
@@ -33,12 +34,14 @@ class _Answers:
         if message_types is None:
             self._silences[worker] += 1
             if self._silences[worker] < MAX_SILENCES:
+                self.late.add(worker)
                 return
         self.message_types[worker] = message_types or frozenset()
 
     def forget(self, worker: RemoteWorker) -> None:
         """Be as if the Worker was never asked."""
         self.message_types.pop(worker, None)
+        self.late.discard(worker)
         self._silences.pop(worker, None)
 
 
@@ -117,15 +120,15 @@ class Workers:
     def note_answer(
         self, worker: RemoteWorker, message_types: frozenset[str] | None
     ) -> None:
-        """Note what a ready Worker says that it takes; nothing: no answer.
+        """Note what a Worker, set aside, says that it takes, if it can tell.
 
-        None: there was no answer in time. It is set aside until that is
-        asked again, which is done a few times: it may have been held up.
+        It is ready then. None: there was no answer in time, and it is to be
+        asked again, a few times, since it may have been held up.
         """
         if worker.state is not State.DEAD:
             self._answers.note(worker, message_types)
-            if self.message_types(worker) is None:
-                self.set_aside(worker)
+            if self.message_types(worker) is not None:
+                self._recall({worker})
 
     def message_types(self, worker: RemoteWorker) -> frozenset[str] | None:
         """Return what a Worker takes; None if that is not known."""
@@ -138,22 +141,16 @@ class Workers:
 
     def recall_silent(self) -> None:
         """Have those ready again that gave no answer in time."""
-        self._recall({worker for worker in self._aside
-                      if self.message_types(worker) is None})
+        self._recall(self._answers.late)
+        self._answers.late.clear()
 
     def recall(self) -> None:
-        """Have all ready again that were set aside.
-
-        Those that gave no answer then are as if they were not asked.
-        """
-        for worker in self._aside:
-            if not self.message_types(worker):
-                self._answers.forget(worker)
-        self._recall(set(self._aside))
+        """Have all ready again that were set aside."""
+        self._recall(self._aside)
 
     def _recall(self, workers: set[RemoteWorker]) -> None:
-        self._aside -= workers
-        for worker in workers:
+        for worker in workers & self._aside:
+            self._aside.remove(worker)
             bisect.insort(self._ready, worker, key=_registration)
 
     def _leave_ready(self, worker: RemoteWorker) -> None:

@@ -1,0 +1,65 @@
+"""Ask Workers what they know, while the Manager goes on with its work.
+
+One thread asks, one Worker after the other: one that gives no answer keeps
+only other questions waiting. It is started by the first of them.
+"""
+from __future__ import annotations
+
+import logging
+import queue
+
+from mapreduce.manager.events import WorkerAnswered, WorkerUnreachable
+from mapreduce.manager.remote_worker import RemoteWorker
+from mapreduce.utils import messages, outbox
+from mapreduce.utils.inbox import Inbox
+from mapreduce.utils.status import message_types_from_document
+
+LOGGER = logging.getLogger(__name__)
+
+PATIENCE = 1.0  # seconds for an answer
+
+
+class Asker:
+    """Puts what comes of questions into an Inbox."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        """Ask nobody yet; the Inbox will join the thread."""
+        self._inbox = inbox
+        self._has_begun = False
+        self._workers: queue.SimpleQueue[RemoteWorker | None] = (
+            queue.SimpleQueue())
+
+    def ask(self, worker: RemoteWorker) -> None:
+        """Have a Worker asked: WorkerAnswered or WorkerUnreachable."""
+        if not self._has_begun:
+            self._has_begun = True
+            self._inbox.spawn(self._run)
+        self._workers.put(worker)
+
+    def close(self) -> None:
+        """Ask nobody any more."""
+        self._inbox.stop.set()
+        self._workers.put(None)
+
+    def _run(self) -> None:
+        while (worker := self._workers.get()) is not None and (
+                not self._inbox.stop.is_set()):
+            self._inbox.put(_ask(worker))
+
+
+def _ask(worker: RemoteWorker) -> WorkerAnswered | WorkerUnreachable:
+    """Ask a Worker which messages it takes; strict ones hang up."""
+    types: frozenset[str] | None = frozenset()
+    try:
+        answer = outbox.ask(
+            *worker.address, messages.GetMessageTypesMessage(), PATIENCE)
+        types = frozenset(message_types_from_document(answer).message_types)
+    except outbox.LateAnswer:
+        LOGGER.warning("%r did not answer in time", worker)
+        types = None
+    except (outbox.NoAnswer, messages.ProtocolError) as error:
+        LOGGER.info("%r did not tell what it takes: %s", worker, error)
+    except OSError as error:
+        LOGGER.warning("Cannot ask %r: %s", worker, error)
+        return WorkerUnreachable(worker)
+    return WorkerAnswered(worker, types)
