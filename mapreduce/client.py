@@ -94,6 +94,21 @@ class Command(click.Command):
         return result
 
 
+class JobCommand(Command):
+    """A command whose options take what a shell expands, or splits."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the arguments; tell whose words they may be."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            if "unexpected extra argument" not in error.message:
+                raise
+            raise click.UsageError(
+                f"{error.message}; quote a pattern, and a command with its "
+                "arguments", error.ctx) from error
+
+
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
     """Raise Interrupted at the first of the signals, once."""
@@ -220,9 +235,9 @@ class Manager:
                 answer).message_types
         if utils.messages.name_of(type(job)) not in known:
             raise NoManager(
-                f"{self} does not know these options, so the job was not "
-                "submitted: what listens there is an older version, another "
-                "program, or busy")
+                f"{self} does not know these options, or commands with "
+                "arguments, so the job was not submitted: what listens there "
+                "is an older version, another program, or busy")
 
     def _ask(
         self, question: Message, read: Callable[[dict[str, Any]], Answer]

@@ -79,10 +79,12 @@ class Lines:
                 or last.tasks_done == job.tasks_done):
             return
         self._shown, self._time = job, now
-        if not job.ended:
-            click.echo(
-                f"{utils.report.title(job)}: {job.state}, "
-                f"{job.tasks_done} of {job.tasks} tasks done", err=True)
+        if job.ended:
+            return
+        # How many tasks it has may not be known before it starts.
+        count = "" if job.state == "queued" else (
+            f", {job.tasks_done} of {job.tasks} tasks done")
+        click.echo(f"{utils.report.title(job)}: {job.state}{count}", err=True)
 
 
 @contextlib.contextmanager

@@ -41,7 +41,8 @@ def environment(
 ) -> dict[str, str] | None:
     """Return the variables that texts such as NAME=VALUE set, if any."""
     for value in values:
-        if "=" not in value[1:]:
+        name, equals = value.partition("=")[:2]
+        if not (name and equals):
             raise click.BadParameter(
                 f"{value!r} is not NAME=VALUE", param=option)
     return dict(value.split("=", 1) for value in values) or None

@@ -6,17 +6,28 @@ Manager or a Worker would find it out later.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import shlex
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+import time
+import typing
+from collections.abc import Iterator
 from typing import Any
 
 import click
 
 from mapreduce import following, submission, utils
-from mapreduce.client import MAX_WORKERS, JobFailed, Manager, WrongUse
+from mapreduce.client import (
+    MAX_WORKERS,
+    Interrupted,
+    JobFailed,
+    Manager,
+    NoManager,
+    UnknownJob,
+    WrongUse,
+)
 from mapreduce.job_options import STDIN
 from mapreduce.local_cluster import ClusterError, LocalCluster
 from mapreduce.utils import inputs, layout, scratch
@@ -31,6 +42,9 @@ SPLITS = 4
 MAX_MAP_TASKS = 16
 
 MIN_SPLIT, MAX_SPLIT = 2**20, 2**26  # bytes
+CANCEL_TIME = 3.0  # seconds for the tasks of an interrupted job to end
+POLL_INTERVAL = 0.02  # seconds between two looks at it
+BLOCK = 2**20  # bytes, at the most, of one read of standard input
 
 
 def run(fields: dict[str, Any], workers: int | None, quiet: bool) -> None:
@@ -42,11 +56,12 @@ def run(fields: dict[str, Any], workers: int | None, quiet: bool) -> None:
         if fields["num_reducers"] is None else fields["num_reducers"]})
     if "num_mappers" not in given:
         given["max_mappers"] = max_mappers(num_workers)
+    path = given["environment"].get("PATH")
     for what in "mapper", "reducer", "combiner", "partitioner":
-        _check(what, given.get(what) or given.get(f"{what}_executable"))
+        _check(what, given.get(what) or given.get(f"{what}_executable"), path)
     with _readable(given["input_paths"]) as paths:
         files = _files(paths)
-        if fields["split_size"] is None:
+        if fields["split_size"] is None:  # 0 is the user's word for never.
             given["split_size"] = _split_size(files, num_workers)
         job = submission.extended(
             {**given, "input_paths": paths}, follow=True)
@@ -93,9 +108,29 @@ def _follow(
         status = cluster.watch(lambda: manager.status(job.job_key))
         return next(iter(status.jobs), None)
 
-    cluster.talk(lambda: manager.send(job))
-    with following.progress(quiet) as shown:
-        return following.follow(look, shown)
+    try:
+        cluster.talk(lambda: manager.send(job))
+        with following.progress(quiet) as shown:
+            return following.follow(look, shown)
+    except Interrupted:
+        _cancel(manager)
+        raise
+
+
+def _cancel(manager: Manager) -> None:
+    """Have the parts of a result removed that will not be complete."""
+    deadline = time.monotonic() + CANCEL_TIME
+    with contextlib.suppress(NoManager):
+        manager.send(utils.messages.CancelJobMessage(0))
+        while not _has_ended(manager) and time.monotonic() < deadline:
+            time.sleep(POLL_INTERVAL)
+
+
+def _has_ended(manager: Manager) -> bool:
+    """Tell whether the one job that a Manager has is over."""
+    with contextlib.suppress(UnknownJob):  # It has not read of it yet.
+        return manager.job(0).ended
+    return False
 
 
 def _count(number: int, noun: str) -> str:
@@ -109,6 +144,8 @@ def _readable(paths: list[str]) -> Iterator[list[str]]:
     if STDIN not in paths:
         yield paths
         return
+    # What is wrong is to be told before all is read.
+    _files([path for path in paths if path != STDIN])
     scratch.remove_leftovers(layout.INPUT_DIRECTORY_PREFIX)
     with scratch.directory(layout.INPUT_DIRECTORY_PREFIX) as directory:
         copy = os.path.join(directory, "stdin")
@@ -119,16 +156,19 @@ def _readable(paths: list[str]) -> Iterator[list[str]]:
 def _copy_stdin(path: str) -> None:
     if sys.stdin is None:
         raise WrongUse("standard input is closed, so it can't be the input")
+    stdin = typing.cast(io.BufferedReader, sys.stdin.buffer)
     with open(path, "wb") as file:
-        shutil.copyfileobj(sys.stdin.buffer, file)
+        # Read to its first end: a terminal has one after another.
+        for block in iter(lambda: stdin.read1(BLOCK), b""):
+            file.write(block)
 
 
-def _files(paths: Iterable[str]) -> list[str]:
+def _files(paths: list[str]) -> list[str]:
     """Return the files of the input, or raise WrongUse."""
     try:
         return inputs.list_inputs(paths)
     except inputs.InputError as error:
-        raise WrongUse(f"{error}{_place(paths)}") from error
+        raise WrongUse(f"{error}{_place(*paths)}") from error
 
 
 def _split_size(files: list[str], num_workers: int) -> int:
@@ -137,22 +177,25 @@ def _split_size(files: list[str], num_workers: int) -> int:
     return max(MIN_SPLIT, min(share, MAX_SPLIT))
 
 
-def _check(what: str, command: str | None) -> None:
-    """Raise WrongUse for what can't be started, as far as one can see."""
+def _check(what: str, command: str | None, path: str | None) -> None:
+    """Raise WrongUse for what can't be started, as far as one can see.
+
+    The PATH is that of this process, unless the user set another.
+    """
     if command is None:
         return
     subject = f"the {what} {command!r}"
     try:
-        program = words(command)[0]
+        program = words(command, path)[0]
     except ValueError as error:
         raise WrongUse(f"{subject} can't be run: {error}") from error
     if "/" not in program:
-        if shutil.which(program) is None:
+        if shutil.which(program, path=path) is None:
             raise WrongUse(f"{subject}: there is no program {program!r} in "
                            "the working directory or on the PATH")
     elif not os.path.exists(program):
         raise WrongUse(
-            f"{subject}: there is no file {program!r}{_place([program])}")
+            f"{subject}: there is no file {program!r}{_place(program)}")
     elif os.path.isdir(program):
         raise WrongUse(f"{subject} is a directory; name a program in it")
     elif not os.access(program, os.X_OK):
@@ -160,7 +203,7 @@ def _check(what: str, command: str | None) -> None:
             f"{subject} is not executable; chmod +x {shlex.quote(program)}")
 
 
-def _place(paths: Iterable[str]) -> str:
+def _place(*paths: str) -> str:
     """Return where relative paths were looked for, for an error message."""
     if all(map(os.path.isabs, paths)):
         return ""

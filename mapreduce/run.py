@@ -18,7 +18,7 @@ Examples:
 """
 
 
-@click.command(cls=client.Command, epilog=EXAMPLES)
+@click.command(cls=client.JobCommand, epilog=EXAMPLES)
 @job_options.job_options(
     reducer_executable=(None, False),
     num_mappers=(None, "one a file or split, at most 16 a Worker"),

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
 
 import mapreduce
-from mapreduce import client, job_options
+from mapreduce import client, job_options, utils
 from mapreduce.job_options import COUNT, COUNT_OR_ZERO
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     import mapreduce.submission
 
 NO_REDUCER = "NONE"
+LOCAL = "file://"  # a path after it is one
+COMMA = re.compile(r",(?![^{]*})")  # Hadoop's patterns have others in braces
 IDENTITY = "cat"  # Hadoop's reducer where none is named
 
 # The field of the job for each property, and what may be there.
@@ -32,7 +35,19 @@ PROPERTIES: dict[str, tuple[str, click.ParamType[Any]]] = {
     "mapreduce.reduce.maxattempts": ("max_reduce_attempts", COUNT),
     "mapreduce.task.timeout": ("task_timeout", click.IntRange(0)),
     "mapreduce.input.fileinputformat.split.maxsize": (
-        "split_size", click.IntRange(1)),
+        "split_size", click.IntRange(0)),
+}
+
+# What has another name by now, or another form.
+RENAMED = {
+    "mapred.map.tasks": "mapreduce.job.maps",
+    "mapred.reduce.tasks": "mapreduce.job.reduces",
+    "mapred.job.name": "mapreduce.job.name",
+    "mapred.map.max.attempts": "mapreduce.map.maxattempts",
+    "mapred.reduce.max.attempts": "mapreduce.reduce.maxattempts",
+    "mapred.task.timeout": "mapreduce.task.timeout",
+    "mapred.max.split.size": "mapreduce.input.fileinputformat.split.maxsize",
+    "-jobconf": "-D",
 }
 
 EXAMPLES = """\b
@@ -42,11 +57,13 @@ Example:
 """
 
 
-class StreamingCommand(client.Command):
+class StreamingCommand(client.JobCommand):
     """A command that knows the option that was meant."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take the arguments; fail for an option that there is not."""
+        if ctx.resilient_parsing:  # The shell asks how a word may go on.
+            return super().parse_args(ctx, args)
         known = {name: option for option in self.get_params(ctx)
                  if isinstance(option, click.Option)
                  for name in (*option.opts, *option.secondary_opts)}
@@ -64,7 +81,8 @@ class StreamingCommand(client.Command):
 def _unknown(
     what: str, name: str, known: Iterable[str]
 ) -> client.WrongUse:
-    nearest, = difflib.get_close_matches(name, known, n=1, cutoff=0)
+    nearest = RENAMED.get(name) or difflib.get_close_matches(
+        name, known, n=1, cutoff=0)[0]
     return client.WrongUse(
         f"unknown {what} {name!r}; the nearest known one is {nearest}")
 
@@ -74,7 +92,8 @@ def _fields_of(
 ) -> dict[str, Any]:
     """Return the fields of a job that properties such as NAME=VALUE set."""
     fields = {}
-    for name, equals, value in (text.partition("=") for text in values):
+    for text in values:
+        name, equals, value = map(str.strip, text.partition("="))
         if name not in PROPERTIES:
             raise _unknown("property", name, PROPERTIES)
         if not equals:
@@ -85,7 +104,8 @@ def _fields_of(
         except click.BadParameter as error:
             raise client.WrongUse(f"-D {name}: {error.message}") from error
     if "task_timeout" in fields:  # Hadoop counts milliseconds.
-        fields["task_timeout"] /= 1000
+        fields["task_timeout"] = min(
+            fields["task_timeout"] / 1000, utils.fields.MAX_SECONDS)
     return fields
 
 
@@ -98,23 +118,41 @@ def _address(
     host, _, port = value.rpartition(":")
     if not (host and port.isdecimal()):
         raise click.BadParameter(f"{value!r} is not host:port", param=option)
-    return client.Manager(host, client.PORT.convert(int(port), option, ctx))
+    return client.Manager(host, client.PORT(port, option, ctx))
 
 
 def _separate(
     _: click.Context, __: click.Parameter, values: tuple[str, ...]
 ) -> list[str]:
     """Return the names in lists of them, each a text with commas."""
-    return [name for value in values for name in value.split(",")]
+    return [name for value in values for name in COMMA.split(value)]
+
+
+def _paths(
+    context: click.Context, option: click.Parameter, values: tuple[str, ...]
+) -> list[str]:
+    """Return the paths in lists of them, each a text with commas."""
+    return list(map(_path, _separate(context, option, values)))
+
+
+def _path(name: str) -> str:
+    """Return the path that a name stands for, which may be a URI."""
+    scheme, colon, _ = name.partition("://")
+    if colon and name.startswith(LOCAL):
+        return name.removeprefix(LOCAL)
+    if colon and scheme.isalnum():
+        raise client.WrongUse(f"{name!r} is no path of this file system; "
+                              "copy what is needed from there")
+    return name
 
 
 @click.command(cls=StreamingCommand, epilog=EXAMPLES)
 @click.option("-input", "input_paths", metavar="PATH", multiple=True,
-              required=True, callback=_separate,
+              required=True, callback=_paths,
               help="Input: a directory, a file, a pattern, or several with "
               "commas between; - is standard input. May be repeated.")
 @click.option("-output", "output_directory", metavar="DIRECTORY",
-              required=True,
+              required=True, callback=lambda _, __, name: _path(name),
               help="Directory of the result, which must not exist.")
 @click.option("-mapper", "mapper_executable", metavar="COMMAND",
               required=True, help="Executable of the map stage.")
@@ -150,9 +188,9 @@ def main(
 ) -> None:
     """Run a job that was written for Hadoop Streaming."""
     files, job = fields.pop("files"), _job(fields)
-    if not quiet:
-        _tell_where(files)
     if manager is None:
+        if not quiet:
+            _tell_where(files)
         mapreduce.local_job.run(job, workers, quiet)
     elif workers is not None:
         raise click.UsageError("--workers are those of a job without "
@@ -170,18 +208,23 @@ def _job(fields: dict[str, Any]) -> dict[str, Any]:
            **properties, **given, "no_clobber": True}
     if job["reducer_executable"] == NO_REDUCER:
         job["num_reducers"] = 0
+    if not job["num_reducers"]:  # Without them, Hadoop ignores these.
+        job["combiner"] = job["partitioner"] = None
     return job
 
 
 def _tell_where(files: list[str]) -> None:
     """Tell of files that are not where they would be if they were copied."""
-    for file in files:
+    for file in filter(None, files):
         path, _, link = file.partition("#")
         name = link or os.path.basename(path)
-        if not os.path.exists(name):
-            click.echo(os.fsencode(
-                f"Files are not copied: there is no {name} in the working "
-                f"directory; it is under {os.path.abspath(path)}"), err=True)
+        if os.path.exists(name):
+            continue
+        place = (f"; it is under {os.path.abspath(path)}"
+                 if os.path.exists(path) else "")
+        click.echo(utils.report.clean(
+            f"Files are not copied: there is no {name} in the working "
+            f"directory{place}"), err=True)
 
 
 def _submit(
@@ -197,7 +240,8 @@ def _submit(
         job["max_mappers"] = mapreduce.local_job.max_mappers(len(living))
     if job["split_size"] is None:  # The input may not be seen from here.
         job["split_size"] = mapreduce.local_job.MAX_SPLIT
-    message = mapreduce.submission.extended(job, follow=True)
+    message = mapreduce.submission.extended(
+        mapreduce.submission.checked(job), follow=True)
     manager.check_takes(message)
     mapreduce.following.submit(manager, message, quiet)
 

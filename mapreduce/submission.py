@@ -22,6 +22,8 @@ PLAIN = {
     "input_paths", "output_directory", "mapper_executable",
     "reducer_executable", "num_mappers", "num_reducers", "job_name",
 }
+NAMES = {"input_paths": "input directory",
+         "keep_intermediate": "directory for the map output"}
 FOR_REDUCERS = ("combiner", "partitioner", "keep_intermediate")
 
 
@@ -43,22 +45,27 @@ def fitting(fields: dict[str, Any], follow: bool) -> JobMessage:
         "input_directory": paths[0], **given}, follow)
 
 
-def extended(fields: dict[str, Any], follow: bool) -> ExtendedJobMessage:
-    """Return the message of our own for the options.
+def extended(given: dict[str, Any], follow: bool) -> ExtendedJobMessage:
+    """Return the message of our own for options, as checked returns them.
 
     They are checked as the Manager will check them, and what is wrong is a
     click.UsageError. A job that is to be followed gets a key.
     """
-    given = checked(fields)
-    if attempts := given.pop("max_attempts", None):
-        given["max_map_attempts"] = given["max_reduce_attempts"] = attempts
+    if "max_attempts" in given:
+        attempts = given["max_attempts"]
+        given = {**given, "max_map_attempts": attempts,
+                 "max_reduce_attempts": attempts}
+        del given["max_attempts"]
     message = _message("new_extended_job", given, follow)
     assert isinstance(message, ExtendedJobMessage)
     return message
 
 
 def checked(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return the options that were given, if they go together."""
+    """Return the options that were given, if they go together.
+
+    What stands for nothing, such as a size of 0, was not given either.
+    """
     given = {name: value for name, value in fields.items()
              if value is not None and value is not False}
     for name, unused in (
@@ -86,12 +93,12 @@ def _check_map_only(given: dict[str, Any]) -> None:
 
 
 def _check_names(given: dict[str, Any]) -> None:
-    empty = [name for name, value in given.items() if value == ""]
-    if "" in given["input_paths"]:
-        empty.append("input_directory")
+    """Fail for a name without characters, which is none of a file."""
+    empty = [NAMES.get(name, name.replace("_", " "))
+             for name, value in given.items()
+             if value == "" or name == "input_paths" and "" in value]
     if empty:
-        raise click.UsageError(
-            f"the name of the {empty[0].replace('_', ' ')} is empty")
+        raise click.UsageError(f"the name of the {empty[0]} is empty")
 
 
 def _has_arguments(command: str) -> bool:

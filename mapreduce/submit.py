@@ -20,7 +20,7 @@ Example:
 """
 
 
-@click.command(cls=client.Command, epilog=EXAMPLES)
+@click.command(cls=client.JobCommand, epilog=EXAMPLES)
 @client.manager_options
 @job_options.job_options(
     input_paths=("tests/testdata/input",), output_directory="output",

@@ -94,7 +94,7 @@ def test_wait_for_a_job_that_is_done():
             "", "queued", "map", "map", "reduce", "done")) as manager:
         outcome = run(submit.main, manager.port, "--wait", "--name", "words")
     assert outcome == (0, SUMMARY.format(port=manager.port), (
-        "job 3: queued, 0 of 4 tasks done\n"
+        "job 3: queued\n"
         "job 3: map, 0 of 4 tasks done\n"
         "job 3: reduce, 0 of 4 tasks done\n"
         "job 3: done in 1.5 s; the result is in /cluster/out\n"))

@@ -16,7 +16,8 @@ def test_partition_files_begin_empty(tmp_path):
 
 def test_partition_files_hold_all_after_a_flush(tmp_path):
     paths = [tmp_path / str(n) for n in range(3)]
-    partitions = PartitionFiles([str(path) for path in paths], HashPartitioner(3))
+    partitions = PartitionFiles(
+        [str(path) for path in paths], HashPartitioner(3))
     lines = [b"%d\n" % n for n in range(50_000)]
     for start in range(0, len(lines), 1_000):
         partitions.add([b"".join(lines[start:start + 1_000])])

@@ -143,9 +143,9 @@ def test_manager_that_does_not_know_the_options(answer, wait):
         assert start(submit.main, "-p", str(manager.port), "--no-clobber",
                      *wait) == (3, "", (
                          f"Error: Manager localhost:{manager.port} does not "
-                         "know these options, so the job was not submitted: "
-                         "what listens there is an older version, another "
-                         "program, or busy\n"))
+                         "know these options, or commands with arguments, so "
+                         "the job was not submitted: what listens there is an "
+                         "older version, another program, or busy\n"))
     assert manager.types() == ["get_message_types"]
 
 
@@ -185,6 +185,11 @@ def test_wait_shows_counters(mocker, state, code, last):
     (["--split-size", "-1"], "'-1' is no size"),
     (["--cmdenv", "A"], "'A' is not NAME=VALUE"),
     (["--cmdenv", "=1"], "'=1' is not NAME=VALUE"),
+    (["--cmdenv", "==1"], "'==1' is not NAME=VALUE"),
+    (["--task-timeout", "1e12"], "not a number of seconds above 0, up to "
+     "1000000000: 1000000000000.0"),
+    (["-i", "a", "b", "c"], "unexpected extra arguments (b c); quote a "
+     "pattern, and a command with its arguments"),
     (["--max-attempts", "0"], "--max-attempts"),
     (["--task-timeout", "-1"], "--task-timeout"),
     (["--task-timeout", "inf"], "task_timeout"),

@@ -171,11 +171,13 @@ def test_field_of_another_type_is_refused(message_type, field, value):
     ("new_extended_job", "no_clobber", "false"),
     *[("new_extended_map_task", "splits", splits) for splits in (
         '["a"]', '[["a"]]', '[["a", 0]]', '[["a", -1, null]]',
-        '[["a", 2, 1]]', f'[["a", {2**63}, null]]', '[["a", 0, true]]', '[[1, 0, 1]]')],
+        '[["a", 2, 1]]', f'[["a", {2**63}, null]]',
+        '[["a", 0, true]]', '[[1, 0, 1]]')],
     *[("new_extended_map_task", "environment", names) for names in (
         "[]", '{"": "b"}', '{"a=b": "c"}', r'{"a": "\u0000"}', '{"a": 1}')],
     *[("new_extended_map_task", "task_timeout", seconds) for seconds in (
-        "0", "-1", "NaN", "1e999", "true", '"1"', "1e10", "1" + "0" * 400)],
+        "0", "-1", "NaN", "1e999", "true", '"1"', "1e10",
+        "1" + "0" * 400)],
     *[("finished", "counters", counters) for counters in (
         "[]", '{"a": 1}', '{"a": {"b": 1.5}}', '{"a": {"b": true}}',
         '{"a": {"b": 9223372036854775808}}',

@@ -4,6 +4,7 @@ import collections
 import gzip
 import lzma
 import os
+import pty
 import re
 import subprocess
 import sys
@@ -150,6 +151,31 @@ def test_standard_input(run):
     assert in_order(run("-i", INPUT / "file01", source="-",
                         stdin=LARGE.read_bytes())) == expected(
         LARGE, INPUT / "file01")
+
+
+def test_terminal_is_read_to_its_first_end(client):
+    leader, follower = pty.openpty()
+    with subprocess.Popen(
+            [command("run"), "-i", "-", "-o", "output", "-m", "cat", "-r",
+             "cat", "--nreducers", "1", "--quiet"], stdin=follower,
+            cwd=client.directory) as process:
+        os.write(leader, b"b\na\n\x04")
+        assert process.wait(TIMEOUT) == 0
+    assert client.result() == b"a\nb\n"
+    os.close(leader)
+    os.close(follower)
+
+
+def test_other_inputs_are_looked_for_before_standard_input_is_read(client):
+    read_end, write_end = os.pipe()
+    with subprocess.Popen(
+            [command("run"), "-i", "-", "-i", "missing", "-o", "output", "-m",
+             "cat", "-r", "cat"], stdin=read_end, stderr=subprocess.PIPE,
+            cwd=client.directory, text=True) as process:
+        _, stderr = process.communicate(timeout=TIMEOUT)
+    assert "'missing'" in stderr
+    os.close(read_end)
+    os.close(write_end)
 
 
 @pytest.mark.parametrize("size", ["1", "333", "4K", "1M"])

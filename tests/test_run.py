@@ -222,7 +222,10 @@ def test_help():
     (signal.SIGKILL, 1, -signal.SIGKILL),
 ])
 def test_interrupted(run, waiting, pid_of_task, number, times, code):
-    """It leaves no process and no directory, whatever ends it."""
+    """It leaves no process and no directory, whatever ends it.
+
+    A result that is not complete goes, too, if that can be helped.
+    """
     with run.started("--quiet", "--workers", "2", mapper=waiting) as process:
         pids = [pid_of_task(), *children(process)]
         assert len(pids) == 4 and all(map(lives, pids))
@@ -235,6 +238,7 @@ def test_interrupted(run, waiting, pid_of_task, number, times, code):
             assert wait_until(lambda: names_in(run.temporary) == [], 5)
     assert not any(map(lives, pids))
     assert names_in(run.temporary) == []
+    assert run.output.exists() == (number == signal.SIGKILL)
 
 
 @pytest.mark.parametrize("milliseconds", [0, 150, 300, 450])
@@ -248,6 +252,7 @@ def test_interrupted_while_it_starts(run, milliseconds):
         assert (stdout, stderr) == ("", "")
         assert process.returncode in (-signal.SIGTERM, 143, 0)
     assert names_in(run.temporary) == []
+    assert run.output.exists() == (process.returncode == 0)
 
 
 def test_killed_worker_is_replaced(run, waiting, pid_of_task, open_gate):

@@ -201,6 +201,14 @@ def test_harmful_output_is_refused(place, output, reason):
         f"the output directory {output!r} is not replaced: it is {reason}")
 
 
+def test_output_inside_what_a_pattern_matches_is_refused(place):
+    """The next time, it would be an input."""
+    assert refusal(
+        place, f"{place}/input/output", input_paths=[f"{place}/inp*"]) == (
+        f"the output directory '{place}/input/output' is not replaced: it is "
+        "inside the input directory")
+
+
 def test_output_without_a_name_is_refused(place):
     assert refusal(place, "") == "the output directory has an empty name"
 

@@ -55,6 +55,12 @@ def _planned(mocker):
      {"input_paths": [INPUT, f"{INPUT}/file01", f"{INPUT}/file02"]}),
     (["-combiner", "uniq -c", "-partitioner", "cat"],
      {"combiner": "uniq -c", "partitioner": "cat"}),
+    (["-input", f"file://{INPUT}/file01"],
+     {"input_paths": [INPUT, f"{INPUT}/file01"]}),
+    (["-input", f"{INPUT}/file0[{{1,2}}],{INPUT}"],
+     {"input_paths": [INPUT, f"{INPUT}/file0[{{1,2}}]", INPUT]}),
+    (["-reducer", "NONE", "-combiner", "cat", "-partitioner", "cat"],
+     {"num_reducers": 0, "reducer_executable": None}),
     (["-cmdenv", "A=1", "-cmdenv", "B=2"],
      {"environment": {"A": "1", "B": "2"}}),
     (["-numReduceTasks", "3"], {"num_reducers": 3}),
@@ -74,6 +80,11 @@ def _planned(mocker):
      {"max_map_attempts": 2, "max_reduce_attempts": 1}),
     (["-D", "mapreduce.task.timeout=1500"], {"task_timeout": 1.5}),
     (["-D", "mapreduce.task.timeout=0"], {}),
+    (["-D", "mapreduce.task.timeout=9223372036854775807"],
+     {"task_timeout": 10**9}),
+    (["-D", " mapreduce.job.reduces = 2 "], {"num_reducers": 2}),
+    (["-D", "mapreduce.input.fileinputformat.split.maxsize=0"],
+     {"split_size": None}),
     (["-D", "mapreduce.input.fileinputformat.split.maxsize=4096"],
      {"split_size": 4096}),
     (["--no-decompress"], {"decompress": None}),
@@ -96,17 +107,17 @@ def test_files_that_are_there(planned, monkeypatch, options):
 
 
 @pytest.mark.parametrize("options, files", [
-    (["-file", "data/stop", "-files", "mapreduce,/x/y"],
-     [("stop", f"{ROOT}/data/stop"), ("y", "/x/y")]),
-    (["-files", "/x/y#z"], [("z", "/x/y")]),
+    (["-file", "tests/testdata", "-files", "mapreduce,/x/y,"],
+     [("testdata", f"; it is under {ROOT}/tests/testdata"), ("y", "")]),
+    (["-files", "/usr/bin#z"], [("z", "; it is under /usr/bin")]),
 ])
 def test_files_that_are_elsewhere(planned, monkeypatch, options, files):
-    """A line tells where; the job is done."""
+    """A line tells where, if they are anywhere; the job is done."""
     monkeypatch.chdir(ROOT)
     assert planned("--quiet", *options) == LOCAL
     assert start(*REQUIRED, *options) == (0, "", "".join(
-        f"Files are not copied: there is no {name} in the working directory; "
-        f"it is under {path}\n" for name, path in files))
+        f"Files are not copied: there is no {name} in the working directory"
+        f"{place}\n" for name, place in files))
 
 
 @pytest.mark.parametrize("options, error", [
@@ -116,6 +127,10 @@ def test_files_that_are_elsewhere(planned, monkeypatch, options, files):
      "-mapper"),
     (["-numMapTasks", "3"], "unknown option '-numMapTasks'; the nearest "
      "known one is -numReduceTasks"),
+    (["-D", "mapred.reduce.tasks=3"], "unknown property "
+     "'mapred.reduce.tasks'; the nearest known one is mapreduce.job.reduces"),
+    (["-jobconf", "a=b"], "unknown option '-jobconf'; the nearest known one "
+     "is -D"),
     (["-D", "mapreduce.job.map=3"], "unknown property 'mapreduce.job.map'; "
      "the nearest known one is mapreduce.job.maps"),
     (["-Dx"], "unknown property 'x'; the nearest known one is mapreduce."),
@@ -131,6 +146,16 @@ def test_what_is_not_known(options, error):
     assert stderr.startswith(f"Error: {error}")
 
 
+def test_shell_completes_words_after_a_wrong_one():
+    """It gets no error instead."""
+    outcome = CliRunner().invoke(
+        streaming.main, prog_name="mapreduce-streaming", env={
+            "_MAPREDUCE_STREAMING_COMPLETE": "bash_complete",
+            "COMP_WORDS": "mapreduce-streaming -bogus -inp",
+            "COMP_CWORD": "2"})
+    assert outcome.stdout == "plain,-input\n"
+
+
 @pytest.mark.parametrize("options, error", [
     (["-manager", "host"], "'host' is not host:port"),
     (["-manager", "host:x"], "'host:x' is not host:port"),
@@ -140,7 +165,10 @@ def test_what_is_not_known(options, error):
     (["-manager", "host:1", "-input", "-"], "a Manager can't read this "
      "standard input; without -manager, -input - is it"),
     (["-numReduceTasks", "-1"], "-numReduceTasks"),
-    (["-reducer", "NONE", "-combiner", "cat"], "no use for --combiner"),
+    (["-manager", "host:" + "9" * 5000], "is not a valid integer"),
+    (["-input", "hdfs://host/in"], "'hdfs://host/in' is no path of this file "
+     "system; copy what is needed from there"),
+    (["-output", "s3a://bucket"], "'s3a://bucket' is no path"),
     (["-input", "missing"], "cannot read the input 'missing'"),
     (["-mapper", "./missing"], "there is no file './missing'"),
     (["-cmdenv", "A"], "'A' is not NAME=VALUE"),

@@ -119,8 +119,6 @@ class Scheduler:
                 self._note_progress(event)
             case ShutdownMessage():
                 yield from self._shut_down()
-            case events.MessageSent():
-                pass
             case events.Tick():
                 self._workers.recall_silent()
                 yield from self._bury_silent(now)
@@ -322,9 +320,11 @@ class Scheduler:
                        len(failed_on), stage, task_id, *failed_on[-1],
                        reason.partition("\n")[0][:HEADLINE_LENGTH])
         if len(failed_on) >= (job.max_attempts or MAX_ATTEMPTS):
+            times = ("once," if len(failed_on) == 1
+                     else f"{len(failed_on)} times, the last time")
             yield from self._abort_job(job, (
-                f"{stage} task {task_id} failed {len(failed_on)} times, "
-                f"the last time because {reason}"), task_id)
+                f"{stage} task {task_id} failed {times} because {reason}"
+            ), task_id)
 
     def _release_holder(
         self, message: FinishedMessage | FailedMessage

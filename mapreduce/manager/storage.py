@@ -82,9 +82,8 @@ def _precious(
 def _input_directories(
     submission: ExtendedJobMessage
 ) -> Iterator[tuple[str, str]]:
-    for path in submission.input_paths:
-        if os.path.isdir(path):
-            yield "the input directory", path
+    for path in inputs.list_directories(submission.input_paths):
+        yield "the input directory", path
 
 
 def _directories(paths: list[str]) -> set[str]:
@@ -125,11 +124,12 @@ def check_kept(
             f"cannot make the directory {kept!r} for the map output: "
             f"{error.strerror}") from error
     # Old map output is removed there; it may be the input of this job.
-    for directory in (*_directories(input_paths),
-                      *(path for _, path in _input_directories(submission))):
-        if os.path.samefile(kept, directory):
-            raise StorageError(
-                f"the map output is not kept in {kept!r}: there is the input")
+    places = {os.path.realpath(path) for path in (
+        *_directories(input_paths),
+        *inputs.list_directories(submission.input_paths))}
+    if os.path.realpath(kept) in places:
+        raise StorageError(
+            f"the map output is not kept in {kept!r}: there is the input")
 
 
 def keep_map_output(job_directory: str, kept: str) -> None:

@@ -7,7 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mapreduce.utils import messages, outbox, report, status
+    from mapreduce.utils import fields, messages, outbox, report, status
     from mapreduce.utils.network import (
         tcp_client,
         tcp_server,
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ThreadSafeOrderedDict",
+    "fields",
     "messages",
     "outbox",
     "report",

@@ -36,7 +36,8 @@ from mapreduce.utils.fields import (
 class _MapOptions:
     """What a map task does beside running its mapper."""
 
-    decompress: OptionalFlag = None  # inputs whose names say that they are compressed
+    # Inputs whose names say that they are compressed.
+    decompress: OptionalFlag = None
     combiner: OptionalCommand = None
     partitioner: OptionalCommand = None
 
@@ -59,7 +60,8 @@ class _Planning:
     num_mappers: OptionalCount = None
     max_mappers: OptionalCount = None
     split_size: OptionalSize = None  # bytes, at the most; None: whole files
-    no_clobber: OptionalFlag = None  # An output directory that exists is an error.
+    # An output directory that exists is an error.
+    no_clobber: OptionalFlag = None
     keep_intermediate: OptionalPath = None  # a directory for the map output
 
 

@@ -156,10 +156,10 @@ CountOrZero = Annotated[int, Rule(
     f"a number from 0 to {MAX_TASKS}", _is_between(0, MAX_TASKS))]
 OptionalSize = Annotated[int | None, Rule(
     f"a number of bytes from 1 to {MAX_SIZE}", _is_between(1, MAX_SIZE))]
-OptionalSeconds = Annotated[
-    float | None, Rule(f"a number of seconds above 0, up to {MAX_SECONDS}",
-                       _is_seconds)]
-OptionalFlag = Annotated[bool | None, Rule("true", lambda value: value is True)]
+OptionalSeconds = Annotated[float | None, Rule(
+    f"a number of seconds above 0, up to {MAX_SECONDS}", _is_seconds)]
+OptionalFlag = Annotated[
+    bool | None, Rule("true", lambda value: value is True)]
 Environment = Annotated[dict[str, str], _ENVIRONMENT]
 OptionalEnvironment = Annotated[dict[str, str] | None, _ENVIRONMENT]
 OptionalCounters = Annotated[

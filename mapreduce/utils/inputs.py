@@ -29,16 +29,26 @@ def list_inputs(names: Iterable[str]) -> list[str]:
     return [path for name in names for path in _files(name)]
 
 
-def _files(name: str) -> Iterator[str]:
+def list_directories(names: Iterable[str]) -> list[str]:
+    """Return the directories that are meant by names, as list_inputs does."""
+    return [path for name in names for path in _paths(name)
+            if os.path.isdir(path)]
+
+
+def _files(name: str) -> Iterable[str]:
+    # A directory and the files in it may match the same pattern.
+    return dict.fromkeys(
+        file for path in _paths(name) for file in _files_in(path))
+
+
+def _paths(name: str) -> list[str]:
+    """Return the paths that a name means, itself if it is no pattern."""
     if os.path.lexists(name) or not glob.has_magic(name):
-        yield from _files_in(name)
-        return
+        return [name]
     matches = sorted(glob.glob(name, recursive=True))
     if not matches:
         raise InputError(f"no file matches the input {name!r}")
-    # A directory and the files in it may match the same pattern.
-    yield from dict.fromkeys(
-        path for match in matches for path in _files_in(match))
+    return matches
 
 
 def _files_in(path: str) -> Iterator[str]:
