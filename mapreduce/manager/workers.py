@@ -8,7 +8,7 @@ from __future__ import annotations
 import bisect
 import collections
 import operator
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 
 from mapreduce.manager.remote_worker import RemoteWorker, State
 from mapreduce.utils.messages import Address
@@ -184,13 +184,15 @@ class Workers:
         return bool(self._busy)
 
     def first_ready(
-        self, avoided: Iterable[Address] = ()
+        self, avoided: Collection[Address] = ()
     ) -> RemoteWorker | None:
         """Return who is ready and registered first.
 
         Addresses to be avoided are passed over as long as anybody else
         lives, ready or not, who is not set aside.
         """
+        if not avoided:
+            return self._ready[0] if self._ready else None
         shunned = {
             address for address in avoided
             if address in self._living
