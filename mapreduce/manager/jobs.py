@@ -132,7 +132,10 @@ class Jobs:
     def _running_status(self, job: Job, now: float) -> JobStatus:
         """Return what is shown of a job until nothing of it is left.
 
-        As long as its tasks are not known, it has not begun for its owner.
+        As long as nobody knows how many tasks it has, it has not begun.
         """
-        state = job.last_stage.value if job.prepared else "queued"
+        if job.prepared:
+            state = job.last_stage.value
+        else:
+            state = "map" if job.submission.num_mappers else "queued"
         return job.status(state, None, self._working_directory, now)
