@@ -52,7 +52,6 @@ class World:
         self.splits = [Split("in/a"), Split("in/b"), Split("in/c")]
         self.strict = set()  # ports of Workers that know nothing of ours
         self.mute = set()  # ports of those that answer no question
-        self.late = set()  # ports of those that answer too late
         self.silent = set()  # ports of those that have not answered yet
         self.sent = []
 
@@ -129,11 +128,9 @@ class World:
 
     def _answer(self, worker, port):
         if port in self.unreachable:
-            return events.WorkerUnreachable(worker)
+            return events.WorkerGone(worker)
         if port in self.mute:
             return events.WorkerAnswered(worker, frozenset())
-        if port in self.late:
-            return events.WorkerAnswered(worker, None)
         return events.WorkerAnswered(
             worker, {"new_map_task"} if port in self.strict else EXTENDED)
 

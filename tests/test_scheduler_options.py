@@ -2,7 +2,6 @@
 import pytest
 
 from mapreduce.manager import events
-from mapreduce.manager.workers import MAX_SILENCES
 from mapreduce.utils import fields
 from mapreduce.utils.extensions import (
     ExtendedMapTaskMessage,
@@ -227,28 +226,6 @@ def test_worker_that_gives_no_answer_is_not_asked_again(world):
         "clean up job 0", "prepare job 1", "extended map 0 → 2"]
 
 
-def test_worker_that_is_late_to_answer_is_asked_again(world):
-    """It may just have been held up; others go on meanwhile."""
-    world.late = {1}
-    world.register(1, 2)
-    assert submit(world, max_mappers=2) == [
-        "prepare job 0", "ask → 1", "ask → 2", "extended map 0 → 2"]
-    assert world.wait(1) == ["ask → 1"]
-    world.late = set()
-    assert world.wait(1) == ["ask → 1", "extended map 1 → 1"]
-
-
-def test_worker_that_is_always_late_is_taken_for_a_strict_one(world):
-    world.late = {1}
-    world.register(1)
-    submit(world)
-    for _ in range(2, MAX_SILENCES):
-        world.beat(1)
-        assert world.wait(1) == ["ask → 1"]
-    assert world.wait(1) == ["ask → 1", "discard output", "clean up job 0"]
-    assert reasons_of(world) == [("failed", STRICT)]
-
-
 def test_others_work_while_a_worker_has_not_answered(world):
     """Nor does the job fail before that, whoever else can't do it."""
     world.register(1, 2, 3)
@@ -278,6 +255,20 @@ def test_answer_counts_for_the_next_job_if_it_comes_then(world):
     assert world.finish(0, 1) == [
         "clean up job 1", "prepare job 2", "extended map 0 → 1",
         "extended map 1 → 2"]
+
+
+def test_worker_that_is_gone_may_have_a_task_by_then(world):
+    """The question was of an earlier job; the task is lost with the Worker."""
+    world.register(1, 2)
+    first, *_ = world.scheduler.workers
+    world.silent = {1}
+    submit(world, max_mappers=1)
+    world.finish(0, 2)
+    world.submit(2, 1)
+    assert world.finish(0, 2) == [
+        "clean up job 0", "prepare job 1", "map 0 → 1", "map 1 → 2"]
+    assert world.happen(events.WorkerGone(first)) == []
+    assert world.finish(1, 2) == ["map 0 → 2"]
 
 
 def test_worker_that_registers_again_is_asked_again(world):

@@ -5,11 +5,12 @@ only other questions waiting. It is started by the first of them.
 """
 from __future__ import annotations
 
+import collections
 import logging
 import queue
 
-from mapreduce.manager.events import WorkerAnswered, WorkerUnreachable
-from mapreduce.manager.remote_worker import RemoteWorker
+from mapreduce.manager.events import WorkerAnswered, WorkerGone
+from mapreduce.manager.remote_worker import RemoteWorker, State
 from mapreduce.utils import messages, outbox
 from mapreduce.utils.inbox import Inbox
 from mapreduce.utils.status import message_types_from_document
@@ -17,6 +18,7 @@ from mapreduce.utils.status import message_types_from_document
 LOGGER = logging.getLogger(__name__)
 
 PATIENCE = 1.0  # seconds for an answer
+MAX_QUESTIONS = 10  # to a Worker that is late; it may have been held up
 
 
 class Asker:
@@ -30,7 +32,7 @@ class Asker:
             queue.SimpleQueue())
 
     def ask(self, worker: RemoteWorker) -> None:
-        """Have a Worker asked: WorkerAnswered or WorkerUnreachable."""
+        """Have a Worker asked: WorkerAnswered or WorkerGone."""
         if not self._has_begun:
             self._has_begun = True
             self._inbox.spawn(self._run)
@@ -42,24 +44,38 @@ class Asker:
         self._workers.put(None)
 
     def _run(self) -> None:
+        late: collections.Counter[RemoteWorker] = collections.Counter()
         while (worker := self._workers.get()) is not None and (
                 not self._inbox.stop.is_set()):
-            self._inbox.put(_ask(worker))
+            try:
+                outcome = _ask(worker)
+            except outbox.LateAnswer:
+                late[worker] += 1
+                if worker.state is State.DEAD:
+                    continue
+                if late[worker] < MAX_QUESTIONS:
+                    self._workers.put(worker)  # Behind the others.
+                    continue
+                outcome = WorkerAnswered(worker, frozenset())
+            self._inbox.put(outcome)
 
 
-def _ask(worker: RemoteWorker) -> WorkerAnswered | WorkerUnreachable:
-    """Ask a Worker which messages it takes; strict ones hang up."""
-    types: frozenset[str] | None = frozenset()
+def _ask(worker: RemoteWorker) -> WorkerAnswered | WorkerGone:
+    """Ask a Worker which messages it takes; strict ones hang up.
+
+    Raises LateAnswer.
+    """
+    types: tuple[str, ...] = ()
     try:
         answer = outbox.ask(
             *worker.address, messages.GetMessageTypesMessage(), PATIENCE)
-        types = frozenset(message_types_from_document(answer).message_types)
+        types = message_types_from_document(answer).message_types
     except outbox.LateAnswer:
         LOGGER.warning("%r did not answer in time", worker)
-        types = None
+        raise
     except (outbox.NoAnswer, messages.ProtocolError) as error:
         LOGGER.info("%r did not tell what it takes: %s", worker, error)
     except OSError as error:
         LOGGER.warning("Cannot ask %r: %s", worker, error)
-        return WorkerUnreachable(worker)
-    return WorkerAnswered(worker, types)
+        return WorkerGone(worker)
+    return WorkerAnswered(worker, frozenset(types))

@@ -47,7 +47,14 @@ class WorkerAnswered:
     """A Worker told which messages it takes; none if it can't tell."""
 
     worker: RemoteWorker
-    message_types: frozenset[str] | None  # None: it didn't, in time
+    message_types: frozenset[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class WorkerGone:
+    """A question could not be sent to a Worker, who may have a task by now."""
+
+    worker: RemoteWorker
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,8 +85,8 @@ Event = (
     RegisterMessage | HeartbeatMessage | ManagerJobMessage
     | ExtendedJobMessage | CancelJobMessage | FinishedMessage | FailedMessage
     | ProgressMessage | ShutdownMessage | Tick | MessageSent
-    | WorkerUnreachable | WorkerAnswered | JobPrepared | MapOutputKept
-    | JobHindered
+    | WorkerUnreachable | WorkerAnswered | WorkerGone | JobPrepared
+    | MapOutputKept | JobHindered
 )
 
 
@@ -93,7 +100,7 @@ class Send:
 
 @dataclasses.dataclass(frozen=True)
 class Ask:
-    """Ask a Worker what it takes: WorkerAnswered or WorkerUnreachable."""
+    """Ask a Worker what it takes: WorkerAnswered or WorkerGone, later."""
 
     worker: RemoteWorker
 

@@ -19,10 +19,7 @@ from mapreduce.utils.extensions import (
     ExtendedMapTaskMessage,
     ExtendedReduceTaskMessage,
 )
-from mapreduce.utils.messages import (
-    Address,
-    TaskMessage,
-)
+from mapreduce.utils.messages import Address, TaskMessage, name_of
 from mapreduce.utils.status import (
     Counter,
     JobStatus,
@@ -79,12 +76,13 @@ class Job:
         return next(reversed(self._stages))
 
     @property
-    def needed_type(self) -> type[TaskMessage] | None:
-        """The message that its tasks need; None: one that everybody knows."""
+    def needed_type(self) -> str | None:
+        """The type of message for its tasks; None: one that all know."""
         if self._plan is None or not self._plan.is_extended:
             return None
-        return (ExtendedReduceTaskMessage if self.stage is Stage.REDUCE
-                else ExtendedMapTaskMessage)
+        return name_of(
+            ExtendedReduceTaskMessage if self.stage is Stage.REDUCE
+            else ExtendedMapTaskMessage)
 
     @property
     def max_attempts(self) -> int | None:

@@ -16,30 +16,21 @@ import logging
 from collections.abc import Iterable, Iterator
 
 from mapreduce.manager import events
-from mapreduce.manager.choosing import choose, helplessness
+from mapreduce.manager.choosing import choose
 from mapreduce.manager.job import Job, Stage
 from mapreduce.manager.jobs import Jobs
 from mapreduce.manager.plan import Plan, Submission, extended
 from mapreduce.manager.remote_worker import RemoteWorker
 from mapreduce.manager.snapshot import ClusterSnapshot
 from mapreduce.manager.workers import Workers
+from mapreduce.utils import messages
 from mapreduce.utils.extensions import ExtendedJobMessage, ProgressMessage
 from mapreduce.utils.fields import MAX_NAME
-from mapreduce.utils.messages import (
-    Address,
-    CancelJobMessage,
-    CancelMessage,
-    FailedMessage,
-    FinishedMessage,
-    HeartbeatMessage,
-    ManagerJobMessage,
-    RegisterAckMessage,
-    RegisterMessage,
-    ShutdownMessage,
-)
 from mapreduce.utils.status import JobDetails
 
 LOGGER = logging.getLogger(__name__)
+
+Report = messages.FinishedMessage | messages.FailedMessage
 
 WORKER_TIMEOUT = 10.0  # seconds of silence: five heartbeats
 MAX_ATTEMPTS = 4  # tries of a task, unless its user says other
@@ -92,36 +83,33 @@ class Scheduler:
         The time is that of a monotonic clock, in seconds.
         """
         self._now = now
-        actions = list(self._react(event, now))
+        actions = list(self._react(event))
         # What comes of a message is an event, and decides how to go on.
         if not any(isinstance(action, events.Send) for action in actions):
             actions += self._go_on()
         return actions
 
-    def _react(
-        self, event: events.Event, now: float
-    ) -> Iterator[events.Action]:
+    def _react(self, event: events.Event) -> Iterator[events.Action]:
         """Take note of an event; answer it where that can't wait."""
         match event:
-            case RegisterMessage():
-                yield from self._register(event, now)
-            case HeartbeatMessage():
-                self._note_heartbeat(event, now)
-            case ManagerJobMessage() | ExtendedJobMessage():
+            case messages.RegisterMessage():
+                yield from self._register(event)
+            case messages.HeartbeatMessage():
+                self._note_heartbeat(event)
+            case messages.ManagerJobMessage() | ExtendedJobMessage():
                 self._enqueue(event)
-            case CancelJobMessage():
+            case messages.CancelJobMessage():
                 yield from self._cancel_job(event.job_id)
-            case FinishedMessage():
+            case messages.FinishedMessage():
                 yield from self._note_finished(event)
-            case FailedMessage():
+            case messages.FailedMessage():
                 yield from self._note_failed(event)
             case ProgressMessage():
                 self._note_progress(event)
-            case ShutdownMessage():
+            case messages.ShutdownMessage():
                 yield from self._shut_down()
             case events.Tick():
-                self._workers.recall_silent()
-                yield from self._bury_silent(now)
+                yield from self._bury_silent()
             case _:
                 yield from self._note_outcome(event)
 
@@ -130,6 +118,9 @@ class Scheduler:
         match event:
             case events.WorkerUnreachable():
                 self._bury_unreachable(event.worker)
+            case events.WorkerGone():
+                LOGGER.warning("Worker died: cannot ask %r", event.worker)
+                yield from self._bury(event.worker)
             case events.WorkerAnswered():
                 self._workers.note_answer(event.worker, event.message_types)
             case events.JobPrepared():
@@ -159,34 +150,38 @@ class Scheduler:
     # Workers
 
     def _register(
-        self, message: RegisterMessage, now: float
+        self, message: messages.RegisterMessage
     ) -> Iterator[events.Action]:
         address = message.worker_host, message.worker_port
         previous = self._workers.get(address)
         task_id = self._workers.bury(previous) if previous else None
-        worker = self._workers.register(address, now)
+        worker = self._workers.register(address, self._now)
         LOGGER.info("Registered Worker %r", worker)
-        yield events.Send(worker, RegisterAckMessage())
+        yield events.Send(worker, messages.RegisterAckMessage())
         yield from self._lose(task_id, address)
 
-    def _note_heartbeat(self, message: HeartbeatMessage, now: float) -> None:
+    def _note_heartbeat(self, message: messages.HeartbeatMessage) -> None:
         address = message.worker_host, message.worker_port
         worker = self._workers.get(address)
         if worker is None:
             LOGGER.warning(
                 "Heartbeat from unregistered Worker %s:%s", *address)
         else:
-            self._workers.hear(worker, now)
+            self._workers.hear(worker, self._now)
 
-    def _bury_silent(self, now: float) -> Iterator[events.Action]:
-        """Take the tasks of Workers that were silent for too long."""
-        for worker in self._workers.unheard_since(now - WORKER_TIMEOUT):
+    def _bury_silent(self) -> Iterator[events.Action]:
+        """Bury Workers that were silent for too long."""
+        for worker in self._workers.unheard_since(self._now - WORKER_TIMEOUT):
             LOGGER.warning("Worker died: no heartbeat from %r", worker)
-            task_id = self._workers.bury(worker)
-            yield from self._lose(task_id, worker.address)
+            yield from self._bury(worker)
+
+    def _bury(self, worker: RemoteWorker) -> Iterator[events.Action]:
+        """Take the task of a Worker that is dead."""
+        task_id = self._workers.bury(worker)
+        yield from self._lose(task_id, worker.address)
 
     def _lose(
-        self, task_id: int | None, address: Address
+        self, task_id: int | None, address: messages.Address
     ) -> Iterator[events.Action]:
         """Take the task of a Worker that died, or registered again, over it.
 
@@ -212,7 +207,7 @@ class Scheduler:
 
     def _shut_down(self) -> Iterator[events.Action]:
         for worker in self._workers.living:
-            yield events.Send(worker, ShutdownMessage())
+            yield events.Send(worker, messages.ShutdownMessage())
         yield events.Exit()
 
     # Jobs
@@ -255,7 +250,7 @@ class Scheduler:
     def _cancel_tasks(self) -> Iterator[events.Action]:
         for worker in self._workers.busy:
             assert worker.task_id is not None
-            yield events.Send(worker, CancelMessage(worker.task_id))
+            yield events.Send(worker, messages.CancelMessage(worker.task_id))
 
     def _end_job(self, job: Job) -> Iterator[events.Action]:
         self._jobs.end_running(job, self._reason, self._now)
@@ -276,9 +271,11 @@ class Scheduler:
         """
         while choice := choose(job, self._workers):
             task_id, worker = choice
-            if job.needed_type and self._workers.message_types(worker) is None:
-                self._workers.set_aside(worker)  # Until it has answered.
-                yield events.Ask(worker)
+            known = self._workers.message_types(worker)
+            if job.needed_type and job.needed_type not in (known or ()):
+                self._workers.set_aside(worker)
+                if known is None:  # When it answers, it will be ready again.
+                    yield events.Ask(worker)
                 continue
             task = job.take(task_id, worker.address, self._now)
             self._workers.assign(worker, task_id)
@@ -286,14 +283,16 @@ class Scheduler:
             yield events.Send(worker, task)
             return
         if self._workers.all_aside:
-            yield from self._abort_job(job, helplessness(job))
+            yield from self._abort_job(job, (
+                f"no living Worker knows {job.needed_type}, which options of "
+                "this job need: start mapreduce-worker of this version"))
 
     def _note_progress(self, message: ProgressMessage) -> None:
         if self._job and self._holder(message):
             self._job.note_status(message.task_id, message.status[:MAX_NAME])
 
     def _note_finished(
-        self, message: FinishedMessage
+        self, message: messages.FinishedMessage
     ) -> Iterator[events.Action]:
         worker = self._release_holder(message)
         job = self._job
@@ -305,7 +304,9 @@ class Scheduler:
         if job.stage is Stage.KEEPING and directory is not None:
             yield events.KeepMapOutput(job.job_id, directory)
 
-    def _note_failed(self, message: FailedMessage) -> Iterator[events.Action]:
+    def _note_failed(
+        self, message: messages.FailedMessage
+    ) -> Iterator[events.Action]:
         worker = self._release_holder(message)
         job = self._job
         if job is None or worker is None:
@@ -326,9 +327,7 @@ class Scheduler:
                 f"{stage} task {task_id} failed {times} because {reason}"
             ), task_id)
 
-    def _release_holder(
-        self, message: FinishedMessage | FailedMessage
-    ) -> RemoteWorker | None:
+    def _release_holder(self, message: Report) -> RemoteWorker | None:
         """Make a Worker ready that reports the task that it holds."""
         worker = self._holder(message)
         if worker:
@@ -336,7 +335,7 @@ class Scheduler:
         return worker
 
     def _holder(
-        self, message: FinishedMessage | FailedMessage | ProgressMessage
+        self, message: Report | ProgressMessage
     ) -> RemoteWorker | None:
         """Return the Worker that a message on a task comes from.
 

@@ -13,36 +13,7 @@ from collections.abc import Collection, Iterator
 from mapreduce.manager.remote_worker import RemoteWorker, State
 from mapreduce.utils.messages import Address
 
-MAX_SILENCES = 10  # answers that come too late; then there will be none
-
 _registration = operator.attrgetter("registration")
-
-
-class _Answers:
-    """What Workers said that they take, and who is to be asked again."""
-
-    def __init__(self) -> None:
-        self.message_types: dict[RemoteWorker, frozenset[str]] = {}
-        self.late: set[RemoteWorker] = set()
-        self._silences: collections.Counter[RemoteWorker] = (
-            collections.Counter())
-
-    def note(
-        self, worker: RemoteWorker, message_types: frozenset[str] | None
-    ) -> None:
-        """Note an answer; None is one only after several of them."""
-        if message_types is None:
-            self._silences[worker] += 1
-            if self._silences[worker] < MAX_SILENCES:
-                self.late.add(worker)
-                return
-        self.message_types[worker] = message_types or frozenset()
-
-    def forget(self, worker: RemoteWorker) -> None:
-        """Be as if the Worker was never asked."""
-        self.message_types.pop(worker, None)
-        self.late.discard(worker)
-        self._silences.pop(worker, None)
 
 
 class Workers:
@@ -58,7 +29,7 @@ class Workers:
         self._ready: list[RemoteWorker] = []  # In order of registration.
         self._busy: set[RemoteWorker] = set()
         self._aside: set[RemoteWorker] = set()  # Ready, but of no use now.
-        self._answers = _Answers()
+        self._message_types: dict[RemoteWorker, frozenset[str]] = {}
 
     def __iter__(self) -> Iterator[RemoteWorker]:
         """Iterate over all, dead ones too, in order of registration."""
@@ -111,38 +82,28 @@ class Workers:
             self._aside.remove(worker)
         elif worker.state is State.READY:
             self._leave_ready(worker)
-        self._answers.forget(worker)
+        self._message_types.pop(worker, None)
         self._busy.discard(worker)
         if self._living.get(worker.address) is worker:
             del self._living[worker.address]
         return worker.die()
 
     def note_answer(
-        self, worker: RemoteWorker, message_types: frozenset[str] | None
+        self, worker: RemoteWorker, message_types: frozenset[str]
     ) -> None:
-        """Note what a Worker, set aside, says that it takes, if it can tell.
-
-        It is ready then. None: there was no answer in time, and it is to be
-        asked again, a few times, since it may have been held up.
-        """
+        """Note what a Worker says that it takes; it is ready again then."""
         if worker.state is not State.DEAD:
-            self._answers.note(worker, message_types)
-            if self.message_types(worker) is not None:
-                self._recall({worker})
+            self._message_types[worker] = message_types
+            self._recall({worker})
 
     def message_types(self, worker: RemoteWorker) -> frozenset[str] | None:
         """Return what a Worker takes; None if that is not known."""
-        return self._answers.message_types.get(worker)
+        return self._message_types.get(worker)
 
     def set_aside(self, worker: RemoteWorker) -> None:
         """Pass over a ready Worker until all are recalled."""
         self._leave_ready(worker)
         self._aside.add(worker)
-
-    def recall_silent(self) -> None:
-        """Have those ready again that gave no answer in time."""
-        self._recall(self._answers.late)
-        self._answers.late.clear()
 
     def recall(self) -> None:
         """Have all ready again that were set aside."""
@@ -171,7 +132,7 @@ class Workers:
     def all_aside(self) -> bool:
         """Whether all who live, somebody, are set aside by their answers."""
         return 0 < len(self._living) == len(self._aside) and all(
-            self.message_types(worker) is not None for worker in self._aside)
+            worker in self._message_types for worker in self._aside)
 
     @property
     def busy(self) -> list[RemoteWorker]:

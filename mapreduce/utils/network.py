@@ -75,7 +75,10 @@ def tcp_query(
     patience = patience or SEND_TIMEOUT
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
         sock.settimeout(SEND_TIMEOUT)
-        _send(sock, (host, port), payload)
+        # Without the lock: a question may take its time.
+        with _checked_host(host):
+            sock.connect((host, port))
+            sock.sendall(payload)
         try:
             sock.shutdown(socket.SHUT_WR)
             return b"".join(_chunks(sock, time.monotonic() + patience))

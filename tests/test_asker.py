@@ -1,0 +1,74 @@
+"""The Asker: what comes of questions to Workers, and how often it asks."""
+import pytest
+
+from mapreduce.manager.asker import MAX_QUESTIONS, Asker
+from mapreduce.manager.events import WorkerAnswered, WorkerGone
+from mapreduce.manager.remote_worker import RemoteWorker
+from mapreduce.utils import outbox
+from mapreduce.utils.inbox import Inbox
+
+WAIT = 5.0  # seconds for what is only late if it never comes
+KNOWN = {"message_types": ["new_map_task"]}
+
+
+@pytest.fixture(name="worker")
+def _worker():
+    return RemoteWorker(("localhost", 6001), 1, 0.0)
+
+
+@pytest.fixture(name="outcome")
+def _outcome(mocker, worker):
+    """Return a function: what comes of answers; and how many were asked."""
+    def outcome(*answers):
+        ask = mocker.patch(
+            "mapreduce.manager.asker.outbox.ask", side_effect=answers)
+        with Inbox() as inbox:
+            asker = Asker(inbox)
+            asker.ask(worker)
+            event, _ = inbox.get(WAIT)
+            asker.close()
+        return event, ask.call_count
+    return outcome
+
+
+def test_answer_is_told(outcome, worker):
+    assert outcome(KNOWN) == (
+        WorkerAnswered(worker, frozenset({"new_map_task"})), 1)
+
+
+@pytest.mark.parametrize("answer", [
+    outbox.NoAnswer("hung up"), {}, {"message_types": 3}], ids=str)
+def test_who_gives_no_answer_knows_nothing(outcome, worker, answer):
+    assert outcome(answer) == (WorkerAnswered(worker, frozenset()), 1)
+
+
+def test_who_refuses_the_question_is_gone(outcome, worker):
+    assert outcome(ConnectionRefusedError()) == (WorkerGone(worker), 1)
+
+
+def test_who_is_late_is_asked_again(outcome, worker):
+    """It may have been held up."""
+    late = outbox.LateAnswer()
+    assert outcome(late, late, KNOWN) == (
+        WorkerAnswered(worker, frozenset({"new_map_task"})), 3)
+
+
+def test_who_is_always_late_knows_nothing(outcome, worker):
+    assert outcome(*[outbox.LateAnswer()] * MAX_QUESTIONS) == (
+        WorkerAnswered(worker, frozenset()), MAX_QUESTIONS)
+
+
+def test_who_is_dead_is_asked_no_more(outcome, worker, mocker):
+    """Its next registration is another Worker."""
+    worker.die()
+    other = RemoteWorker(("localhost", 6002), 2, 0.0)
+    ask = mocker.patch("mapreduce.manager.asker.outbox.ask",
+                       side_effect=[outbox.LateAnswer(), KNOWN])
+    with Inbox() as inbox:
+        asker = Asker(inbox)
+        asker.ask(worker)
+        asker.ask(other)
+        event, _ = inbox.get(WAIT)
+        asker.close()
+    assert event.worker is other
+    assert ask.call_count == 2
