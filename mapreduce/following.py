@@ -25,7 +25,7 @@ from mapreduce.utils.extensions import ExtendedJobMessage
 
 if TYPE_CHECKING:
     import mapreduce.screen
-    from mapreduce.submission import JobMessage
+    from mapreduce.utils.messages import JobMessage
     from mapreduce.utils.status import JobStatus
 
 Answer = TypeVar("Answer")

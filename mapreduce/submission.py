@@ -13,15 +13,11 @@ import click
 from mapreduce.utils import messages
 from mapreduce.utils.commands import words
 from mapreduce.utils.extensions import ExtendedJobMessage
-from mapreduce.utils.messages import ManagerJobMessage
+from mapreduce.utils.messages import JobMessage, ManagerJobMessage
 
-JobMessage = ManagerJobMessage | ExtendedJobMessage
+# What needs no message of our own.
+PLAIN = {"input_paths", *ManagerJobMessage.__dataclass_fields__}
 
-# What the specification has words for.
-PLAIN = {
-    "input_paths", "output_directory", "mapper_executable",
-    "reducer_executable", "num_mappers", "num_reducers", "job_name",
-}
 NAMES = {"input_paths": "input directory",
          "keep_intermediate": "directory for the map output"}
 FOR_REDUCERS = ("combiner", "partitioner", "keep_intermediate")

@@ -12,7 +12,7 @@ from mapreduce import client, job_options, utils
 if TYPE_CHECKING:
     import mapreduce.following
     import mapreduce.submission
-    from mapreduce.submission import JobMessage
+    from mapreduce.utils.messages import JobMessage
 
 EXAMPLES = """\b
 Example:

@@ -11,7 +11,8 @@ import tracemalloc
 import pytest
 import zstandard
 
-from mapreduce.worker.decompression import is_compressed, read_compressed
+from mapreduce.utils.inputs import COMPRESSED, is_compressed
+from mapreduce.worker.decompression import READERS, read_compressed
 from mapreduce.worker.process import TaskError
 
 from tests.stages import random_lines
@@ -130,3 +131,7 @@ def test_missing_package_is_named(monkeypatch):
     ("name", False), ("name.gz/part", False), ("name.txt", False)])
 def test_names_tell_what_is_compressed(path, expected):
     assert is_compressed(path) == expected
+
+
+def test_every_compressed_file_has_its_reader():
+    assert tuple(READERS) == COMPRESSED

@@ -275,7 +275,7 @@ def test_wrong_number_is_shown_with_its_line(
         f"{partitioner} as the partitioner {complaint}")
 
 
-@pytest.mark.parametrize("printed", ["", "x\\n", "0\\n0\\n", "0\\n" * 9])
+@pytest.mark.parametrize("printed", ["", "0\\n", "0\\n0\\n"])
 def test_partitioner_that_fails_tells_why(tmp_path, write, fail, printed):
     """Whatever it printed before."""
     partitioner = partitioner_of(

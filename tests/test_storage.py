@@ -15,6 +15,7 @@ from mapreduce.manager.storage import (
     Storage,
     StorageError,
     check_output,
+    find_inputs,
     remove_directory,
     replace_directory,
 )
@@ -160,12 +161,16 @@ def test_input_directory_that_cannot_be_read_is_refused_by_name(
 
 # Outputs
 
+def check(submission, place):
+    """Check the output directory of a job."""
+    check_output(submission, find_inputs(submission.input_paths),
+                 f"{place}/shared")
+
+
 def refusal(place, output_directory, **changes):
     """Return why an output directory is refused."""
     with pytest.raises(StorageError) as caught:
-        check_output(
-            job(place, output_directory=output_directory, **changes), [],
-            f"{place}/shared")
+        check(job(place, output_directory=output_directory, **changes), place)
     return str(caught.value)
 
 
@@ -270,9 +275,7 @@ def test_this_program_is_not_replaced(place, output, reason):
     "../../input/../output", "../here-not", "../../input-not",
     "../../programs/new"])
 def test_harmless_output_is_taken(place, output):
-    check_output(
-        job(place, output_directory=output.format(place=place)), [],
-        f"{place}/shared")
+    check(job(place, output_directory=output.format(place=place)), place)
 
 
 @pytest.mark.parametrize("fields, reason", [
@@ -304,7 +307,7 @@ def test_output_may_lie_beside_an_input_file(place):
 
 
 def test_command_that_cannot_be_split_is_left_to_the_worker(place):
-    check_output(job(place, mapper_executable="sh 'x"), [], f"{place}/shared")
+    check(job(place, mapper_executable="sh 'x"), place)
 
 
 @pytest.mark.parametrize("output", ["output", "link", "loop", "programs/map"])

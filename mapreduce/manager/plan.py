@@ -16,35 +16,27 @@ from mapreduce.utils.extensions import (
 )
 from mapreduce.utils.fields import Split
 from mapreduce.utils.messages import (
-    ManagerJobMessage,
+    JobMessage,
     MapTaskMessage,
     ReduceTaskMessage,
     TaskMessage,
 )
 
-Submission = ManagerJobMessage | ExtendedJobMessage
 
-
-def extended(submission: Submission) -> ExtendedJobMessage:
+def extended(submission: JobMessage) -> ExtendedJobMessage:
     """Return a submission in the one form in which the books have it."""
     if isinstance(submission, ExtendedJobMessage):
         return submission
+    fields = dict(vars(submission))
     return ExtendedJobMessage(
-        input_paths=[submission.input_directory],
-        output_directory=submission.output_directory,
-        mapper_executable=submission.mapper_executable,
-        num_reducers=submission.num_reducers,
-        reducer_executable=submission.reducer_executable,
-        num_mappers=submission.num_mappers,
-        job_key=submission.job_key,
-        job_name=submission.job_name)
+        input_paths=[fields.pop("input_directory")], **fields)
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
     """All that it takes to make the tasks of a job."""
 
-    number: str  # of the job, in all clusters, e.g., 202611211417_0003
+    number: str  # of the cluster and the job, e.g., 202611211417_0003
     submission: ExtendedJobMessage
     directory: str  # the job's own
     splits: list[Split]

@@ -19,7 +19,7 @@ from mapreduce.manager import events
 from mapreduce.manager.choosing import choose
 from mapreduce.manager.job import Job, Stage
 from mapreduce.manager.jobs import Jobs
-from mapreduce.manager.plan import Plan, Submission, extended
+from mapreduce.manager.plan import Plan, extended
 from mapreduce.manager.remote_worker import RemoteWorker
 from mapreduce.manager.snapshot import ClusterSnapshot
 from mapreduce.manager.workers import Workers
@@ -212,7 +212,7 @@ class Scheduler:
 
     # Jobs
 
-    def _enqueue(self, submission: Submission) -> None:
+    def _enqueue(self, submission: messages.JobMessage) -> None:
         job_id = self._jobs.enqueue(extended(submission))
         if job_id is None:
             LOGGER.info("Ignored %r: its key is known", submission)

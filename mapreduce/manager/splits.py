@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Iterator
 
 from mapreduce.utils.fields import Split
-from mapreduce.utils.inputs import COMPRESSED
+from mapreduce.utils.inputs import is_compressed
 from mapreduce.utils.layout import MAX_TASKS
 
 
@@ -29,7 +29,7 @@ def divide(sizes: dict[str, int], paths: list[str], size: int) -> list[Split]:
 
 
 def _number_of_splits(path: str, length: int, size: int) -> int:
-    if path.endswith(COMPRESSED):
+    if is_compressed(path):
         return 1
     return max(1, -(-length // size))
 

@@ -5,6 +5,7 @@ Mappers and reducers never run here, and no file's content is read.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import os
 import shutil
@@ -26,9 +27,31 @@ class StorageError(Exception):
     """A job can't run on these directories; the text says why."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """What a job reads, as the names that its user gave were understood."""
+
+    files: list[str]
+    directories: list[str]
+
+    @property
+    def places(self) -> set[str]:
+        """The directories that hold the files, and those that were named."""
+        return {*self.directories, *(
+            os.path.dirname(path) or os.curdir for path in self.files)}
+
+
+def find_inputs(names: list[str]) -> Inputs:
+    """Return what is meant by names, or raise StorageError."""
+    try:
+        return Inputs(
+            inputs.list_inputs(names), inputs.list_directories(names))
+    except inputs.InputError as error:
+        raise StorageError(str(error)) from error
+
+
 def check_output(
-    submission: ExtendedJobMessage, input_paths: list[str],
-    shared_directory: str,
+    submission: ExtendedJobMessage, found: Inputs, shared_directory: str
 ) -> None:
     """Raise StorageError where replacing the output could do harm."""
     output = submission.output_directory
@@ -44,27 +67,27 @@ def check_output(
         raise StorageError(refusal + "no directory")
     if os.path.ismount(output):
         raise StorageError(refusal + "a mount point")
-    for name, place in _precious(submission, input_paths, shared_directory):
+    for name, place in _precious(submission, found, shared_directory):
         if _is_within(place, output):
             raise StorageError(f"{refusal}or holds {name}")
-    for name, place in (
-            *_input_directories(submission),
-            ("the shared directory", shared_directory)):
-        if _is_within(output, place):
-            raise StorageError(f"{refusal}inside {name}")
-    for path in filter(os.path.islink, input_paths):
+    for directory in found.directories:
+        if _is_within(output, directory):
+            raise StorageError(f"{refusal}inside the input directory")
+    if _is_within(output, shared_directory):
+        raise StorageError(f"{refusal}inside the shared directory")
+    for path in filter(os.path.islink, found.files):
         if _is_within(path, output):
             raise StorageError(f"{refusal}where the input {path!r} leads")
 
 
 def _precious(
-    submission: ExtendedJobMessage, input_paths: list[str],
-    shared_directory: str,
+    submission: ExtendedJobMessage, found: Inputs, shared_directory: str
 ) -> Iterator[tuple[str, str]]:
     """Iterate over what must not be deleted: what it is, and its path."""
     yield "the working directory", os.curdir
-    yield from _input_directories(submission)
-    for path in (*submission.input_paths, *_directories(input_paths)):
+    for path in found.directories:
+        yield "the input directory", path
+    for path in (*submission.input_paths, *found.places):
         yield "the input", path
     for name, command in (
             ("mapper", submission.mapper_executable),
@@ -79,18 +102,6 @@ def _precious(
     yield "this program's Python", sys.prefix
 
 
-def _input_directories(
-    submission: ExtendedJobMessage
-) -> Iterator[tuple[str, str]]:
-    for path in inputs.list_directories(submission.input_paths):
-        yield "the input directory", path
-
-
-def _directories(paths: list[str]) -> set[str]:
-    """Return where files are."""
-    return {os.path.dirname(path) or os.curdir for path in paths}
-
-
 def _files_of(command: str | None) -> list[str]:
     """Return the paths that are named by a command, itself among them."""
     if not command:
@@ -102,34 +113,27 @@ def _files_of(command: str | None) -> list[str]:
 
 
 def check_kept(
-    submission: ExtendedJobMessage, input_paths: list[str],
-    shared_directory: str,
+    kept: str, output: str, found: Inputs, shared_directory: str
 ) -> None:
-    """Make the directory for the map output, if the user wants it kept.
-
-    Raises StorageError where files in it could do harm.
-    """
-    kept = submission.keep_intermediate
-    if kept is None:
-        return
+    """Raise StorageError where map output that is kept could do harm."""
     refusal = f"the map output is not kept in {kept!r}: that is in "
-    if _is_within(kept, submission.output_directory):
+    if _is_within(kept, output):
         raise StorageError(refusal + "the output directory")
     if _is_within(kept, shared_directory):
         raise StorageError(refusal + "the shared directory")
+    # Old map output is removed there; it may be the input of this job.
+    if os.path.realpath(kept) in map(os.path.realpath, found.places):
+        raise StorageError(
+            f"the map output is not kept in {kept!r}: there is the input")
+
+
+def _make_kept(kept: str) -> None:
     try:
         os.makedirs(kept, exist_ok=True)
     except OSError as error:
         raise StorageError(
             f"cannot make the directory {kept!r} for the map output: "
             f"{error.strerror}") from error
-    # Old map output is removed there; it may be the input of this job.
-    places = {os.path.realpath(path) for path in (
-        *_directories(input_paths),
-        *inputs.list_directories(submission.input_paths))}
-    if os.path.realpath(kept) in places:
-        raise StorageError(
-            f"the map output is not kept in {kept!r}: there is the input")
 
 
 def keep_map_output(job_directory: str, kept: str) -> None:
@@ -218,13 +222,6 @@ def remove_directory(path: str) -> None:
     LOGGER.warning("Cannot remove all of %r", path)
 
 
-def _list_inputs(submission: ExtendedJobMessage) -> list[str]:
-    try:
-        return inputs.list_inputs(submission.input_paths)
-    except inputs.InputError as error:
-        raise StorageError(str(error)) from error
-
-
 def _splits(
     submission: ExtendedJobMessage, input_paths: list[str]
 ) -> list[Split]:
@@ -264,17 +261,21 @@ class Storage:
         The old output is deleted only after the job was found in order.
         Raises StorageError with a reason for the job's owner.
         """
-        input_paths = _list_inputs(submission)
-        splits = _splits(submission, input_paths)
+        found = find_inputs(submission.input_paths)
+        splits = _splits(submission, found.files)
+        output, kept = (
+            submission.output_directory, submission.keep_intermediate)
+        check_output(submission, found, self._shared_directory)
+        if kept is not None:
+            check_kept(kept, output, found, self._shared_directory)
+            _make_kept(kept)
         try:
-            check_output(submission, input_paths, self._shared_directory)
-            check_kept(submission, input_paths, self._shared_directory)
-            replace_directory(submission.output_directory)
+            replace_directory(output)
             os.mkdir(self.job_directory(job_id))
         except OSError as error:
             raise StorageError(
-                f"cannot make the output directory "
-                f"{submission.output_directory!r}: {error}") from error
+                f"cannot make the output directory {output!r}: {error}"
+            ) from error
         return splits
 
     def keep_map_output(self, job_id: int, directory: str) -> None:

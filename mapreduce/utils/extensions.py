@@ -1,9 +1,9 @@
-"""Messages for what the specification has no words for.
+"""The messages of jobs and tasks with options.
 
-A job with options that it doesn't know is submitted by a message type of its
-own: a Manager that can't do it must not do half of it. If an option changes
-what a task does, the tasks have types of their own as well, and go only to
-Workers that say that they know them.
+A job with options that the specification doesn't know is submitted by a
+message type of its own: a Manager that can't do it must not do half of it. If
+an option changes what a task does, the tasks have types of their own as well,
+and go only to Workers that say that they know them.
 """
 from __future__ import annotations
 

@@ -12,6 +12,11 @@ LOGGER = logging.getLogger(__name__)
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 
 
+def is_compressed(path: str) -> bool:
+    """Tell whether the name of a file says that it is compressed."""
+    return path.endswith(COMPRESSED)
+
+
 class InputError(Exception):
     """A job can't read its input; the text says why."""
 

@@ -187,13 +187,14 @@ class ShutdownMessage:
     """The receiver is to end; a Manager passes it on to its Workers."""
 
 
+JobMessage = ManagerJobMessage | ExtendedJobMessage
 ExtendedTaskMessage = ExtendedMapTaskMessage | ExtendedReduceTaskMessage
 TaskMessage = MapTaskMessage | ReduceTaskMessage | ExtendedTaskMessage
 # What is answered at once.
 Query = GetStatusMessage | GetJobMessage | GetMessageTypesMessage
 Message = (
     RegisterMessage | RegisterAckMessage | HeartbeatMessage
-    | ManagerJobMessage | ExtendedJobMessage | Query | CancelJobMessage
+    | JobMessage | Query | CancelJobMessage
     | TaskMessage | FinishedMessage | FailedMessage | ProgressMessage
     | CancelMessage | ShutdownMessage
 )

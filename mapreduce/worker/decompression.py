@@ -13,7 +13,6 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, Protocol
 
-from mapreduce.utils.inputs import COMPRESSED
 from mapreduce.worker import zstd
 from mapreduce.worker.process import BLOCK, TaskError
 
@@ -65,20 +64,15 @@ class GzipDecompressor:
             self._stream.unconsumed_tail + data, max_length)
 
 
-def is_compressed(path: str) -> bool:
-    """Tell whether the name of a file says that it is compressed."""
-    return path.endswith(COMPRESSED)
-
-
 def read_compressed(file: BinaryIO, path: str) -> Iterator[bytes]:
     """Decompress a buffered file, as its name says, in small blocks.
 
     Raises TaskError, naming it, if it is damaged or not complete.
     """
+    read = next(read for suffix, read in READERS.items()
+                if path.endswith(suffix))
     try:
-        [reader] = [reader for suffix, reader in _READERS.items()
-                    if path.endswith(suffix)]
-        yield from reader(file)
+        yield from read(file)
     except ImportError as error:
         raise TaskError(
             f"cannot decompress the input {path!r}: install the Python "
@@ -121,7 +115,8 @@ def _skip_zeros(data: bytes, file: BinaryIO) -> bytes:
     return data
 
 
-_READERS: dict[str, Callable[[BinaryIO], Iterator[bytes]]] = {
+# For each end of a name in COMPRESSED.
+READERS: dict[str, Callable[[BinaryIO], Iterator[bytes]]] = {
     ".gz": functools.partial(_read_streams, GzipDecompressor),
     ".bz2": functools.partial(_read_streams, bz2.BZ2Decompressor),
     ".xz": functools.partial(_read_streams, lzma.LZMADecompressor),

@@ -1,6 +1,7 @@
 """Open what a task reads: regular files, and nothing that could block."""
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
@@ -30,7 +31,8 @@ def read_blocks(path: str, size: int) -> Iterator[bytes]:
     while True:
         descriptor, status = _open_regular(path)
         try:
-            block = os.pread(descriptor, size, offset)
+            with reading(path):
+                block = os.pread(descriptor, size, offset)
         finally:
             os.close(descriptor)
         if identity not in (None, (status.st_dev, status.st_ino)):
@@ -47,13 +49,20 @@ def _open_regular(path: str) -> tuple[int, os.stat_result]:
 
     A pipe without a writer would block for ever, deaf to all signals.
     """
-    try:
+    with reading(path):
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         status = os.fstat(descriptor)
         if stat.S_ISREG(status.st_mode):
             return descriptor, status
         os.close(descriptor)
         raise OSError(errno.EINVAL, "no regular file")
+
+
+@contextlib.contextmanager
+def reading(path: str) -> Iterator[None]:
+    """Raise TaskError, naming the file, where the block raises OSError."""
+    try:
+        yield
     except OSError as error:
         raise TaskError(
             f"cannot read the input {path!r}: {error.strerror}") from error

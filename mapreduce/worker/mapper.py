@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 
 from mapreduce.utils.extensions import ExtendedMapTaskMessage
 from mapreduce.utils.fields import Split
-from mapreduce.worker.decompression import is_compressed, read_compressed
+from mapreduce.utils.inputs import is_compressed
+from mapreduce.worker.decompression import read_compressed
 from mapreduce.worker.executor import Executor
-from mapreduce.worker.input import open_input
-from mapreduce.worker.process import BLOCK, TaskError
+from mapreduce.worker.input import open_input, reading
+from mapreduce.worker.process import BLOCK
 from mapreduce.worker.splitting import read_range
 
 
@@ -45,16 +46,12 @@ def _feed(
         return read_compressed(io.BufferedReader(file, BLOCK), split.path)
     if split == Split(split.path):
         return None
-    return _named(read_range(file, split.start, split.end), split.path)
+    return _range(split, file)
 
 
-def _named(blocks: Iterable[bytes], path: str) -> Iterator[bytes]:
-    """Iterate over blocks; raise TaskError, naming the file, if that fails."""
-    try:
-        yield from blocks
-    except OSError as error:
-        raise TaskError(
-            f"cannot read the input {path!r}: {error.strerror}") from error
+def _range(split: Split, file: io.FileIO) -> Iterator[bytes]:
+    with reading(split.path):
+        yield from read_range(file, split.start, split.end)
 
 
 def _describe(split: Split) -> str:

@@ -18,7 +18,6 @@ from mapreduce.worker.process import BLOCK, TaskError
 MAX_SHOWN = 200  # bytes of a line in an error message
 MAX_DIGITS = 20  # of a number
 MAX_NUMBER = 4 * 2**10  # bytes of what stands for a number
-MAX_IGNORED = 100  # blocks of numbers after a wrong one
 
 
 def run_partitioner(
@@ -37,15 +36,14 @@ def run_partitioner(
         try:
             partitions.add(read_blocks(path, BLOCK))
             printed.expect_end()
-        except WrongPartition:
-            if printed.ignore_rest():
-                process.finish()  # If it failed, the reason is a better one.
+        except MissingPartition:
+            process.finish()  # If it failed, the reason is a better one.
             raise
         partitions.flush()
 
 
-class WrongPartition(TaskError):
-    """A partitioner has not printed what it must."""
+class MissingPartition(TaskError):
+    """A partitioner has ended before it printed all that it must."""
 
 
 class PrintedPartitions:
@@ -60,7 +58,7 @@ class PrintedPartitions:
         """
         self.parts: list[list[bytes]] = [[] for _ in range(num_partitions)]
         self._title = title
-        self._blocks = iter(blocks)
+        self._blocks = blocks
         self._numbers = itertools.chain.from_iterable(
             split_lines(self._short_lines(), MAX_LINES))
         # What nearly all print is looked up, the rest is read as a number.
@@ -70,7 +68,7 @@ class PrintedPartitions:
     def deal_out(self, lines: list[bytes]) -> None:
         """Add each line to the list of its partition in parts.
 
-        Raises WrongPartition at the first line without one.
+        Raises TaskError at the first line without one.
         """
         numbers = itertools.islice(self._numbers, len(lines))
         dealt = 0
@@ -81,33 +79,29 @@ class PrintedPartitions:
             part.append(line)
             dealt += 1
         if dealt < len(lines):
-            raise WrongPartition(
+            raise MissingPartition(
                 f"{self._title} printed no number for the line "
                 f"{_show(lines[dealt])}")
 
     def expect_end(self) -> None:
-        """Raise WrongPartition if there are more numbers than lines."""
+        """Raise TaskError if there are more numbers than lines."""
         for number in self._numbers:
-            raise WrongPartition(
+            raise TaskError(
                 f"{self._title} printed {_show(number)} after the numbers for "
                 "all lines")
 
-    def ignore_rest(self) -> bool:
-        """Take no more numbers; tell whether that was the end of them.
-
-        Somebody who has printed a wrong one may never stop.
-        """
-        ignored = sum(1 for _ in itertools.islice(self._blocks, MAX_IGNORED))
-        return ignored < MAX_IGNORED
-
     def _short_lines(self) -> Iterator[bytes]:
-        """Iterate over the blocks, until a line is too long for a number."""
+        """Iterate over the blocks, until a line is too long for a number.
+
+        That line is ended there.
+        """
         size = 0
         for block in self._blocks:
             yield block
             size = len(block) - block.rfind(b"\n") - 1 + (
                 0 if b"\n" in block else size)
             if size > MAX_NUMBER:
+                yield b"\n"
                 return
 
     def _part(self, text: bytes, line: bytes) -> list[bytes]:
@@ -116,7 +110,7 @@ class PrintedPartitions:
         number = int(digits) if (
             digits.isdigit() and len(digits) <= MAX_DIGITS) else -1
         if not 0 <= number < len(self.parts):
-            raise WrongPartition(
+            raise TaskError(
                 f"{self._title} printed {_show(text)}, which is no number "
                 f"from 0 to {len(self.parts) - 1}, for the line {_show(line)}")
         return self.parts[number]

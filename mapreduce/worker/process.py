@@ -211,9 +211,9 @@ class Process:
                 key.data()
         if self._exit.file is None:
             self._exit.look()
-        self._stderr.look()
         if self._patience:
             self._be_patient(self._patience, bool(ready))
+        self._stderr.look()  # May take seconds: it tells the Manager.
         return {key.fd for key, _ in ready}
 
     def _timeout(self) -> float | None:

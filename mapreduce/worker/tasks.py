@@ -1,4 +1,4 @@
-"""The one form that all tasks of a Worker have."""
+"""Do a task, in whichever of the four messages it came."""
 from __future__ import annotations
 
 from mapreduce.utils.extensions import (
