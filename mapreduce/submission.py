@@ -5,6 +5,7 @@ None, or False, was not given.
 """
 from __future__ import annotations
 
+import dataclasses
 import os
 from typing import Any
 
@@ -16,7 +17,8 @@ from mapreduce.utils.extensions import ExtendedJobMessage
 from mapreduce.utils.messages import JobMessage, ManagerJobMessage
 
 # What needs no message of our own.
-PLAIN = {"input_paths", *ManagerJobMessage.__dataclass_fields__}
+PLAIN = {"input_paths", *(
+    field.name for field in dataclasses.fields(ManagerJobMessage))}
 
 NAMES = {"input_paths": "input directory",
          "keep_intermediate": "directory for the map output"}

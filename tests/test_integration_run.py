@@ -170,12 +170,12 @@ def test_task_that_stands_still_fails(run, options):
 
 @pytest.mark.parametrize("slow", [
     "while read -r line; do sleep .01; done",
-    "for n in $(seq 100); do sleep .01; echo $n; done",
-    "for n in $(seq 100); do sleep .01; echo $n >&2; done",
+    "for n in $(seq 60); do sleep .01; echo $n; done",
+    "for n in $(seq 60); do sleep .01; echo $n >&2; done",
 ])
 def test_task_that_is_slow_does_not_stand_still(run, slow):
-    """It reads, writes or reports all the time, for a second."""
-    run.write("a", b"".join(b"%4000d\n" % n for n in range(100)))
+    """It reads, writes or reports all the time, and for longer than that."""
+    run.write("a", b"".join(b"%4000d\n" % n for n in range(60)))
     run.script("slow", slow)
     for options in (["-m", "./slow", "-r", "cat"],
                     ["-m", "cat", "-r", "./slow"]):

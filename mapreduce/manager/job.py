@@ -6,10 +6,10 @@ is no more than ids.
 """
 from __future__ import annotations
 
+import dataclasses
 import enum
 import itertools
 from collections.abc import Iterator
-from typing import Any
 
 from mapreduce.manager.counters import Counters
 from mapreduce.manager.plan import Plan
@@ -227,13 +227,18 @@ class Job:
         """Return what clients are told of the job, in a state."""
         counts = {stage: tasks.num_done
                   for stage, tasks in self._stages.items()}
-        return job_status(
-            self.job_id, self.submission, working_directory, state=state,
+        map_tasks_done, reduce_tasks_done = (
+            counts.get(stage, 0) for stage in (Stage.MAP, Stage.REDUCE))
+        return dataclasses.replace(
+            job_status(
+                self.job_id, self.submission, working_directory, state),
             reason=reason,
-            seconds=now - self._started,
+            seconds=round(now - self._started, 3),
+            tasks_done=map_tasks_done + reduce_tasks_done,
+            tasks=self._num_mappers + self.submission.num_reducers,
+            map_tasks_done=map_tasks_done,
             map_tasks=self._num_mappers,
-            map_tasks_done=counts.get(Stage.MAP, 0),
-            reduce_tasks_done=counts.get(Stage.REDUCE, 0))
+            reduce_tasks_done=reduce_tasks_done)
 
     def task_statuses(self, now: float) -> Iterator[TaskStatus]:
         """Iterate over what clients are told of its tasks, in order."""
@@ -275,31 +280,24 @@ class Job:
 
 
 def job_status(
-    job_id: int, submission: ExtendedJobMessage, working_directory: str, *,
-    state: str, **progress: Any,
+    job_id: int, submission: ExtendedJobMessage, working_directory: str,
+    state: str,
 ) -> JobStatus:
-    """Return what clients are told of a job; without progress, at its start.
-
-    Progress is reason, seconds, map_tasks, map_tasks_done and
-    reduce_tasks_done.
-    """
-    reason, seconds = progress.get("reason"), progress.get("seconds", 0.0)
-    map_tasks = progress.get("map_tasks", submission.num_mappers or 0)
-    map_tasks_done = progress.get("map_tasks_done", 0)
-    reduce_tasks_done = progress.get("reduce_tasks_done", 0)
+    """Return what clients are told of a job that has not started."""
+    map_tasks = submission.num_mappers or 0
     return JobStatus(
         id=job_id,
         name=submission.job_name or "",
         key=submission.job_key,
         state=state,
-        tasks_done=map_tasks_done + reduce_tasks_done,
+        seconds=0.0,
+        reason=None,
+        tasks_done=0,
         tasks=map_tasks + submission.num_reducers,
-        map_tasks_done=map_tasks_done,
+        map_tasks_done=0,
         map_tasks=map_tasks,
-        reduce_tasks_done=reduce_tasks_done,
+        reduce_tasks_done=0,
         reduce_tasks=submission.num_reducers,
-        seconds=round(seconds, 3),
-        reason=reason,
         input_directory=", ".join(submission.input_paths),
         output_directory=submission.output_directory,
         mapper_executable=submission.mapper_executable,

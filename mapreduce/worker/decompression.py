@@ -69,8 +69,8 @@ def read_compressed(file: BinaryIO, path: str) -> Iterator[bytes]:
 
     Raises TaskError, naming it, if it is damaged or not complete.
     """
-    read = next(read for suffix, read in READERS.items()
-                if path.endswith(suffix))
+    [read] = [read for suffix, read in READERS.items()
+              if path.endswith(suffix)]
     try:
         yield from read(file)
     except ImportError as error:

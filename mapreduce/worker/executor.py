@@ -52,10 +52,9 @@ class Executor:
             raise TaskError(f"{title} cannot be started: {error}") from error
         try:
             with self.launcher.running(
-                    [*found, *arguments], title, **streams,
-                    env=self._env(names or {})) as process:
-                process.observe(
-                    self._stderr(), self._patience(streams.values()))
+                    [*found, *arguments], title, stderr=self._stderr(),
+                    patience=self._patience(streams.values()),
+                    env=self._env(names or {}), **streams) as process:
                 yield process
         except CounterError as error:
             raise TaskError(f"{title} cannot go on: {error}") from error

@@ -14,7 +14,9 @@ from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 from mapreduce.worker.guardian import Guardian
+from mapreduce.worker.patience import Patience
 from mapreduce.worker.process import Interruption, Process, TaskError
+from mapreduce.worker.stderr import Stderr
 
 Stream = int | IO[bytes]
 
@@ -31,19 +33,22 @@ class Launcher:
 
     @contextlib.contextmanager
     def running(
-        self, command: list[str], title: str, *, stdin: Stream,
-        stdout: Stream, env: Mapping[str, str] | None = None,
+        self, command: list[str], title: str, *,
+        stderr: Stderr | None = None, patience: Patience | None = None,
+        **options: Any,
     ) -> Iterator[Process]:
         """Run a command until the end of the block.
 
-        Raises TaskError if it can't be started. Nothing of it is left after
-        the block, whatever happens in there.
+        It tells stderr what it says, and is killed when patience is over; the
+        options are stdin, stdout and env of subprocess.Popen. Raises TaskError
+        if it can't be started. Nothing of it is left after the block, whatever
+        happens in there.
         """
-        with self._started(command, title, stdin=stdin, stdout=stdout,
-                           env=env) as popen:
+        with self._started(command, title, **options) as popen:
             if self._guardian:
                 self._guardian.guard(popen.pid)
-            process = Process(popen, title, self._interruption)
+            process = Process(popen, title, self._interruption,
+                              stderr or Stderr(), patience)
             try:
                 yield process
                 process.finish()

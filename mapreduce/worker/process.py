@@ -75,7 +75,8 @@ class Process:
 
     def __init__(
         self, popen: subprocess.Popen[bytes], title: str,
-        interruption: Interruption,
+        interruption: Interruption, stderr: Stderr,
+        patience: Patience | None = None,
     ) -> None:
         """Watch a process whose standard error is a pipe.
 
@@ -83,8 +84,8 @@ class Process:
         """
         self._popen = popen
         self._title = title
-        self._stderr = Stderr()
-        self._patience: Patience | None = None
+        self._stderr = stderr
+        self._patience = patience
         self._feed: Feed | None = None
         self._exit = Exit(popen.pid)
         # With each file, what is to be done when it is ready.
@@ -96,14 +97,6 @@ class Process:
         if self._exit.file is not None:
             self._selector.register(
                 self._exit.file, selectors.EVENT_READ, self._note_exit)
-
-    def observe(self, stderr: Stderr, patience: Patience | None) -> None:
-        """Tell somebody else what it says; kill it when patience is over.
-
-        To be called before anything else is done with the process.
-        """
-        self._stderr = stderr
-        self._patience = patience
 
     def read(self, feed: Iterable[bytes] | None = None) -> Iterator[bytes]:
         """Read its standard output in blocks of up to BLOCK bytes.
