@@ -3,6 +3,7 @@ import signal
 import tempfile
 import threading
 
+import hypothesis
 import pytest
 
 from tests.cluster import Cluster, Gate
@@ -13,6 +14,10 @@ def pytest_configure(config):
     """Register the marker of tests that wait for the protocol's own times."""
     config.addinivalue_line(
         "markers", "slow: takes more than ten seconds; -m 'not slow' skips it")
+    # Examples fail for what they find, not for the time that they take.
+    hypothesis.settings.register_profile(
+        "tests", deadline=None, database=None)
+    hypothesis.settings.load_profile("tests")
     # What this process ignores, under nohup or in the background of a script,
     # its children would ignore, too.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)

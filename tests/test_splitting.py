@@ -6,6 +6,7 @@ import tempfile
 import pytest
 from hypothesis import example, given, strategies as st
 
+from mapreduce.manager.splits import divide
 from mapreduce.worker.splitting import read_range
 
 CONTENTS = st.lists(st.sampled_from(
@@ -45,6 +46,15 @@ def test_line_is_in_the_range_in_which_it_begins(content, cuts, size):
         expected[owner] += line
         position += len(line)
     assert read_ranges(content, bounds, size) == expected
+
+
+@given(st.one_of(CONTENTS, st.binary()), st.integers(1, 40))
+def test_splits_that_are_planned_give_each_line_once(content, size):
+    splits = divide({"file": len(content)}, ["file"], size)
+    bounds = [split.start for split in splits] + [splits[-1].end]
+    lines = [line for part in read_ranges(content, bounds, 8)
+             for line in lines_of(part)]
+    assert lines == lines_of(content)
 
 
 @given(CONTENTS, st.integers(1, 30), st.integers(1, 20))
