@@ -44,6 +44,14 @@ def _temporary(tmp_path, monkeypatch):
     assert not list(directory.iterdir())
 
 
+@pytest.fixture(name="output")
+def _output(tmp_path):
+    """A new directory for what tasks make."""
+    directory = tmp_path / "output"
+    directory.mkdir()
+    return directory
+
+
 @pytest.fixture(name="cluster")
 def _cluster(tmp_path):
     """A Manager and Workers for one test, which starts them."""

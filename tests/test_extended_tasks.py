@@ -25,13 +25,6 @@ from mapreduce.worker.process import TaskError
 pytestmark = [pytest.mark.usefixtures("temporary"), pytest.mark.timeout(30)]
 
 
-@pytest.fixture(name="output")
-def _output(tmp_path):
-    directory = tmp_path / "output"
-    directory.mkdir()
-    return directory
-
-
 @pytest.fixture(name="paths")
 def _paths(tmp_path):
     """Two input files."""

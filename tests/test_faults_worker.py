@@ -19,13 +19,6 @@ from tests.test_worker_mocked import (
 pytestmark = [pytest.mark.usefixtures("temporary"), pytest.mark.timeout(30)]
 
 
-@pytest.fixture(name="output")
-def _output(tmp_path):
-    directory = tmp_path / "output"
-    directory.mkdir()
-    return directory
-
-
 @pytest.fixture(name="paths")
 def _paths(tmp_path):
     return write_files(tmp_path / "input", b"a\t1\n")

@@ -32,13 +32,6 @@ def _gated(tmp_path, gate):
         f"echo ended >> '{journal}'", "exec cat")
 
 
-@pytest.fixture(name="output")
-def _output(tmp_path):
-    directory = tmp_path / "output"
-    directory.mkdir()
-    return directory
-
-
 @pytest.fixture(name="paths")
 def _paths(tmp_path):
     """Two input files."""
