@@ -48,6 +48,7 @@ RENAMED = {
     "mapred.task.timeout": "mapreduce.task.timeout",
     "mapred.max.split.size": "mapreduce.input.fileinputformat.split.maxsize",
     "-jobconf": "-D",
+    "-cacheFile": "-file",
 }
 
 EXAMPLES = """\b

@@ -431,16 +431,16 @@ def test_task_of_a_cancelled_job_adds_nothing(world):
     assert counters_of(world) == ()
 
 
-def test_too_many_counters_are_dropped_with_one_warning(world, mocker, caplog):
+def test_too_many_counters_fail_the_job(world, mocker):
+    """None of its sums would be missing without a word."""
     mocker.patch.object(fields, "MAX_COUNTERS", 2)
-    world.register(1)
+    world.register(1, 2)
     submit(world, max_mappers=2)
-    world.finish(0, 1, {"a": {"x": 1, "y": 1, "z": 1}})
-    world.finish(1, 1, {"a": {"z": 1, "y": 1}})
-    assert counters_of(world) == (Counter("a", "x", 1), Counter("a", "y", 2))
-    assert [record.getMessage() for record in caplog.records
-            if record.levelname == "WARNING"] == [
-        "Job 0 has more than 2 counters: others are dropped"]
+    world.finish(0, 1, {"a": {"x": 1, "y": 1}})
+    assert world.finish(1, 2, {"a": {"z": 1, "y": 1}}) == [
+        "discard output", "clean up job 0"]
+    assert reasons_of(world) == [
+        ("failed", "the job has more than 2 different counters")]
 
 
 # What tasks say of themselves

@@ -490,6 +490,26 @@ def test_map_output_is_copied_where_it_cannot_be_linked(place, mocker):
     assert keep(place, f"{place}/kept") == KEPT
 
 
+def test_map_output_is_kept_as_a_whole_or_not_at_all(place, mocker):
+    """What was kept before stays; nothing half done shows, or is left."""
+    storage = Storage(f"{place}/shared")
+    kept = place / "kept"
+    storage.prepare(0, job(place, keep_intermediate=str(kept)))
+    for part in range(2):
+        (place / f"shared/job-00000/maptask00000-part0000{part}").touch()
+    (kept / "maptask00000-part00000").write_text("old")
+    mocker.patch("os.link", side_effect=OSError)
+    copy = mocker.patch("shutil.copyfile", side_effect=[
+        None, OSError(errno.ENOSPC, "No space left on device")])
+    with pytest.raises(StorageError, match="No space left"):
+        storage.keep_map_output(0, str(kept))
+    assert {os.path.basename(call.args[1]) for call in copy.mock_calls} == {
+        ".maptask00000-part00000-kept", ".maptask00000-part00001-kept"}
+    assert [path.name for path in kept.iterdir()] == [
+        "maptask00000-part00000"]
+    assert (kept / "maptask00000-part00000").read_text() == "old"
+
+
 def test_map_output_that_cannot_be_kept_is_a_reason(place):
     storage = Storage(f"{place}/shared")
     storage.prepare(0, job(place, keep_intermediate=f"{place}/kept"))

@@ -17,8 +17,9 @@ from mapreduce.utils.status import message_types_from_document
 
 LOGGER = logging.getLogger(__name__)
 
-PATIENCE = 1.0  # seconds for an answer
-MAX_QUESTIONS = 10  # to a Worker that is late; it may have been held up
+PATIENCE = 1.0  # seconds for an answer; others wait to be asked
+FIRST_PATIENCE = 0.1  # seconds, at first; then it is the turn of others
+MAX_QUESTIONS = 11  # to a Worker that is late; it may have been held up
 
 
 class Asker:
@@ -48,7 +49,8 @@ class Asker:
         while (worker := self._workers.get()) is not None and (
                 not self._inbox.stop.is_set()):
             try:
-                outcome = _ask(worker)
+                outcome = _ask(
+                    worker, PATIENCE if late[worker] else FIRST_PATIENCE)
             except outbox.LateAnswer:
                 late[worker] += 1
                 if worker.state is State.DEAD:
@@ -60,7 +62,9 @@ class Asker:
             self._inbox.put(outcome)
 
 
-def _ask(worker: RemoteWorker) -> WorkerAnswered | WorkerGone:
+def _ask(
+    worker: RemoteWorker, patience: float
+) -> WorkerAnswered | WorkerGone:
     """Ask a Worker which messages it takes; strict ones hang up.
 
     Raises LateAnswer.
@@ -68,7 +72,7 @@ def _ask(worker: RemoteWorker) -> WorkerAnswered | WorkerGone:
     types: tuple[str, ...] = ()
     try:
         answer = outbox.ask(
-            *worker.address, messages.GetMessageTypesMessage(), PATIENCE)
+            *worker.address, messages.GetMessageTypesMessage(), patience)
         types = message_types_from_document(answer).message_types
     except outbox.LateAnswer:
         LOGGER.warning("%r did not answer in time", worker)

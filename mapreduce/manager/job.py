@@ -11,7 +11,7 @@ import enum
 import itertools
 from collections.abc import Iterator
 
-from mapreduce.manager.counters import Counters
+from mapreduce.manager.counters import Counters, TooManyCounters
 from mapreduce.manager.plan import Plan
 from mapreduce.manager.tasks import Record, Tasks
 from mapreduce.utils.extensions import (
@@ -51,7 +51,7 @@ class Job:
         self.submission = submission
         self.stage = Stage.PREPARING
         self._plan: Plan | None = None
-        self._counters = Counters(job_id)
+        self._counters = Counters()
         self._started = now
         self._stages = {Stage.PREPARING: Tasks(0)}
 
@@ -127,16 +127,21 @@ class Job:
         """Note what a task says of itself."""
         self._tasks.records[task_id].status = status
 
-    def finish(
-        self, task_id: int, now: float,
-        counters: dict[str, dict[str, int]] | None = None,
-    ) -> None:
+    def count(self, counters: dict[str, dict[str, int]] | None) -> str:
+        """Add what a task that is done has counted; return what is wrong."""
+        try:
+            if not self.over:
+                self._counters.add(counters or {})
+        except TooManyCounters as error:
+            return str(error)
+        return ""
+
+    def finish(self, task_id: int, now: float) -> None:
         """Note that a task is done; after the last one, go a stage on."""
         self._tasks.records[task_id].ended = now
         if self.over:
             return
         self._tasks.unfinished.discard(task_id)
-        self._counters.add(counters or {})
         if self._tasks.unfinished:
             return
         if self.stage is Stage.REDUCE or not self.submission.num_reducers:

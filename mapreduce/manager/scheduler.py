@@ -23,9 +23,8 @@ from mapreduce.manager.plan import Plan, extended
 from mapreduce.manager.remote_worker import RemoteWorker
 from mapreduce.manager.snapshot import ClusterSnapshot
 from mapreduce.manager.workers import Workers
-from mapreduce.utils import messages
+from mapreduce.utils import fields, messages
 from mapreduce.utils.extensions import ExtendedJobMessage, ProgressMessage
-from mapreduce.utils.fields import MAX_NAME
 from mapreduce.utils.status import JobDetails
 
 LOGGER = logging.getLogger(__name__)
@@ -289,7 +288,7 @@ class Scheduler:
 
     def _note_progress(self, message: ProgressMessage) -> None:
         if self._job and self._holder(message):
-            self._job.note_status(message.task_id, message.status[:MAX_NAME])
+            self._job.note_status(message.task_id, message.status[:fields.MAX_NAME])
 
     def _note_finished(
         self, message: messages.FinishedMessage
@@ -299,7 +298,9 @@ class Scheduler:
         if job is None or worker is None:
             return
         worker.tasks_done += not job.over
-        job.finish(message.task_id, self._now, message.counters)
+        if reason := job.count(message.counters):
+            yield from self._abort_job(job, reason)
+        job.finish(message.task_id, self._now)
         directory = job.submission.keep_intermediate
         if job.stage is Stage.KEEPING and directory is not None:
             yield events.KeepMapOutput(job.job_id, directory)

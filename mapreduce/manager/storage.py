@@ -139,20 +139,38 @@ def _make_kept(kept: str) -> None:
 def keep_map_output(job_directory: str, kept: str) -> None:
     """Put the map output of a job in a directory, in place of an old one.
 
-    Other files in there stay. Raises OSError.
+    Other files in there stay. All of it is there, under hidden names, before
+    any of it shows. Raises OSError, and leaves the old one as it is.
     """
+    names = [name for name in os.listdir(job_directory)
+             if layout.is_map_output(name)]
+    hidden = {name: os.path.join(kept, layout.partial_output(name, "kept"))
+              for name in names}
+    try:
+        for name, path in hidden.items():
+            _link(os.path.join(job_directory, name), path)
+    except BaseException:
+        for path in hidden.values():
+            _remove_file(path)
+        raise
     for name in filter(layout.is_map_output, os.listdir(kept)):
         os.remove(os.path.join(kept, name))
-    for name in filter(layout.is_map_output, os.listdir(job_directory)):
-        _link(os.path.join(job_directory, name), os.path.join(kept, name))
+    for name, path in hidden.items():
+        os.replace(path, os.path.join(kept, name))
 
 
 def _link(source: str, target: str) -> None:
     """Have a file under another name, too; or its copy, on another disk."""
+    _remove_file(target)  # A Manager that was killed may have left it.
     try:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
+
+
+def _remove_file(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(path)
 
 
 def _is_within(path: str, directory: str) -> bool:
