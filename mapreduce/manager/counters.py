@@ -5,10 +5,6 @@ from mapreduce.utils import fields
 from mapreduce.utils.status import Counter
 
 
-class TooManyCounters(Exception):
-    """A job counts under more names than it may; the text says so."""
-
-
 class Counters:
     """The sums of a job, by group and name; their number has a bound."""
 
@@ -16,16 +12,15 @@ class Counters:
         """Have counted nothing."""
         self._amounts: dict[tuple[str, str], int] = {}
 
-    def add(self, counters: dict[str, dict[str, int]]) -> None:
-        """Add amounts by groups and names; raise TooManyCounters."""
-        for group, amounts in counters.items():
+    def add(self, counters: dict[str, dict[str, int]] | None) -> str:
+        """Add amounts by groups and names; return what is wrong, if so."""
+        for group, amounts in (counters or {}).items():
             for name, amount in amounts.items():
                 key = group, name
                 self._amounts[key] = self._amounts.get(key, 0) + amount
-        if len(self._amounts) > fields.MAX_COUNTERS:
-            raise TooManyCounters(
-                f"the job has more than {fields.MAX_COUNTERS} different "
-                "counters")
+        limit = fields.MAX_COUNTERS
+        return (f"the job has more than {limit} different counters"
+                if len(self._amounts) > limit else "")
 
     def statuses(self) -> tuple[Counter, ...]:
         """Return what clients are told, sorted by group and name."""

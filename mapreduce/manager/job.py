@@ -11,7 +11,7 @@ import enum
 import itertools
 from collections.abc import Iterator
 
-from mapreduce.manager.counters import Counters, TooManyCounters
+from mapreduce.manager.counters import Counters
 from mapreduce.manager.plan import Plan
 from mapreduce.manager.tasks import Record, Tasks
 from mapreduce.utils.extensions import (
@@ -19,13 +19,9 @@ from mapreduce.utils.extensions import (
     ExtendedMapTaskMessage,
     ExtendedReduceTaskMessage,
 )
+from mapreduce.utils.fields import MAX_NAME
 from mapreduce.utils.messages import Address, TaskMessage, name_of
-from mapreduce.utils.status import (
-    Counter,
-    JobStatus,
-    TaskStatus,
-    WorkerAddress,
-)
+from mapreduce.utils.status import JobStatus, TaskStatus, WorkerAddress
 
 
 class Stage(enum.Enum):
@@ -51,7 +47,7 @@ class Job:
         self.submission = submission
         self.stage = Stage.PREPARING
         self._plan: Plan | None = None
-        self._counters = Counters()
+        self.counters = Counters()
         self._started = now
         self._stages = {Stage.PREPARING: Tasks(0)}
 
@@ -125,16 +121,7 @@ class Job:
 
     def note_status(self, task_id: int, status: str) -> None:
         """Note what a task says of itself."""
-        self._tasks.records[task_id].status = status
-
-    def count(self, counters: dict[str, dict[str, int]] | None) -> str:
-        """Add what a task that is done has counted; return what is wrong."""
-        try:
-            if not self.over:
-                self._counters.add(counters or {})
-        except TooManyCounters as error:
-            return str(error)
-        return ""
+        self._tasks.records[task_id].status = status[:MAX_NAME]
 
     def finish(self, task_id: int, now: float) -> None:
         """Note that a task is done; after the last one, go a stage on."""
@@ -212,11 +199,6 @@ class Job:
     def forget_inputs(self) -> None:
         """Keep no more of an ended job than what is shown of it."""
         self._plan = None
-
-    @property
-    def counters(self) -> tuple[Counter, ...]:
-        """What clients are told of what it has counted."""
-        return self._counters.statuses()
 
     @property
     def _num_mappers(self) -> int:

@@ -127,7 +127,7 @@ class Jobs:
         if job is None:
             return JobDetails(status, ())
         return JobDetails(
-            status, tuple(job.task_statuses(now)), job.counters)
+            status, tuple(job.task_statuses(now)), job.counters.statuses())
 
     def _running_status(self, job: Job, now: float) -> JobStatus:
         """Return what is shown of a job until nothing of it is left.

@@ -23,7 +23,7 @@ from mapreduce.manager.plan import Plan, extended
 from mapreduce.manager.remote_worker import RemoteWorker
 from mapreduce.manager.snapshot import ClusterSnapshot
 from mapreduce.manager.workers import Workers
-from mapreduce.utils import fields, messages
+from mapreduce.utils import messages
 from mapreduce.utils.extensions import ExtendedJobMessage, ProgressMessage
 from mapreduce.utils.status import JobDetails
 
@@ -288,7 +288,7 @@ class Scheduler:
 
     def _note_progress(self, message: ProgressMessage) -> None:
         if self._job and self._holder(message):
-            self._job.note_status(message.task_id, message.status[:fields.MAX_NAME])
+            self._job.note_status(message.task_id, message.status)
 
     def _note_finished(
         self, message: messages.FinishedMessage
@@ -298,7 +298,7 @@ class Scheduler:
         if job is None or worker is None:
             return
         worker.tasks_done += not job.over
-        if reason := job.count(message.counters):
+        if not job.over and (reason := job.counters.add(message.counters)):
             yield from self._abort_job(job, reason)
         job.finish(message.task_id, self._now)
         directory = job.submission.keep_intermediate
