@@ -52,7 +52,7 @@ def run(fields: dict[str, Any], workers: int | None, quiet: bool) -> None:
     num_workers = workers or _num_cores()
     given = submission.checked({
         **fields, "environment": fields["environment"] or {},
-        "num_reducers": min(num_workers * REDUCE_TASKS, layout.MAX_TASKS)
+        "num_reducers": num_workers * REDUCE_TASKS
         if fields["num_reducers"] is None else fields["num_reducers"]})
     if "num_mappers" not in given:
         given["max_mappers"] = max_mappers(num_workers)

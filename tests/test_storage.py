@@ -519,6 +519,16 @@ def test_map_output_that_cannot_be_kept_is_a_reason(place):
         storage.keep_map_output(0, f"{place}/kept")
 
 
+def test_what_cannot_be_replaced_leaves_nothing_hidden(place):
+    storage = Storage(f"{place}/shared")
+    storage.prepare(0, job(place, keep_intermediate=f"{place}/kept"))
+    (place / "shared/job-00000/maptask00000-part00000").touch()
+    (place / "kept/maptask00000-part00000").mkdir()
+    with pytest.raises(StorageError, match="cannot keep the map output"):
+        storage.keep_map_output(0, f"{place}/kept")
+    assert os.listdir(place / "kept") == ["maptask00000-part00000"]
+
+
 @pytest.mark.parametrize("kept, reason", [
     ("output", "that is in the output directory"),
     ("output/new", "that is in the output directory"),

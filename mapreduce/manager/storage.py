@@ -1,6 +1,7 @@
 """The Manager's side of the file system: inputs, outputs, job directories.
 
-Mappers and reducers never run here, and no file's content is read.
+Mappers and reducers never run here, and what is in a file is no business of
+this module, which at most copies it.
 """
 from __future__ import annotations
 
@@ -140,7 +141,7 @@ def keep_map_output(job_directory: str, kept: str) -> None:
     """Put the map output of a job in a directory, in place of an old one.
 
     Other files in there stay. All of it is there, under hidden names, before
-    any of it shows. Raises OSError, and leaves the old one as it is.
+    any of the old one goes. Raises OSError, and leaves nothing hidden.
     """
     names = [name for name in os.listdir(job_directory)
              if layout.is_map_output(name)]
@@ -149,14 +150,14 @@ def keep_map_output(job_directory: str, kept: str) -> None:
     try:
         for name, path in hidden.items():
             _link(os.path.join(job_directory, name), path)
+        for name in filter(layout.is_map_output, os.listdir(kept)):
+            os.remove(os.path.join(kept, name))
+        for name, path in hidden.items():
+            os.replace(path, os.path.join(kept, name))
     except BaseException:
         for path in hidden.values():
             _remove_file(path)
         raise
-    for name in filter(layout.is_map_output, os.listdir(kept)):
-        os.remove(os.path.join(kept, name))
-    for name, path in hidden.items():
-        os.replace(path, os.path.join(kept, name))
 
 
 def _link(source: str, target: str) -> None:

@@ -25,7 +25,7 @@ def ask(
     """Return the JSON object that a daemon answers.
 
     Raises OSError if nobody can be reached, and NoAnswer if no such object
-    comes within seconds.
+    comes within seconds, those of patience if they are given.
     """
     _log("TCP", host, port, message)
     payload = network.tcp_query(host, port, messages.encode(message), patience)
