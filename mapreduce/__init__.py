@@ -1,15 +1,13 @@
-"""MapReduce for any Unix executables: a Manager, Workers and a client.
+"""MapReduce for any Unix executables: a Manager, Workers and clients.
 
 ``import mapreduce`` is enough for ``mapreduce.manager.Manager`` and
 ``mapreduce.worker.Worker``. They are imported when they are first named, so
-that a client does not load what only the daemons need; neither does it load
-what only some clients need, such as ``mapreduce.screen``.
+that a client does not load what only the daemons need.
 """
 import importlib
 from types import ModuleType
 
-_LAZY = (
-    "following", "local_job", "manager", "screen", "submission", "worker")
+_LAZY = ("manager", "worker")
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -3,7 +3,11 @@ from __future__ import annotations
 
 import click
 
-from mapreduce import client, following, utils
+from mapreduce.client import command, errors, progress
+from mapreduce.client.remote_manager import RemoteManager
+from mapreduce.display import text
+from mapreduce.protocol import messages
+from mapreduce.protocol.status import JobState
 
 EXAMPLES = """\b
 Example:
@@ -11,10 +15,10 @@ Example:
 """
 
 
-@click.command(cls=client.Command, epilog=EXAMPLES)
-@client.manager_options
+@click.command(cls=command.Command, epilog=EXAMPLES)
+@command.manager_options
 @click.argument("job_id", metavar="JOB", type=click.IntRange(0))
-@client.common_options
+@command.common_options
 def main(host: str, port: int, job_id: int, quiet: bool) -> None:
     """Cancel a JOB, and return when it is cancelled.
 
@@ -22,26 +26,26 @@ def main(host: str, port: int, job_id: int, quiet: bool) -> None:
     leaves the queue; of a running one, the tasks end and the parts of the
     result are removed.
     """
-    manager = client.Manager(host, port)
+    manager = RemoteManager(host, port)
     job = manager.job(job_id)
     if job.ended:
-        raise client.JobFailed(
-            f"{utils.report.title(job)} has ended already: it is {job.state}")
+        raise errors.JobFailed(
+            f"{text.title(job)} has ended already: it is {job.state.value}")
     try:
-        manager.send(utils.messages.CancelJobMessage(job_id))
-        job = following.follow(
-            lambda: manager.job(job_id), following.Silence())
-    except client.Interrupted as interrupted:
+        manager.send(messages.CancelJobMessage(job_id))
+        job = progress.follow(
+            lambda: manager.job(job_id), progress.Silence())
+    except errors.Interrupted as interrupted:
         interrupted.note = (
             f"Job {job_id} is being cancelled. See whether it is: "
             f"mapreduce-status {manager.options()} {job_id}")
         raise
-    if job.state != "cancelled":
-        raise client.JobFailed(
-            f"{utils.report.title(job)} ended before it could be cancelled: "
-            f"it is {job.state}")
+    if job.state is not JobState.CANCELLED:
+        raise errors.JobFailed(
+            f"{text.title(job)} ended before it could be cancelled: "
+            f"it is {job.state.value}")
     if not quiet:
-        client.print_text(f"Cancelled {utils.report.title(job)}")
+        command.print_text(f"Cancelled {text.title(job)}")
 
 
 if __name__ == "__main__":

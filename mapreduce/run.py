@@ -1,15 +1,10 @@
 """The command mapreduce-run: a job without daemons."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import click
 
-import mapreduce
-from mapreduce import client, job_options
-
-if TYPE_CHECKING:
-    import mapreduce.local_job
+from mapreduce.client import command, job_options
+from mapreduce.engines import local
 
 EXAMPLES = """\b
 Examples:
@@ -18,22 +13,24 @@ Examples:
 """
 
 
-@click.command(cls=client.JobCommand, epilog=EXAMPLES)
+@click.command(cls=command.JobCommand, epilog=EXAMPLES)
 @job_options.job_options(
     reducer_executable=(None, False),
     num_mappers=(None, "one a file or split, at most 16 a Worker"),
     num_reducers=(None, "4 a Worker"), decompress=True,
     split_size=(None, "a quarter of a Worker's share, 1M to 64M"))
-@client.workers_option
-@client.common_options
-def main(workers: int | None, quiet: bool, **fields: Any) -> None:
+@command.workers_option
+@command.common_options
+def main(
+    job: job_options.JobSpec, workers: int | None, quiet: bool
+) -> None:
     """Run a job with a Manager and Workers of its own.
 
     Mapper and reducer read standard input and print lines of
     key<TAB>value. The result is one file for each reduce task. The input -
     is standard input. Nothing is left running.
     """
-    mapreduce.local_job.run(fields, workers, quiet)
+    local.run(job, workers, quiet)
 
 
 if __name__ == "__main__":

@@ -5,18 +5,17 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import click
 
-import mapreduce
-from mapreduce import client, following, utils
+from mapreduce import display
+from mapreduce.client import command, progress
+from mapreduce.client.remote_manager import RemoteManager
+from mapreduce.display import text
+from mapreduce.protocol import codec
+from mapreduce.protocol.status import ClusterStatus, JobDetails
 
-if TYPE_CHECKING:
-    import mapreduce.screen
-    from mapreduce.utils.status import ClusterStatus, JobDetails
-
-    Status = ClusterStatus | JobDetails
+Status = ClusterStatus | JobDetails
 
 WATCH_INTERVAL = 0.5  # seconds between two looks
 
@@ -29,14 +28,14 @@ Examples:
 """
 
 
-@click.command(cls=client.Command, epilog=EXAMPLES)
-@client.manager_options
+@click.command(cls=command.Command, epilog=EXAMPLES)
+@command.manager_options
 @click.argument("job_id", metavar="[JOB]", required=False,
                 type=click.IntRange(0))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--watch", is_flag=True, help="Keep the screen fresh until "
               "Ctrl-C; where there is none, print what has changed.")
-@client.common_options
+@command.common_options
 def main(
     host: str, port: int, job_id: int | None, quiet: bool, **ways: bool
 ) -> None:
@@ -46,7 +45,7 @@ def main(
     """
     if ways["as_json"] and ways["watch"]:
         raise click.UsageError("--json shows one moment: omit --watch")
-    manager = client.Manager(host, port)
+    manager = RemoteManager(host, port)
 
     def look() -> Status:
         if job_id is None:
@@ -55,8 +54,8 @@ def main(
 
     status = look()
     if ways["as_json"]:
-        document = utils.status.to_document(status)
-        client.print_text(json.dumps(document, indent=2))
+        document = codec.to_document(status)
+        command.print_text(json.dumps(document, indent=2))
     elif ways["watch"]:
         _watch(look)
     else:
@@ -66,21 +65,21 @@ def main(
 
 
 def _print(status: Status) -> None:
-    if not (client.is_terminal(sys.stdout)
-            and mapreduce.screen.print_status(status)):
-        client.print_text(utils.report.text(status))
+    if not (command.is_terminal(sys.stdout)
+            and display.screen.print_status(status)):
+        command.print_text(text.text(status))
 
 
 def _advise(status: Status) -> None:
     """Tell a user whose jobs can't run what to do."""
-    if isinstance(status, utils.status.ClusterStatus) and status.is_stuck:
-        click.echo(client.NO_WORKER, err=True)
+    if isinstance(status, ClusterStatus) and status.is_stuck:
+        click.echo(command.NO_WORKER, err=True)
 
 
 def _watch(look: Callable[[], Status]) -> None:
     """Show what look returns, again and again, until it raises."""
-    if client.is_terminal(sys.stdout):
-        with mapreduce.screen.live() as show:
+    if command.is_terminal(sys.stdout):
+        with display.screen.live() as show:
             _repeat(look, show)
     _repeat(look, _Blocks().show)
 
@@ -89,7 +88,7 @@ def _repeat(
     look: Callable[[], Status], show: Callable[[Status], None]
 ) -> None:
     while True:
-        show(following.patiently(look))
+        show(progress.retry_once(look))
         time.sleep(WATCH_INTERVAL)
 
 
@@ -101,12 +100,12 @@ class _Blocks:
 
     def show(self, status: Status) -> None:
         """Print a status, after a blank line if it is not the first."""
-        timeless = utils.report.without_times(status)
+        timeless = text.without_times(status)
         if timeless == self._shown:
             return
         blank = "" if self._shown is None else "\n"
         self._shown = timeless
-        client.print_text(blank + utils.report.text(status))
+        command.print_text(blank + text.text(status))
 
 
 if __name__ == "__main__":

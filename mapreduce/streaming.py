@@ -8,18 +8,16 @@ import difflib
 import os
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-import mapreduce
-from mapreduce import client, job_options, utils
-from mapreduce.job_options import COUNT, COUNT_OR_ZERO
-
-if TYPE_CHECKING:
-    import mapreduce.following
-    import mapreduce.local_job
-    import mapreduce.submission
+from mapreduce.client import command, errors, job_options
+from mapreduce.client.job_options import COUNT, COUNT_OR_ZERO, JobSpec
+from mapreduce.client.remote_manager import RemoteManager
+from mapreduce.display.text import clean
+from mapreduce.engines import local, remote
+from mapreduce.protocol.fields import MAX_SECONDS
 
 NO_REDUCER = "NONE"
 LOCAL = "file://"  # a path after it is one
@@ -58,7 +56,7 @@ Example:
 """
 
 
-class StreamingCommand(client.JobCommand):
+class StreamingCommand(command.JobCommand):
     """A command that knows the option that was meant."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -81,10 +79,10 @@ class StreamingCommand(client.JobCommand):
 
 def _unknown(
     what: str, name: str, known: Iterable[str]
-) -> client.WrongUse:
+) -> errors.UsageError:
     nearest = RENAMED.get(name) or difflib.get_close_matches(
         name, known, n=1, cutoff=0)[0]
-    return client.WrongUse(
+    return errors.UsageError(
         f"unknown {what} {name!r}; the nearest known one is {nearest}")
 
 
@@ -98,28 +96,29 @@ def _fields_of(
         if name not in PROPERTIES:
             raise _unknown("property", name, PROPERTIES)
         if not equals:
-            raise client.WrongUse(f"-D {name} lacks a value: -D {name}=VALUE")
+            raise errors.UsageError(
+                f"-D {name} lacks a value: -D {name}=VALUE")
         field, kind = PROPERTIES[name]
         try:
             fields[field] = kind.convert(value, None, None)
         except click.BadParameter as error:
-            raise client.WrongUse(f"-D {name}: {error.message}") from error
+            raise errors.UsageError(f"-D {name}: {error.message}") from error
     if "task_timeout" in fields:  # Hadoop counts milliseconds.
         fields["task_timeout"] = min(
-            fields["task_timeout"] / 1000, utils.fields.MAX_SECONDS)
+            fields["task_timeout"] / 1000, MAX_SECONDS)
     return fields
 
 
 def _address(
     ctx: click.Context, option: click.Parameter, value: str | None
-) -> client.Manager | None:
+) -> RemoteManager | None:
     """Return the Manager that is meant by, e.g., localhost:6000."""
     if value is None:
         return None
     host, _, port = value.rpartition(":")
     if not (host and port.isdecimal()):
         raise click.BadParameter(f"{value!r} is not host:port", param=option)
-    return client.Manager(host, client.PORT(port, option, ctx))
+    return RemoteManager(host, command.PORT(port, option, ctx))
 
 
 def _separate(
@@ -142,8 +141,8 @@ def _path(name: str) -> str:
     if colon and name.startswith(LOCAL):
         return name.removeprefix(LOCAL)
     if colon and scheme.isalnum():
-        raise client.WrongUse(f"{name!r} is no path of this file system; "
-                              "copy what is needed from there")
+        raise errors.UsageError(f"{name!r} is no path of this file system; "
+                                "copy what is needed from there")
     return name
 
 
@@ -180,11 +179,11 @@ def _path(name: str) -> str:
               help="Have this Manager do the job.")
 @click.option("--decompress/--no-decompress", default=True, show_default=True,
               help="Decompress inputs named .gz, .bz2, .xz or .zst.")
-@client.workers_option
-@client.common_options
+@command.workers_option
+@command.common_options
 @click.help_option("-help", "--help")
 def main(
-    manager: client.Manager | None, workers: int | None, quiet: bool,
+    manager: RemoteManager | None, workers: int | None, quiet: bool,
     **fields: Any
 ) -> None:
     """Run a job that was written for Hadoop Streaming."""
@@ -192,26 +191,25 @@ def main(
     if manager is None:
         if not quiet:
             _tell_where(files)
-        mapreduce.local_job.run(job, workers, quiet)
+        local.run(job, workers, quiet)
     elif workers is not None:
         raise click.UsageError("--workers are those of a job without "
                                "-manager; omit one of the two")
     else:
-        _submit(manager, job, quiet)
+        remote.run(manager, job, quiet)
 
 
-def _job(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return the options as those of mapreduce-run would be."""
+def _job(fields: dict[str, Any]) -> JobSpec:
+    """Return the job that options describe, with Hadoop's defaults."""
     properties = fields.pop("properties")
     given = {name: value for name, value in fields.items()
              if value is not None}
-    job = {"num_reducers": 1, "environment": {}, "split_size": None,
-           **properties, **given, "no_clobber": True}
+    job = {"num_reducers": 1, **properties, **given, "no_clobber": True}
     if job["reducer_executable"] == NO_REDUCER:
         job["num_reducers"] = 0
     if not job["num_reducers"]:  # Without them, Hadoop ignores these.
         job["combiner"] = job["partitioner"] = None
-    return job
+    return JobSpec.from_options(job)
 
 
 def _tell_where(files: list[str]) -> None:
@@ -223,28 +221,9 @@ def _tell_where(files: list[str]) -> None:
             continue
         place = (f"; it is under {os.path.abspath(path)}"
                  if os.path.exists(path) else "")
-        click.echo(utils.report.clean(
+        click.echo(clean(
             f"Files are not copied: there is no {name} in the working "
             f"directory{place}"), err=True)
-
-
-def _submit(
-    manager: client.Manager, job: dict[str, Any], quiet: bool
-) -> None:
-    """Have a Manager do a job, and return when it is done."""
-    if job_options.STDIN in job["input_paths"]:
-        raise click.UsageError("a Manager can't read this standard input; "
-                               "without -manager, -input - is it")
-    living = [worker for worker in manager.status().workers
-              if worker.state != "dead"]
-    if "num_mappers" not in job:
-        job["max_mappers"] = mapreduce.local_job.max_mappers(len(living))
-    if job["split_size"] is None:  # The input may not be seen from here.
-        job["split_size"] = mapreduce.local_job.MAX_SPLIT
-    message = mapreduce.submission.extended(
-        mapreduce.submission.checked(job), follow=True)
-    manager.check_takes(message)
-    mapreduce.following.submit(manager, message, quiet)
 
 
 if __name__ == "__main__":

@@ -2,17 +2,13 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
 
 import click
 
-import mapreduce
-from mapreduce import client, job_options, utils
-
-if TYPE_CHECKING:
-    import mapreduce.following
-    import mapreduce.submission
-    from mapreduce.utils.messages import JobMessage
+from mapreduce.client import command, job_options
+from mapreduce.client.remote_manager import RemoteManager
+from mapreduce.engines import remote
+from mapreduce.protocol import messages
 
 EXAMPLES = """\b
 Example:
@@ -20,8 +16,8 @@ Example:
 """
 
 
-@click.command(cls=client.JobCommand, epilog=EXAMPLES)
-@client.manager_options
+@click.command(cls=command.JobCommand, epilog=EXAMPLES)
+@command.manager_options
 @job_options.job_options(
     input_paths=("tests/testdata/input",), output_directory="output",
     mapper_executable="tests/testdata/exec/wc_map.sh",
@@ -33,10 +29,10 @@ Example:
 @click.option("--wait", is_flag=True,
               help="Show progress, and end when the job ends: with exit "
               "code 1 if it failed.")
-@client.common_options
+@command.common_options
 def main(
-    host: str, port: int, shutdown: bool, quiet: bool,
-    **fields: Any
+    job: job_options.JobSpec, host: str, port: int, quiet: bool,
+    **ways: bool,
 ) -> None:
     """Submit a job to a running Manager.
 
@@ -44,31 +40,15 @@ def main(
     key<TAB>value. Relative paths are meant in the working directory of the
     Manager and the Workers.
     """
-    manager = client.Manager(host, port)
-    wait = fields.pop("wait")
-    if shutdown:
-        if wait:
+    manager = RemoteManager(host, port)
+    if ways["shutdown"]:
+        if ways["wait"]:
             raise click.UsageError("there is no job to --wait for")
-        manager.send(utils.messages.ShutdownMessage())
+        manager.send(messages.ShutdownMessage())
         _say(f"Shut down {manager}", quiet)
         return
-    if job_options.STDIN in fields["input_paths"]:
-        raise click.UsageError("a Manager can't read this standard input; "
-                               "mapreduce-run -i - can")
-    message = mapreduce.submission.fitting(fields, follow=wait)
-
-    def submitted() -> None:
-        _say(_summary(manager, message), quiet)
-
-    if not isinstance(message, utils.messages.ManagerJobMessage):
-        manager.check_takes(message)
-    elif wait:
-        manager.status()  # One that can't answer gets no job.
-    if wait:
-        mapreduce.following.submit(manager, message, quiet, submitted)
-    else:
-        manager.send(message)
-        submitted()
+    remote.submit(manager, job, ways["wait"], quiet, lambda message: _say(
+        _summary(manager, message), quiet))
 
 
 def _say(text: str, quiet: bool) -> None:
@@ -77,7 +57,7 @@ def _say(text: str, quiet: bool) -> None:
         click.echo(os.fsencode(text))
 
 
-def _summary(manager: client.Manager, job: JobMessage) -> str:
+def _summary(manager: RemoteManager, job: messages.JobMessage) -> str:
     """Return what was submitted, a line for each property."""
     lines = [f"Submitted job to {manager}"]
     for name, value in (
@@ -93,8 +73,8 @@ def _summary(manager: client.Manager, job: JobMessage) -> str:
     return "\n".join(lines)
 
 
-def _input(job: JobMessage) -> str:
-    if isinstance(job, utils.messages.ManagerJobMessage):
+def _input(job: messages.JobMessage) -> str:
+    if isinstance(job, messages.ManagerJobMessage):
         return job.input_directory
     return ", ".join(job.input_paths)
 

@@ -12,11 +12,11 @@ as unreachable or the job as unpreparable. Actions come back as short texts:
     "prepare job 0", "discard output", "clean up job 0", "exit"
     "keep map output 0 in d" of job 0, in the directory d
 """
-from mapreduce.manager import events
-from mapreduce.manager.remote_worker import State
-from mapreduce.manager.scheduler import Scheduler
-from mapreduce.utils import messages
-from mapreduce.utils.fields import Split
+from mapreduce.manager.scheduling import events
+from mapreduce.manager.scheduling.scheduler import Scheduler
+from mapreduce.protocol import codec, messages
+from mapreduce.protocol.fields import Split
+from mapreduce.protocol.status import WorkerState
 
 EXTENDED = frozenset({"new_extended_map_task", "new_extended_reduce_task"})
 
@@ -25,10 +25,10 @@ HOST = "localhost"
 
 def job(num_mappers=2, num_reducers=2, **fields):
     """Return the submission of a job."""
-    return messages.ManagerJobMessage(**{
+    return messages.extended_job(messages.ManagerJobMessage(**{
         "input_directory": "in", "output_directory": "out",
         "mapper_executable": "map", "reducer_executable": "reduce",
-        "num_mappers": num_mappers, "num_reducers": num_reducers, **fields})
+        "num_mappers": num_mappers, "num_reducers": num_reducers, **fields}))
 
 
 def extended_job(**fields):
@@ -101,7 +101,7 @@ class World:
         holders = [worker for worker in workers if worker.task_id is not None]
         held = [worker.task_id for worker in holders]
         assert len(set(held)) == len(held), "a task is with two Workers"
-        assert all(worker.state is State.BUSY for worker in holders)
+        assert all(worker.state is WorkerState.BUSY for worker in holders)
 
     def _outcomes(self, action):
         match action:
@@ -115,11 +115,11 @@ class World:
             case events.Ask(worker):
                 return [self._answer(worker, worker.address[1])]
             case events.KeepMapOutput(job_id) if job_id in self.unkeepable:
-                return [events.JobHindered(job_id, "the disk is full")]
+                return [events.JobBlocked(job_id, "the disk is full")]
             case events.KeepMapOutput(job_id):
                 return [events.MapOutputKept(job_id)]
             case events.PrepareJob(job_id) if job_id in self.unpreparable:
-                return [events.JobHindered(
+                return [events.JobBlocked(
                     job_id, self.unpreparable[job_id])]
             case events.PrepareJob():
                 return [events.JobPrepared(
@@ -150,7 +150,7 @@ class World:
                     case messages.CancelMessage():
                         name = f"cancel {message.task_id}"
                     case _:
-                        name = messages.to_document(message)["message_type"]
+                        name = codec.to_document(message)["message_type"]
                 return f"{name} → {worker.address[1]}"
             case events.Ask(worker):
                 return f"ask → {worker.address[1]}"

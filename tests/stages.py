@@ -8,11 +8,12 @@ import random
 import resource
 import subprocess
 
-from mapreduce.utils.messages import MapTaskMessage, ReduceTaskMessage
-from mapreduce.worker import tasks
-from mapreduce.worker.launcher import Launcher
+from mapreduce.protocol import messages
+from mapreduce.protocol.messages import MapTaskMessage, ReduceTaskMessage
 from mapreduce.worker.output import OutputDirectory
-from mapreduce.worker.process import Interruption
+from mapreduce.worker.processes.interruption import Interruption
+from mapreduce.worker.processes.launcher import Launcher
+from mapreduce.worker.task import run_task
 
 TESTDATA = pathlib.Path(__file__).parent / "testdata"
 EXECUTABLES = TESTDATA / "exec"
@@ -66,7 +67,7 @@ def do_map(output, input_paths, executable="cat", num_partitions=1,
     The options are those that only an extended task has; splits may take the
     place of paths.
     """
-    task = tasks.extended(MapTaskMessage(
+    task = messages.extended_task(MapTaskMessage(
         task_id, [str(path) for path in input_paths], str(executable),
         str(output), max(1, num_partitions)))
     return _run(task, output, interrupted,
@@ -76,7 +77,7 @@ def do_map(output, input_paths, executable="cat", num_partitions=1,
 def _run(task, output, interrupted, **options):
     task = dataclasses.replace(task, **options)
     with _surroundings(output, interrupted) as surroundings:
-        tasks.run(task, *surroundings)
+        run_task(task, *surroundings)
 
 
 @contextlib.contextmanager
@@ -104,7 +105,7 @@ def do_reduce(output, input_paths, executable="cat", task_id=0,
 
     The options are those that only an extended task has.
     """
-    task = tasks.extended(ReduceTaskMessage(
+    task = messages.extended_task(ReduceTaskMessage(
         task_id, str(executable), [str(path) for path in input_paths],
         str(output)))
     return _run(task, output, interrupted, **options)

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
+from mapreduce.protocol.messages import GetStatusMessage
 from mapreduce.utils import network, outbox
-from mapreduce.utils.messages import GetStatusMessage
 from tests.cluster import free_port
 
 HOST = "localhost"

@@ -1,9 +1,9 @@
-"""The Asker: what comes of questions to Workers, and how often it asks."""
+"""What comes of questions to Workers, and how often they are asked."""
 import pytest
 
-from mapreduce.manager.asker import MAX_QUESTIONS, Asker
-from mapreduce.manager.events import WorkerAnswered, WorkerGone
-from mapreduce.manager.remote_worker import RemoteWorker
+from mapreduce.manager.capabilities import MAX_QUESTIONS, CapabilityProbe
+from mapreduce.manager.scheduling.events import WorkerAnswered, WorkerGone
+from mapreduce.manager.scheduling.remote_worker import RemoteWorker
 from mapreduce.utils import outbox
 from mapreduce.utils.inbox import Inbox
 
@@ -21,12 +21,12 @@ def _outcome(mocker, worker):
     """Return a function: what comes of answers; and how many were asked."""
     def outcome(*answers):
         ask = mocker.patch(
-            "mapreduce.manager.asker.outbox.ask", side_effect=answers)
+            "mapreduce.manager.capabilities.outbox.ask", side_effect=answers)
         with Inbox() as inbox:
-            asker = Asker(inbox)
-            asker.ask(worker)
+            probe = CapabilityProbe(inbox)
+            probe.ask(worker)
             event, _ = inbox.get(WAIT)
-            asker.close()
+            probe.close()
         return event, ask.call_count
     return outcome
 
@@ -60,15 +60,15 @@ def test_who_is_always_late_knows_nothing(outcome, worker):
 
 def test_who_is_dead_is_asked_no_more(outcome, worker, mocker):
     """Its next registration is another Worker."""
-    worker.die()
+    worker.mark_dead()
     other = RemoteWorker(("localhost", 6002), 2, 0.0)
-    ask = mocker.patch("mapreduce.manager.asker.outbox.ask",
+    ask = mocker.patch("mapreduce.manager.capabilities.outbox.ask",
                        side_effect=[outbox.LateAnswer(), KNOWN])
     with Inbox() as inbox:
-        asker = Asker(inbox)
-        asker.ask(worker)
-        asker.ask(other)
+        probe = CapabilityProbe(inbox)
+        probe.ask(worker)
+        probe.ask(other)
         event, _ = inbox.get(WAIT)
-        asker.close()
+        probe.close()
     assert event.worker is other
     assert ask.call_count == 2

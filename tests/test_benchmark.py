@@ -16,6 +16,8 @@ import pytest
 
 from tests.benchmark import (
     __main__ as command,
+)
+from tests.benchmark import (
     chart,
     cluster,
     contenders,
@@ -26,7 +28,7 @@ from tests.benchmark import (
     results,
     scheduler,
 )
-from tests.benchmark.cases import CAT, CASES, Job
+from tests.benchmark.cases import CASES, CAT, Job
 from tests.benchmark.measuring import BenchmarkError
 from tests.benchmark.rounds import Rounds, digest
 from tests.cluster import ROOT, in_order, pipeline, wait_until

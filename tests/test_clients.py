@@ -13,9 +13,12 @@ import subprocess
 import pytest
 from click.testing import CliRunner
 
-from mapreduce import cancel, following, status, submit
-from mapreduce.utils import network, report
-from mapreduce.utils import status as records
+from mapreduce import cancel, status, submit
+from mapreduce.client import progress
+from mapreduce.display import text
+from mapreduce.protocol import codec
+from mapreduce.protocol.status import ClusterStatus, JobDetails
+from mapreduce.utils import network
 from tests import wire
 from tests.cluster import TIMEOUT, command, free_port
 from tests.fake_manager import FakeManager, cluster, job, task, worker
@@ -49,7 +52,7 @@ QUESTIONS = [
 @pytest.fixture(autouse=True)
 def _haste(mocker):
     """Look often, so that tests are quick."""
-    mocker.patch("mapreduce.following.POLL_INTERVAL", 0.001)
+    mocker.patch("mapreduce.client.progress.POLL_INTERVAL", 0.001)
     mocker.patch("mapreduce.status.WATCH_INTERVAL", 0.001)
 
 
@@ -146,7 +149,7 @@ def test_wait_tells_once_that_nobody_works():
 
 
 def test_wait_for_a_job_that_never_shows_up(mocker):
-    mocker.patch("mapreduce.following.KEY_PATIENCE", 0.05)
+    mocker.patch("mapreduce.client.progress.KEY_TIMEOUT", 0.05)
     with FakeManager(cluster(job("map"))) as manager:
         assert run(submit.main, manager.port, "--wait", "--quiet") == (
             3, "", "Error: the Manager took the job but does not know it yet: "
@@ -205,7 +208,7 @@ def test_quiet_submit(sockets, options):
 def test_lines_are_ten_seconds_apart(capsys):
     """Within a stage; and only if there is something new."""
     now = 0.0
-    lines = following.Lines(lambda: now)
+    lines = progress.Lines(lambda: now)
     for now, done in enumerate([0, 0, 1, 2, 2, 2, 2, 2, 3, 3, 3, 3, 4]):
         lines.show(the(job("map", tasks_done=done)))
     for now, done in (30, 4), (60, 4), (61, 5):
@@ -219,7 +222,7 @@ def test_lines_are_ten_seconds_apart(capsys):
 def the(document):
     """Return the record of a job."""
     answer = {"job": document, "tasks": []}
-    return records.details_from_document(answer).job
+    return codec.answer_from_document(JobDetails, answer).job
 
 
 def test_status_as_text():
@@ -359,7 +362,7 @@ def test_quiet_cancel():
         assert run(cancel.main, manager.port, "3", "--quiet") == (0, "", "")
 
 
-@pytest.mark.parametrize("state", records.ENDED)
+@pytest.mark.parametrize("state", ["done", "failed", "cancelled"])
 def test_cancel_of_a_job_that_has_ended(state):
     """No command is sent."""
     with FakeManager(cluster(job(state))) as manager:
@@ -488,8 +491,8 @@ def test_watch_on_a_terminal():
 
 def test_watch_shows_what_fits():
     """The jobs around the one that runs, and how many there are."""
-    screen = importlib.import_module("mapreduce.screen")
-    whole = records.cluster_from_document(cluster(*(
+    screen = importlib.import_module("mapreduce.display.screen")
+    whole = codec.answer_from_document(ClusterStatus, cluster(*(
         job("done" if number < 500 else "queued", id=number)
         for number in range(1000))))
     shown, note = screen._fitted(whole, 40)
@@ -522,4 +525,4 @@ def test_version_and_example(name):
     (0.0, "0.0 s"), (59.94, "59.9 s"), (59.96, "1 min 00 s"),
     (3599.6, "1 h 00 min"), (90_061.0, "25 h 01 min")])
 def test_duration(seconds, words):
-    assert report.duration(seconds) == words
+    assert text.duration(seconds) == words

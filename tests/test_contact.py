@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from mapreduce.utils.messages import FinishedMessage
-from mapreduce.worker.contact import Contact
+from mapreduce.protocol.messages import FinishedMessage
+from mapreduce.worker.manager_link import ManagerLink
 from tests.cluster import free_port
 
 REFUSED = ConnectionRefusedError(111, "Connection refused")
@@ -29,20 +29,20 @@ def make_losses():
 
 
 def new_contact(stop, on_loss):
-    """Return a Contact with a port where nobody listens."""
-    return Contact(
+    """Return a ManagerLink with a port where nobody listens."""
+    return ManagerLink(
         ("localhost", free_port()), ("localhost", 6001), stop, on_loss)
 
 
 @pytest.fixture(name="contact")
 def make_contact(stop, losses):
-    """Return a Contact whose losses are noted."""
+    """Return a ManagerLink whose losses are noted."""
     return new_contact(stop, losses.append)
 
 
 @pytest.fixture(name="ending")
 def make_ending_contact(stop, losses):
-    """Return a Contact that sends no more heartbeats after a loss."""
+    """Return a ManagerLink that sends no more heartbeats after a loss."""
     return new_contact(
         stop, lambda reason: (losses.append(reason), stop.set()))
 
@@ -56,7 +56,7 @@ def fake_tcp(mocker):
 @pytest.fixture(name="clock")
 def fake_clock(mocker):
     """Return a mock of the clock; it stands still at 100 s."""
-    clock = mocker.patch("mapreduce.worker.contact.time").monotonic
+    clock = mocker.patch("mapreduce.worker.manager_link.time").monotonic
     clock.return_value = 100.0
     return clock
 
@@ -64,7 +64,7 @@ def fake_clock(mocker):
 @pytest.fixture(name="no_interval")
 def shorten_interval(mocker):
     """Have heartbeats follow one another without a pause."""
-    mocker.patch("mapreduce.worker.contact.HEARTBEAT_INTERVAL", 0.0)
+    mocker.patch("mapreduce.worker.manager_link.HEARTBEAT_INTERVAL", 0.0)
 
 
 @pytest.fixture(name="keep")

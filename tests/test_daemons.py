@@ -11,9 +11,9 @@ import threading
 import pytest
 
 from mapreduce.manager import Manager
-from mapreduce.manager.storage import StorageError
+from mapreduce.manager.output_safety import StorageError
+from mapreduce.protocol.messages import GetStatusMessage
 from mapreduce.utils import network, outbox
-from mapreduce.utils.messages import GetStatusMessage
 from tests import wire
 from tests.cluster import (
     ROOT,

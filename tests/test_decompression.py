@@ -11,10 +11,9 @@ import tracemalloc
 import pytest
 import zstandard
 
-from mapreduce.utils.inputs import COMPRESSED, is_compressed
-from mapreduce.worker.decompression import READERS, read_compressed
-from mapreduce.worker.process import TaskError
-
+from mapreduce.protocol.layout import COMPRESSED, is_compressed
+from mapreduce.worker.errors import TaskError
+from mapreduce.worker.inputs.decompression import READERS, read_compressed
 from tests.stages import random_lines
 
 COMPRESSORS = {

@@ -4,9 +4,10 @@ import select
 
 import pytest
 
-from mapreduce.utils.messages import ReduceTaskMessage
-from mapreduce.worker.desk import Desk
-from mapreduce.worker.process import Interruption, TaskInterrupted
+from mapreduce.protocol.messages import ReduceTaskMessage
+from mapreduce.worker.assignments import Assignments
+from mapreduce.worker.errors import TaskInterrupted
+from mapreduce.worker.processes.interruption import Interruption
 
 
 @pytest.fixture(name="interruption")
@@ -18,8 +19,8 @@ def make_interruption():
 
 @pytest.fixture(name="desk")
 def make_desk(interruption):
-    """Return a Desk without a task."""
-    return Desk(interruption)
+    """Return a Assignments without a task."""
+    return Assignments(interruption)
 
 
 @pytest.fixture(name="receive")

@@ -1,4 +1,4 @@
-"""The commands of a task: their words, their environment, and patience."""
+"""The commands of a task: their words, their environment, their timeout."""
 import contextlib
 import os
 import subprocess
@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from mapreduce.worker.executor import Executor
-from mapreduce.worker.launcher import Launcher
-from mapreduce.worker.process import Interruption, TaskError
-from mapreduce.worker.reporter import Reporter
-
+from mapreduce.worker.errors import TaskError
+from mapreduce.worker.processes.executor import Executor
+from mapreduce.worker.processes.interruption import Interruption
+from mapreduce.worker.processes.launcher import Launcher
+from mapreduce.worker.processes.reporter import Reporter
 from tests.stages import write_executable
 from tests.test_process import Lifeline
 
@@ -111,7 +111,7 @@ def test_environment_of_the_task_comes_before_names(run):
                names={"NAME": "own", "OTHER": "own"}) == b"task's own\n"
 
 
-# Patience
+# IdleTimeout
 
 @pytest.mark.parametrize("seconds", [1e7, 1e9])
 def test_patience_may_last_for_years(launcher, seconds):

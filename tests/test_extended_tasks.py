@@ -3,10 +3,11 @@ import contextlib
 import json
 import os
 import socket
-import sys
 
 import pytest
 
+from mapreduce.worker.errors import TaskError
+from mapreduce.worker.processes.launcher import Launcher
 from tests import wire
 from tests.stages import (
     do_map,
@@ -19,8 +20,6 @@ from tests.stages import (
 )
 from tests.test_process import Lifeline
 from tests.test_worker_mocked import MANAGER, REGISTERED, run_worker
-
-from mapreduce.worker.process import TaskError
 
 pytestmark = [pytest.mark.usefixtures("temporary"), pytest.mark.timeout(30)]
 
@@ -224,7 +223,7 @@ def test_status_that_waits_is_sent_when_its_time_comes(
 def test_status_that_nobody_takes_harms_nothing(
         sockets, mocker, paths, output, executable, gate):
     """A Manager that comes back in time hears of the task."""
-    mocker.patch("mapreduce.worker.contact.HEARTBEAT_INTERVAL", 60.0)
+    mocker.patch("mapreduce.worker.manager_link.HEARTBEAT_INTERVAL", 60.0)
     path = executable("echo reporter:status:begun >&2", gate.line, "cat")
 
     def messages():
@@ -244,7 +243,7 @@ def test_status_that_nobody_takes_harms_nothing(
 
 def test_nothing_is_said_of_a_cancelled_task(
         sockets, mocker, paths, output, executable):
-    mocker.patch("mapreduce.worker.reporter.STATUS_INTERVAL", 60.0)
+    mocker.patch("mapreduce.worker.processes.reporter.STATUS_INTERVAL", 60.0)
     path = executable("echo reporter:status:one >&2; sleep 0.1",
                       "echo reporter:status:two >&2", "exec sleep 600")
 
@@ -262,7 +261,7 @@ def test_nothing_is_said_of_a_cancelled_task(
         said("failed", 0, reason="cancelled")]
 
 
-# Patience
+# IdleTimeout
 
 @TASKS
 def test_silent_executable_fails_the_task(
@@ -291,7 +290,7 @@ def test_mapper_sees_its_environment_and_sort_does_not(
         tmp_path, output, mocker):
     """Nor does the Worker itself."""
     inputs = write_files(tmp_path / "input", b"a\n")
-    run = mocker.spy(sys.modules["mapreduce.worker.launcher"].Launcher, "run")
+    run = mocker.spy(Launcher, "run")
     assert map_files(
         output, inputs, "printenv COLOR", environment={"COLOR": "blue"}
     ) == {"maptask00000-part00000": b"blue\n"}

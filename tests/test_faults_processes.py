@@ -236,7 +236,7 @@ def check_end(pipe):
 @pytest.mark.parametrize("executable", EXECUTABLE_OF.values())
 def test_killed_worker_leaves_no_process(
         cluster, tmp_path, output, alive, executable):
-    """Its guardian kills them all, also the children."""
+    """Its reaper kills them all, also the children."""
     # When it goes on, the Worker has read its output or written its input.
     long_task = write_executable(
         tmp_path / "long", "read -r line", "head -c 1000000 /dev/zero",

@@ -47,8 +47,8 @@ def _gated(tmp_path, began, gate):
 @pytest.fixture(name="quick")
 def _quick(mocker):
     """Have heartbeats and registrations follow one another soon."""
-    mocker.patch("mapreduce.worker.contact.HEARTBEAT_INTERVAL", 0.05)
-    mocker.patch("mapreduce.worker.contact.MIN_DELAY", 0.05)
+    mocker.patch("mapreduce.worker.manager_link.HEARTBEAT_INTERVAL", 0.05)
+    mocker.patch("mapreduce.worker.manager_link.MIN_DELAY", 0.05)
 
 
 class Clock:
@@ -66,7 +66,7 @@ class Clock:
 @pytest.fixture(name="stand_still")
 def _stand_still(mocker):
     """A function: let it seem that the Worker stood still for a minute."""
-    clock = mocker.patch("mapreduce.worker.contact.time", Clock())
+    clock = mocker.patch("mapreduce.worker.manager_link.time", Clock())
 
     def stand_still():
         clock.advance += 60.0

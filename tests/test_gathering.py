@@ -1,9 +1,8 @@
 """Output gathers in files: dealt out to several, or joined in one."""
 import pytest
 
-from mapreduce.worker.gathering import JoinedFile, PartitionFiles
-from mapreduce.worker.partitioning import HashPartitioner
-
+from mapreduce.worker.shuffle.hash_partitioner import HashPartitioner
+from mapreduce.worker.shuffle.partition_files import JoinedFile, PartitionFiles
 from tests.stages import partition_of
 
 

@@ -1,4 +1,4 @@
-"""The guardian: kills what a Worker leaves behind, and nothing else."""
+"""The reaper: kills what a Worker leaves behind, and nothing else."""
 import contextlib
 import os
 import pathlib
@@ -7,13 +7,13 @@ import subprocess
 
 import pytest
 
-from mapreduce.worker.guardian import (
-    Guardian,
-    guard_groups,
-    running_guardian,
+from mapreduce.worker.processes.interruption import Interruption
+from mapreduce.worker.processes.launcher import Launcher
+from mapreduce.worker.processes.reaper import (
+    Reaper,
+    reap_groups,
+    running_reaper,
 )
-from mapreduce.worker.launcher import Launcher
-from mapreduce.worker.process import Interruption
 from tests.cluster import wait_until
 
 pytestmark = pytest.mark.timeout(30)
@@ -49,14 +49,14 @@ needs_proc = pytest.mark.skipif(
 
 def test_groups_that_are_left_are_killed(start):
     first, second = start(), start()
-    guard_groups([b"+%d\n" % first.pid, b"+%d\n" % second.pid])
+    reap_groups([b"+%d\n" % first.pid, b"+%d\n" % second.pid])
     assert (first.wait(WAIT), second.wait(WAIT)) == (KILLED, KILLED)
 
 
 def test_groups_that_were_released_live(start):
     released, guarded = start(), start()
-    guard_groups([b"+%d\n" % released.pid, b"+%d\n" % guarded.pid,
-                  b"-%d\n" % released.pid])
+    reap_groups([b"+%d\n" % released.pid, b"+%d\n" % guarded.pid,
+                 b"-%d\n" % released.pid])
     assert guarded.wait(WAIT) == KILLED
     assert released.poll() is None
 
@@ -65,22 +65,22 @@ def test_group_that_is_gone_keeps_no_other_from_being_killed(start):
     gone, guarded = start(), start()
     gone.kill()
     gone.wait()
-    guard_groups([b"+%d\n" % gone.pid, b"+%d\n" % guarded.pid])
+    reap_groups([b"+%d\n" % gone.pid, b"+%d\n" % guarded.pid])
     assert guarded.wait(WAIT) == KILLED
 
 
 def test_release_of_an_unknown_group_is_no_error(start):
     process = start()
-    guard_groups([b"-1000000\n", b"-%d\n" % process.pid])
+    reap_groups([b"-1000000\n", b"-%d\n" % process.pid])
     assert process.poll() is None
 
 
 def test_guardian_kills_what_is_left_when_its_pipe_ends(start):
     guarded, released = start(), start()
-    with running_guardian() as guardian:
+    with running_reaper() as reaper:
         for process in (guarded, released):
-            guardian.guard(process.pid)
-        guardian.release(released.pid)
+            reaper.guard(process.pid)
+        reaper.release(released.pid)
         assert guarded.poll() is None
     assert guarded.wait(WAIT) == KILLED
     assert released.poll() is None
@@ -110,7 +110,7 @@ def make_piped():
 def test_process_that_is_expected_is_known_by_its_pipe(piped):
     """It runs before its id is told; those with other pipes are spared."""
     (expected, inode), (other, _) = piped(), piped()
-    guard_groups([b"?%d\n" % inode])
+    reap_groups([b"?%d\n" % inode])
     assert expected.wait(WAIT) == KILLED
     assert other.poll() is None
 
@@ -119,7 +119,7 @@ def test_process_that_is_expected_is_known_by_its_pipe(piped):
 def test_process_whose_id_was_told_is_expected_no_more(piped, told):
     """Nor is one that could not be started, when the next is expected."""
     process, inode = piped()
-    guard_groups([b"?%d\n" % inode, told])
+    reap_groups([b"?%d\n" % inode, told])
     assert process.poll() is None
 
 
@@ -127,7 +127,7 @@ def test_process_whose_id_was_told_is_expected_no_more(piped, told):
 def test_guardian_does_not_look_like_a_worker():
     """Users look for Workers by pgrep -f mapreduce-worker."""
     before = children()
-    with running_guardian():
+    with running_reaper():
         (cmdline,) = [line for pid, line in children().items()
                       if pid not in before]
     assert "mapreduce-worker" not in cmdline
@@ -144,12 +144,12 @@ def test_signals_that_end_a_worker_do_not_end_its_guardian(start):
         mask = int(status.partition("SigIgn:")[2].split()[0], 16)
         return all(mask >> number - 1 & 1 for number in numbers)
 
-    with running_guardian() as guardian:
+    with running_reaper() as reaper:
         (pid,) = children().keys() - before.keys() - {guarded.pid}
         assert wait_until(lambda: ignores_them(pid), WAIT)
         for number in numbers:
             os.kill(pid, number)
-        guardian.guard(guarded.pid)
+        reaper.guard(guarded.pid)
     assert guarded.wait(WAIT) == KILLED
 
 
@@ -157,13 +157,13 @@ def test_guardian_that_was_killed_keeps_no_task_from_going_on():
     read, write = os.pipe()
     os.close(read)
     with open(write, "wb", buffering=0) as pipe:
-        guardian = Guardian(pipe)
-        guardian.guard(1)
-        guardian.release(1)
+        reaper = Reaper(pipe)
+        reaper.guard(1)
+        reaper.release(1)
 
 
 class Notes:
-    """Stands in for a guardian, and notes what it is told."""
+    """Stands in for a reaper, and notes what it is told."""
 
     def __init__(self):
         """Begin without a note."""

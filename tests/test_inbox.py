@@ -5,7 +5,8 @@ import threading
 
 import pytest
 
-from mapreduce.utils import messages, network, outbox
+from mapreduce.protocol import codec, messages
+from mapreduce.utils import network, outbox
 from mapreduce.utils.inbox import Inbox
 
 REGISTER = messages.RegisterMessage("localhost", 6001)
@@ -72,7 +73,7 @@ def test_get_of_nothing_ends_after_its_timeout(inbox):
 @pytest.mark.parametrize("protocol", ["tcp", "udp"])
 def test_message_is_decoded_and_logged(inbox, caplog, protocol):
     listen = getattr(inbox, f"listen_{protocol}")
-    listen(FakeServer(messages.encode(REGISTER)), messages.RegisterMessage)
+    listen(FakeServer(codec.encode(REGISTER)), messages.RegisterMessage)
     assert received_by(inbox, 1) == [REGISTER]
     assert logged(caplog, logging.DEBUG) == [
         f"{protocol.upper()} recv\n"
@@ -88,13 +89,13 @@ def test_message_is_decoded_and_logged(inbox, caplog, protocol):
     (b"?", logging.WARNING, "Ignored a TCP message: no JSON: b'?'"),
     (b'{"message_type": "finished"}', logging.WARNING,
      "Ignored a TCP message: finished lacks field 'task_id'"),
-    (messages.encode(ACK), logging.WARNING,
+    (codec.encode(ACK), logging.WARNING,
      "Ignored a TCP message that does not belong here: register_ack"),
 ])
 def test_unusable_message_is_one_line_in_the_log(
         inbox, caplog, payload, level, complaint):
     inbox.listen_tcp(
-        FakeServer(payload, messages.encode(REGISTER)),
+        FakeServer(payload, codec.encode(REGISTER)),
         messages.RegisterMessage)
     assert received_by(inbox, 1) == [REGISTER]
     assert logged(caplog, logging.INFO) + logged(caplog, logging.WARNING) == (
@@ -103,16 +104,16 @@ def test_unusable_message_is_one_line_in_the_log(
 
 
 def test_nothing_is_accepted_after_a_shutdown(inbox):
-    server = FakeServer(messages.encode(SHUTDOWN), messages.encode(REGISTER))
+    server = FakeServer(codec.encode(SHUTDOWN), codec.encode(REGISTER))
     inbox.listen_tcp(
         server, messages.ShutdownMessage, messages.RegisterMessage)
     assert received_by(inbox, 1) == [SHUTDOWN]
     assert inbox.stop.is_set()
-    assert server.accepted == [messages.encode(SHUTDOWN)]
+    assert server.accepted == [codec.encode(SHUTDOWN)]
 
 
 def test_shutdown_that_does_not_belong_stops_nothing(inbox):
-    server = FakeServer(messages.encode(SHUTDOWN), messages.encode(REGISTER))
+    server = FakeServer(codec.encode(SHUTDOWN), codec.encode(REGISTER))
     inbox.listen_udp(server, messages.RegisterMessage)
     assert received_by(inbox, 1) == [REGISTER]
     assert not inbox.stop.is_set()

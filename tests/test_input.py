@@ -3,9 +3,8 @@ import os
 
 import pytest
 
-from mapreduce.worker.input import read_blocks
-from mapreduce.worker.process import TaskError
-
+from mapreduce.worker.errors import TaskError
+from mapreduce.worker.inputs.files import read_blocks
 from tests.stages import write_files
 
 

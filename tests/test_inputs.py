@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from mapreduce.utils.inputs import InputError, list_inputs
+from mapreduce.system.inputs import InputError, list_inputs
 
 
 @pytest.fixture(name="tree", autouse=True)

@@ -3,7 +3,9 @@ import uuid
 
 import pytest
 
-from mapreduce.utils import messages, outbox, status
+from mapreduce.protocol import codec, messages
+from mapreduce.protocol.status import ClusterStatus, JobDetails
+from mapreduce.utils import outbox
 from tests.cluster import Cluster, wait_until
 from tests.stages import write_executable, write_files
 
@@ -23,14 +25,14 @@ def tell(cluster, message):
 
 def status_of(cluster, job_key=None):
     """Ask for the status of all, or of one job."""
-    return status.cluster_from_document(outbox.ask(
+    return codec.answer_from_document(ClusterStatus, outbox.ask(
         "localhost", cluster.port,
         messages.GetStatusMessage(job_key)))
 
 
 def details_of(cluster, job_id):
     """Ask for a job and its tasks."""
-    return status.details_from_document(outbox.ask(
+    return codec.answer_from_document(JobDetails, outbox.ask(
         "localhost", cluster.port, messages.GetJobMessage(job_id)))
 
 

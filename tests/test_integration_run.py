@@ -1,4 +1,4 @@
-"""What is hard about the options of a job: order, patience, jams, all at once.
+"""What is hard about the options of a job: order, timeouts, jams.
 
 With real processes; results are compared with those of a pipeline.
 """

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from mapreduce import run, submit
-from mapreduce.utils import messages
+from mapreduce.protocol import codec
 from tests import wire
 from tests.cluster import ROOT
 from tests.fake_manager import FakeManager, cluster, job
@@ -160,7 +160,7 @@ TABLE = ("GROUP  COUNTER  AMOUNT\n"
 ])
 def test_wait_shows_counters(mocker, state, code, last):
     """Before the line on how the job ended."""
-    mocker.patch("mapreduce.following.POLL_INTERVAL", 0.001)
+    mocker.patch("mapreduce.client.progress.POLL_INTERVAL", 0.001)
     with FakeManager(
             TYPES,
             lambda question: cluster(job(state, key=question["job_key"])),
@@ -186,13 +186,16 @@ def test_wait_shows_counters(mocker, state, code, last):
     (["--cmdenv", "A"], "'A' is not NAME=VALUE"),
     (["--cmdenv", "=1"], "'=1' is not NAME=VALUE"),
     (["--cmdenv", "==1"], "'==1' is not NAME=VALUE"),
-    (["--task-timeout", "1e12"], "not a number of seconds above 0, up to "
-     "1000000000: 1000000000000.0"),
+    (["--task-timeout", "1e12"], "'1e12' is no number of seconds from 0 to "
+     "1000000000"),
     (["-i", "a", "b", "c"], "unexpected extra arguments (b c); quote a "
      "pattern, and a command with its arguments"),
     (["--max-attempts", "0"], "--max-attempts"),
     (["--task-timeout", "-1"], "--task-timeout"),
-    (["--task-timeout", "inf"], "task_timeout"),
+    (["--task-timeout", "inf"], "--task-timeout"),
+    (["--task-timeout", "nan"], "--task-timeout"),
+    (["--name", 256 * "x"], "--name"),
+    (["--split-size", "9999999999T"], "--split-size"),
     (["--combiner", ""], "the name of the combiner is empty"),
     (["-i", "a", "-i", ""], "the name of the input directory is empty"),
 ], ids=str)
@@ -209,7 +212,7 @@ def test_wrong_use(sockets, options, error):
 def _planned(mocker):
     """Return a function: the document of the job that run would start."""
     do = mocker.patch.object(
-        importlib.import_module("mapreduce.local_job"), "_do")
+        importlib.import_module("mapreduce.engines.local"), "_do")
 
     def planned(*options, **streams):
         do.reset_mock()
@@ -217,7 +220,7 @@ def _planned(mocker):
             "-o", "output", "-m", MAPPER, "--workers", "3", *options],
             **streams)
         assert outcome.exit_code == 0, outcome.stderr
-        document = messages.to_document(do.call_args.args[0])
+        document = codec.to_document(do.call_args.args[0])
         del document["job_key"]
         return document
     return planned
@@ -276,7 +279,7 @@ def test_run_reads_standard_input(temporary, mocker):
 
     One that a killed process has left goes before.
     """
-    local_job = importlib.import_module("mapreduce.local_job")
+    local_job = importlib.import_module("mapreduce.engines.local")
     contents = []
     abandoned = temporary / "mapreduce-input-abandoned"
     abandoned.mkdir()

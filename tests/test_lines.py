@@ -3,7 +3,7 @@ import itertools
 
 import pytest
 
-from mapreduce.worker.lines import join_lines, split_lines
+from mapreduce.worker.shuffle.lines import join_lines, split_lines
 
 
 @pytest.mark.parametrize("stream, lines", [

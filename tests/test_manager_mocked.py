@@ -185,7 +185,7 @@ def test_jobs_run_one_after_the_other(sockets, job, tmp_path):
 
 def test_task_of_a_silent_worker_goes_to_another(sockets, job, mocker):
     """Heartbeats are what keeps the other one alive."""
-    mocker.patch("mapreduce.manager.scheduler.WORKER_TIMEOUT", 1.0)
+    mocker.patch("mapreduce.manager.scheduling.scheduler.WORKER_TIMEOUT", 1.0)
     mocker.patch("mapreduce.manager.daemon.TICK_INTERVAL", 0.1)
 
     def messages():

@@ -4,9 +4,15 @@ import uuid
 
 import pytest
 
-from mapreduce.utils import messages, outbox, status
-from mapreduce.utils.extensions import ExtendedJobMessage
-from mapreduce.utils.status import Counter
+from mapreduce.protocol import codec, messages
+from mapreduce.protocol.extensions import ExtendedJobMessage
+from mapreduce.protocol.status import (
+    ClusterStatus,
+    Counter,
+    JobDetails,
+    MessageTypes,
+)
+from mapreduce.utils import outbox
 from tests import wire
 from tests.cluster import Cluster, wait_until
 from tests.stages import write_executable, write_files
@@ -43,19 +49,18 @@ class Jobs:
 
         def has_ended():
             found[:] = self._ask(
-                status.cluster_from_document,
-                messages.GetStatusMessage(key)).jobs
+                ClusterStatus, messages.GetStatusMessage(key)).jobs
             return found and found[0].ended
         assert wait_until(has_ended)
-        return self._ask(status.details_from_document,
-                         messages.GetJobMessage(found[0].id))
+        return self._ask(JobDetails, messages.GetJobMessage(found[0].id))
 
     def result(self):
         """Return the result of the last job."""
         return self.cluster.result(self.directory / "output")
 
-    def _ask(self, read, question):
-        return read(outbox.ask("localhost", self.cluster.port, question))
+    def _ask(self, answer, question):
+        return codec.answer_from_document(answer, outbox.ask(
+            "localhost", self.cluster.port, question))
 
 
 @pytest.fixture(name="cluster")
@@ -116,7 +121,7 @@ def test_counters_and_words_of_tasks_are_shown(cluster, jobs):
         "echo reporter:status:read all >&2", "exec cat")
     details = jobs.run(environment={})
     assert details.counters == (Counter("g", "n", 4),)
-    assert [task.status for task in details.tasks] == [
+    assert [task.message for task in details.tasks] == [
         "read all", "read all", None]
 
 
@@ -155,5 +160,5 @@ def test_manager_tells_that_it_knows_such_jobs(cluster):
     answer = outbox.ask("localhost", cluster.port,
                         messages.GetMessageTypesMessage())
     assert {"new_manager_job", "new_extended_job", "progress"} <= set(
-        status.message_types_from_document(answer).message_types)
+        codec.answer_from_document(MessageTypes, answer).message_types)
     assert wire.ACK["message_type"] not in answer["message_types"]

@@ -8,9 +8,8 @@ import sys
 
 import pytest
 
-from mapreduce.utils.fields import Split
-from mapreduce.worker.process import TaskError
-
+from mapreduce.protocol.fields import Split
+from mapreduce.worker.errors import TaskError
 from tests.stages import (
     map_files,
     partition_of,

@@ -7,8 +7,7 @@ import tempfile
 
 import pytest
 
-from mapreduce.worker.process import TaskError, TaskInterrupted
-
+from mapreduce.worker.errors import TaskError, TaskInterrupted
 from tests.stages import (
     EXECUTABLES,
     TESTDATA,
@@ -21,7 +20,6 @@ from tests.stages import (
     write_executable,
     write_files,
 )
-
 
 # The local directories are made in there, and nothing may stay.
 pytestmark = pytest.mark.usefixtures("temporary")

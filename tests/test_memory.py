@@ -4,8 +4,7 @@ import tracemalloc
 
 import pytest
 
-from mapreduce.utils.fields import Split
-
+from mapreduce.protocol.fields import Split
 from tests.stages import (
     do_map,
     do_reduce,

@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from mapreduce.utils import messages
-from mapreduce.utils.fields import Split
+from mapreduce.protocol import codec, messages
+from mapreduce.protocol.fields import ProtocolError, Split
 
 WIRE = [
     (messages.RegisterMessage("localhost", 6001),
@@ -58,7 +58,7 @@ WIRE = [
 ]
 DOCUMENTS = {
     document["message_type"]: document
-    for document in (messages.to_document(message) for message, _ in WIRE)
+    for document in (codec.to_document(message) for message, _ in WIRE)
 }
 OPTIONAL = {"reducer_executable", "max_mappers", "combiner", "task_timeout"}
 FIELDS = [
@@ -78,26 +78,26 @@ def payload_with(message_type, field, value):
 
 def refusal(payload):
     """Return the text of the error that a payload raises."""
-    with pytest.raises(messages.ProtocolError) as caught:
-        messages.decode(payload)
+    with pytest.raises(ProtocolError) as caught:
+        codec.decode(payload)
     assert len(str(caught.value)) <= LONGEST_TEXT
     return str(caught.value)
 
 
 @pytest.mark.parametrize("message, payload", WIRE)
 def test_message_encodes_to_exact_bytes(message, payload):
-    assert messages.encode(message) == payload
+    assert codec.encode(message) == payload
 
 
 @pytest.mark.parametrize("message, payload", WIRE)
 def test_message_decodes_from_its_bytes(message, payload):
-    assert messages.decode(payload) == message
+    assert codec.decode(payload) == message
 
 
 @pytest.mark.parametrize("message, payload", WIRE)
 def test_unknown_fields_are_ignored(message, payload):
     newer = payload[:-1] + b', "priority": {"level": [1, null, 2.5]}}'
-    assert messages.decode(newer) == message
+    assert codec.decode(newer) == message
 
 
 @pytest.mark.parametrize("payload, complaint", [
@@ -198,7 +198,7 @@ def test_value_out_of_bounds_is_refused(message_type, field, value):
     ("new_map_task", "executable", " -map\n\u00e9\u6f22\U0001f980"),
 ])
 def test_value_within_bounds_is_taken(message_type, field, value):
-    message = messages.decode(
+    message = codec.decode(
         payload_with(message_type, field, json.dumps(value)))
     assert getattr(message, field) == value
 
@@ -224,7 +224,7 @@ def test_fields_that_do_not_go_together_are_refused(fields, complaint):
     {"num_reducers": 0},
 ], ids=str)
 def test_option_that_changes_tasks_is_told_from_others(option):
-    job = messages.decode(messages.encode(messages.ExtendedJobMessage(
+    job = codec.decode(codec.encode(messages.ExtendedJobMessage(
         ["in"], "out", "map", 1, "reduce", num_mappers=2, no_clobber=True,
         max_map_attempts=1, max_reduce_attempts=1, keep_intermediate="kept")))
     assert not job.changes_tasks
@@ -235,7 +235,7 @@ def test_option_that_changes_tasks_is_told_from_others(option):
 def test_name_that_is_no_utf8_goes_over_the_wire():
     name = b"caf\xe9-\x80\xff"
     sent = messages.MapTaskMessage(0, [os.fsdecode(name)], "cat", "out", 1)
-    received = messages.decode(messages.encode(sent))
+    received = codec.decode(codec.encode(sent))
     assert os.fsencode(received.input_paths[0]) == name
 
 
@@ -248,12 +248,12 @@ def test_message_shows_its_fields_as_users_grep_for_them():
 
 def test_indented_is_json_with_an_indent_of_two():
     document = DOCUMENTS["register"]
-    assert str(messages.Indented(document)) == json.dumps(document, indent=2)
+    assert str(codec.Indented(document)) == json.dumps(document, indent=2)
 
 
 def test_indented_shows_that_a_document_is_nested_too_deeply():
     nested = []
     for _ in range(100_000):
         nested = [nested]
-    assert str(messages.Indented({"nested": nested})) == (
+    assert str(codec.Indented({"nested": nested})) == (
         "(a document nested too deeply to show)")

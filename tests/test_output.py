@@ -6,8 +6,8 @@ import tempfile
 
 import pytest
 
+from mapreduce.worker.errors import TaskError
 from mapreduce.worker.output import OutputDirectory
-from mapreduce.worker.process import TaskError
 
 MEMORY = "/dev/shm"  # Often a file system of its own.
 

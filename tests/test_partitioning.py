@@ -6,9 +6,11 @@ import sys
 
 import pytest
 
-from mapreduce.worker import partitioning
-from mapreduce.worker.partitioning import HashPartitioner, partition_of
-
+from mapreduce.worker.shuffle import hash_partitioner
+from mapreduce.worker.shuffle.hash_partitioner import (
+    HashPartitioner,
+    partition_of,
+)
 from tests import stages
 
 LINES = [line for key in (
@@ -21,30 +23,30 @@ def deal_out_all(lists, num_partitions):
     """Deal out lists by one HashPartitioner; return the lines of each part."""
     partitioner = HashPartitioner(num_partitions)
     for lines in lists:
-        partitioner.deal_out(list(lines))
+        partitioner.partition(list(lines))
     return partitioner.parts
 
 
 @pytest.mark.parametrize("num_partitions", [
     1, 2, 3, 7, 8, 64, 100, 128, 255, 256, 257, 512, 1000])
 def test_partition_is_the_md5_of_the_key(num_partitions):
-    for deal_out in (
+    for partition in (
             lambda line: deal_out_all([[line]], num_partitions).index([line]),
             lambda line: partition_of(line, num_partitions)):
-        assert list(map(deal_out, LINES)) == [
+        assert list(map(partition, LINES)) == [
             stages.partition_of(line, num_partitions) for line in LINES]
 
 
 def test_openssl_takes_the_place_of_a_missing_module(monkeypatch):
     monkeypatch.setitem(sys.modules, "_md5", None)
-    importlib.reload(partitioning)
+    importlib.reload(hash_partitioner)
     try:
-        assert partitioning.md5.func is hashlib.md5
-        assert partitioning.partition_of(b"a\t1", 1000) == (
+        assert hash_partitioner.md5.func is hashlib.md5
+        assert hash_partitioner.partition_of(b"a\t1", 1000) == (
             stages.partition_of(b"a", 1000))
     finally:
         monkeypatch.undo()
-        importlib.reload(partitioning)
+        importlib.reload(hash_partitioner)
 
 
 def test_lines_are_dealt_out_in_order():
@@ -67,14 +69,14 @@ def test_known_lines_go_where_unknown_ones_do(vocabulary, num_partitions):
 
 
 def test_lines_are_known_after_they_were_dealt_out(mocker):
-    mocker.patch.object(partitioning, "UNASKED", 0)
+    mocker.patch.object(hash_partitioner, "UNASKED", 0)
     hashed = mocker.spy(HashPartitioner, "_deal_out_unknown")
     deal_out_all([LINES[:9], LINES[:9]], 8)
     assert [call.args[1] for call in hashed.call_args_list] == [LINES[:9], []]
 
 
 def test_few_lines_are_kept(mocker):
-    mocker.patch.multiple(partitioning, MAX_KNOWN=10, UNASKED=0)
+    mocker.patch.multiple(hash_partitioner, MAX_KNOWN=10, UNASKED=0)
     hashed = mocker.spy(HashPartitioner, "_deal_out_unknown")
     old, new = LINES[:20], LINES[20:40]
     deal_out_all([old, new, old, new], 8)
@@ -83,7 +85,7 @@ def test_few_lines_are_kept(mocker):
 
 
 def test_long_lines_are_not_kept(mocker):
-    mocker.patch.object(partitioning, "UNASKED", 0)
+    mocker.patch.object(hash_partitioner, "UNASKED", 0)
     hashed = mocker.spy(HashPartitioner, "_deal_out_unknown")
     short, long = b"x" * 32, b"x" * 33
     deal_out_all([[short, long], [long, short]], 8)

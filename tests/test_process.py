@@ -10,14 +10,11 @@ import tracemalloc
 
 import pytest
 
-from mapreduce.worker.launcher import Launcher
-from mapreduce.worker.process import (
-    BLOCK,
-    Interruption,
-    TaskError,
-    TaskInterrupted,
-)
-from mapreduce.worker.stderr import TAIL
+from mapreduce.worker.errors import TaskError, TaskInterrupted
+from mapreduce.worker.processes.interruption import Interruption
+from mapreduce.worker.processes.launcher import Launcher
+from mapreduce.worker.processes.process import BLOCK
+from mapreduce.worker.processes.streams import TAIL
 
 # Nothing here takes seconds, but a process that is not killed takes 600.
 pytestmark = pytest.mark.timeout(30)
@@ -62,7 +59,7 @@ def make_run_to_end(start):
 @pytest.fixture(name="short_grace")
 def shorten_grace(mocker):
     """Give children that are left behind less time."""
-    mocker.patch("mapreduce.worker.exit.GRACE", 0.1)
+    mocker.patch("mapreduce.worker.processes.exit.GRACE", 0.1)
 
 
 class Lifeline:
@@ -337,7 +334,7 @@ def test_child_has_a_moment_to_finish_its_output(run_to_end):
 
 
 def test_output_is_read_however_late_its_reader_comes(start, mocker):
-    mocker.patch("mapreduce.worker.process.BLOCK", 10_000)
+    mocker.patch("mapreduce.worker.processes.process.BLOCK", 10_000)
     with start("head -c 40000 /dev/zero", subprocess.DEVNULL) as process:
         blocks = process.read()
         output = next(blocks)

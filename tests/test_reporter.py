@@ -3,9 +3,9 @@ import itertools
 
 import pytest
 
-from mapreduce.utils.fields import MAX_AMOUNT, MAX_COUNTERS, MAX_NAME
-from mapreduce.worker.process import TaskError
-from mapreduce.worker.reporter import (
+from mapreduce.protocol.fields import MAX_AMOUNT, MAX_COUNTERS, MAX_NAME
+from mapreduce.worker.errors import TaskError
+from mapreduce.worker.processes.reporter import (
     MAX_REPORT,
     MAX_STATUS,
     ReportedStderr,

@@ -1,7 +1,7 @@
 """The Scheduler, while Workers die, fall silent, refuse and come back."""
 import pytest
 
-from mapreduce.utils import messages
+from mapreduce.protocol import messages
 from tests.scheduling import World
 
 

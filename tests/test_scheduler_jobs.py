@@ -1,9 +1,9 @@
 """The Scheduler, while all Workers are well: jobs, stages, order."""
 import pytest
 
-from mapreduce.manager import events
-from mapreduce.utils import messages
-from mapreduce.utils.fields import Split
+from mapreduce.manager.scheduling import events
+from mapreduce.protocol import messages
+from mapreduce.protocol.fields import Split
 from tests.scheduling import World
 
 
@@ -140,7 +140,7 @@ def test_job_that_cannot_be_prepared_lets_the_next_run(world, caplog):
 
 
 @pytest.mark.parametrize("event", [
-    events.JobPrepared(7, "jobs/7", []), events.JobHindered(7, "late")])
+    events.JobPrepared(7, "jobs/7", []), events.JobBlocked(7, "late")])
 def test_outcome_of_another_job_has_no_effect(world, event):
     """Only the job that runs can be prepared or fail."""
     world.submit()

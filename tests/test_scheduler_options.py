@@ -1,16 +1,16 @@
 """The Scheduler and jobs with options that the specification lacks."""
 import pytest
 
-from mapreduce.manager import events
-from mapreduce.utils import fields
-from mapreduce.utils.extensions import (
+from mapreduce.manager.scheduling import events
+from mapreduce.protocol import fields
+from mapreduce.protocol.extensions import (
     ExtendedMapTaskMessage,
     ExtendedReduceTaskMessage,
     ProgressMessage,
 )
-from mapreduce.utils.fields import Split
-from mapreduce.utils.messages import CancelJobMessage, MapTaskMessage
-from mapreduce.utils.status import Counter
+from mapreduce.protocol.fields import Split
+from mapreduce.protocol.messages import CancelJobMessage, MapTaskMessage
+from mapreduce.protocol.status import Counter
 from tests.scheduling import EXTENDED, HOST, World, extended_job
 
 STRICT = ("no living Worker knows new_extended_map_task, which options of "
@@ -51,7 +51,7 @@ def reasons_of(world):
 
 def statuses_of(world):
     """Return what each task says of itself."""
-    return [task.status for task in world.scheduler.details(0, 0.0).tasks]
+    return [task.message for task in world.scheduler.details(0, 0.0).tasks]
 
 
 def counters_of(world, job_id=0):
@@ -394,7 +394,7 @@ def test_job_whose_map_output_cannot_be_kept_fails(world):
 
 
 @pytest.mark.parametrize("outcome", [
-    events.MapOutputKept(7), events.JobHindered(7, "late")])
+    events.MapOutputKept(7), events.JobBlocked(7, "late")])
 def test_outcome_for_a_job_that_is_over_has_no_effect(world, outcome):
     world.register(1)
     submit(world, max_mappers=1, keep_intermediate="kept")

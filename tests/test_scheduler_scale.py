@@ -8,10 +8,10 @@ import tracemalloc
 
 import pytest
 
-from mapreduce.manager import events
-from mapreduce.utils import layout, messages
-from mapreduce.utils.extensions import ProgressMessage
-from mapreduce.utils.fields import Split
+from mapreduce.manager.scheduling import events
+from mapreduce.protocol import codec, layout, messages
+from mapreduce.protocol.extensions import ProgressMessage
+from mapreduce.protocol.fields import Split
 from tests.scheduling import HOST, World, extended_job, job
 
 FEW, MANY = 20, 500
@@ -20,7 +20,7 @@ FEW, MANY = 20, 500
 @pytest.fixture(autouse=True)
 def _no_log(mocker):
     """Leave out the log, which has lines of its own."""
-    mocker.patch("mapreduce.manager.scheduler.LOGGER",
+    mocker.patch("mapreduce.manager.scheduling.scheduler.LOGGER",
                  logging.Logger("silent", logging.CRITICAL))
 
 
@@ -119,16 +119,16 @@ def test_cost_of_an_event_does_not_grow_with_the_strict_workers():
 def test_queued_job_takes_no_more_than_2_kib():
     """Whatever its number of tasks; its paths are of some length."""
     world = World()
-    payload = messages.encode(job(
+    payload = codec.encode(job(
         layout.MAX_TASKS, layout.MAX_TASKS,
         **{name: f"/shared/users/somebody/project/{name}" for name in (
             "input_directory", "output_directory",
             "mapper_executable", "reducer_executable")}))
-    world.happen(messages.decode(payload))
+    world.happen(codec.decode(payload))
     tracemalloc.start()
     try:
         for _ in range(1_000):
-            world.happen(messages.decode(payload))
+            world.happen(codec.decode(payload))
         size, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

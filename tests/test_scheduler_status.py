@@ -3,9 +3,9 @@ import dataclasses
 
 import pytest
 
-from mapreduce.manager import jobs
-from mapreduce.utils import messages
-from mapreduce.utils.status import WorkerAddress, WorkerTask
+from mapreduce.manager.scheduling import jobs
+from mapreduce.protocol import messages
+from mapreduce.protocol.status import WorkerAddress, WorkerTask
 from tests.scheduling import HOST, World
 
 

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from mapreduce.utils import scratch
+from mapreduce.system import scratch
 
 PREFIX = "mapreduce-test-"
 

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mapreduce.manager.splits import TooManySplits, divide
-from mapreduce.utils.fields import Split
+from mapreduce.manager.scheduling.plan import TooManySplits, divide
+from mapreduce.protocol.fields import Split
 
 
 @pytest.mark.parametrize("length, size, expected", [

@@ -4,10 +4,11 @@ import os
 import tempfile
 
 import pytest
-from hypothesis import example, given, strategies as st
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from mapreduce.manager.splits import divide
-from mapreduce.worker.splitting import read_range
+from mapreduce.manager.scheduling.plan import divide
+from mapreduce.worker.inputs.ranges import read_range
 
 CONTENTS = st.lists(st.sampled_from(
     [b"\n", b"\r\n", b"\r", b"\0", b"\xff", b"a", b"bc", b"x" * 9])

@@ -10,19 +10,20 @@ import sys
 import pytest
 
 import mapreduce
-from mapreduce.manager.plan import extended
-from mapreduce.manager.storage import (
-    Storage,
+from mapreduce.manager.output_safety import (
     StorageError,
     check_output,
     find_inputs,
+)
+from mapreduce.manager.storage import (
+    Storage,
     remove_directory,
     replace_directory,
 )
-from mapreduce.utils import inputs
-from mapreduce.utils.fields import Split
-from mapreduce.utils.inputs import InputError
-from mapreduce.utils.messages import ManagerJobMessage
+from mapreduce.protocol.fields import Split
+from mapreduce.protocol.messages import ManagerJobMessage, extended_job
+from mapreduce.system import inputs
+from mapreduce.system.inputs import InputError
 
 
 @pytest.fixture(name="place")
@@ -57,7 +58,7 @@ def job(place, **changes):
     specified = {name: changes.pop(name, value)
                  for name, value in fields.items()}
     return dataclasses.replace(
-        extended(ManagerJobMessage(**specified)), **changes)
+        extended_job(ManagerJobMessage(**specified)), **changes)
 
 
 def make_pipe(path):

@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner
 
 from mapreduce import streaming
-from mapreduce.utils import messages
+from mapreduce.protocol import codec
 from tests.cluster import ROOT
 from tests.fake_manager import FakeManager, cluster, job, worker
 from tests.stages import EXECUTABLES, TESTDATA
@@ -37,12 +37,12 @@ def start(*options):
 def _planned(mocker):
     """Return a function: the document of the job that would be done."""
     do = mocker.patch.object(
-        importlib.import_module("mapreduce.local_job"), "_do")
+        importlib.import_module("mapreduce.engines.local"), "_do")
 
     def planned(*options):
         do.reset_mock()
         assert start(*REQUIRED, "--workers", "2", *options) == (0, "", "")
-        document = messages.to_document(do.call_args.args[0])
+        document = codec.to_document(do.call_args.args[0])
         del document["job_key"]
         return document
     return planned
@@ -193,7 +193,7 @@ def test_required_options():
     ([], 16), ([worker(), worker("busy"), worker("dead")], 32)])
 def test_job_for_a_manager(mocker, workers, max_mappers):
     """It is waited for; paths and commands are for the Manager to judge."""
-    mocker.patch("mapreduce.following.POLL_INTERVAL", 0.001)
+    mocker.patch("mapreduce.client.progress.POLL_INTERVAL", 0.001)
     with FakeManager(
             cluster(workers=workers), TYPES,
             lambda question: cluster(job("done", key=question["job_key"]),

@@ -1,6 +1,7 @@
-"""The checks of style, and the rules on which module may import which."""
+"""The checks of style, and the rules of which room may import which."""
 import ast
 import contextlib
+import functools
 import pathlib
 import subprocess
 import sys
@@ -31,20 +32,35 @@ CHECKS = {
 # itself does not hold them.
 FORBIDDEN_WORDS = ["no" + "qa", "nope" + "p8", "py" + "lint"]
 
-PURE = [
-    "manager/scheduler.py", "manager/jobs.py", "manager/job.py",
-    "manager/workers.py", "manager/remote_worker.py", "manager/snapshot.py",
-    "manager/events.py", "manager/plan.py", "manager/splits.py",
-    "manager/tasks.py", "manager/counters.py", "manager/choosing.py",
-    "utils/messages.py", "utils/fields.py",
-    "utils/extensions.py", "utils/layout.py", "utils/status.py",
-    "utils/report.py",
-]
+# What acts on the world, or asks it for something.
 IMPURE = {
-    "socket", "threading", "queue", "time", "os", "subprocess", "tempfile"}
+    "socket", "threading", "queue", "time", "os", "subprocess", "tempfile",
+    "glob"}
+SOCKETS = {"socket", "socketserver", "asyncio", "http", "urllib"}
 
-CLIENTS = {
-    f"mapreduce.{path.stem}" for path in PACKAGE.glob("[!_]*.py")}
+COMMANDS = {path.stem for path in PACKAGE.glob("[!_]*.py")}
+
+# What each room may import of ours, beside itself. Whatever stands below may
+# not be imported from above; nothing is told twice.
+ROOMS = {
+    "commands": {
+        "engines", "client", "display", "system", "utils", "protocol"},
+    "engines": {
+        "client", "display", "system", "utils", "protocol", "worker",
+        "manager.scheduling"},
+    "client": {"display", "system", "utils", "protocol"},
+    "manager": {
+        "manager.scheduling", "display.text", "system", "utils", "protocol"},
+    "manager.scheduling": {"protocol"},
+    "worker": {"system", "utils", "protocol"},
+    "display": {"protocol"},
+    "system": {"utils", "protocol"},
+    "utils": {"protocol"},
+    "protocol": set(),
+}
+
+MAX_LINES = 350  # of a module: more are two subjects
+MAX_FILES = 12  # at the root of a room of daemons
 
 # What may lie at the top of the repository, and all of it must.
 TOP = {
@@ -73,19 +89,35 @@ def test_check_passes(checks, name):
 
 
 def test_no_check_is_switched_off():
-    """Only the client may name a checker: its options need it."""
+    """No module names a checker."""
     assert [(path, word) for path in MODULES for word in FORBIDDEN_WORDS
-            if path != PACKAGE / "submit.py" and word in path.read_text()
-            ] == []
+            if word in path.read_text()] == []
 
 
-def imports_of(path):
+def name_of(path):
+    """Return the name of a module, e.g., mapreduce.utils.network."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+OURS = {name_of(path): path for path in MODULES}
+
+
+@functools.cache
+def imports_of(path, typing=True):
     """Return the names of the modules that a module imports.
 
-    For `from a import b` both a and a.b: b may be a module, too.
+    For `from a import b` both a and a.b: b may be a module, too. What only
+    the type checker reads counts as well, unless typing is false: it couples
+    rooms all the same.
     """
     names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    tree = ast.parse(path.read_text())
+    if not typing:
+        tree.body = [node for node in tree.body if not (
+            isinstance(node, ast.If)
+            and ast.unparse(node.test) == "TYPE_CHECKING")]
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -95,40 +127,112 @@ def imports_of(path):
     return names
 
 
+def needs_of(name):
+    """Return all modules of ours that importing a module loads."""
+    found, todo = set(), {name}
+    while todo:
+        needed = todo.pop()
+        found.add(needed)
+        package = needed.rpartition(".")[0]
+        imported = imports_of(OURS[needed], typing=False) & OURS.keys()
+        todo |= ({package, *imported} & OURS.keys()) - found
+    return found
+
+
 def packages_of(path):
     """Return the first parts of the names that a module imports."""
     return {name.partition(".")[0] for name in imports_of(path)}
 
 
-@pytest.mark.parametrize("name", PURE)
+def room_of(name):
+    """Return the room of a module, e.g., manager.scheduling."""
+    parts = name.split(".")[1:]
+    if not parts or parts[0] in COMMANDS:
+        return "commands"
+    two = ".".join(parts[:2])
+    return two if two in ROOMS else parts[0]
+
+
+def is_pure(name):
+    return name == "mapreduce.display.text" or room_of(name) in (
+        "protocol", "manager.scheduling")
+
+
+@pytest.mark.parametrize("name", list(filter(is_pure, OURS)))
 def test_core_is_pure(name):
-    """It imports nothing that acts on the world or asks it for the time."""
-    assert packages_of(PACKAGE / name) & IMPURE == set()
+    """Nothing that it needs, however far away, acts on the world."""
+    assert {needed: packages_of(OURS[needed]) & IMPURE
+            for needed in needs_of(name)
+            if packages_of(OURS[needed]) & IMPURE} == {}
 
 
-@pytest.mark.parametrize("name, others", [
-    ("manager", {"mapreduce.worker", *CLIENTS}),
-    ("worker", {"mapreduce.manager", *CLIENTS}),
-    ("utils", {"mapreduce.manager", "mapreduce.worker", *CLIENTS}),
-])
-def test_imports_point_one_way(name, others):
-    """Neither Manager nor Worker knows of the other, nor utils of any."""
-    for path in (PACKAGE / name).glob("*.py"):
-        assert [imported for imported in imports_of(path)
-                if ".".join(imported.split(".")[:2]) in others] == [], path
+@pytest.mark.parametrize("name", OURS)
+def test_imports_point_one_way(name):
+    """A module imports only from its own room and from those below."""
+    room = room_of(name)
+    allowed = ROOMS[room] | {room}
+    assert [imported for imported in imports_of(OURS[name]) & OURS.keys()
+            if imported != "mapreduce"
+            and room_of(imported) not in allowed
+            and imported.removeprefix("mapreduce.") not in allowed
+            # The package on the way to a module that is allowed.
+            and not any(other.startswith(imported + ".")
+                        for other in imports_of(OURS[name]))] == []
+
+
+def test_no_module_needs_itself():
+    """There is no circle of imports."""
+    circles = []
+    for name, path in OURS.items():
+        for imported in imports_of(path) & OURS.keys():
+            # A package whose names are imported late is no circle.
+            # A package is loaded before what is in it.
+            if not name.startswith(imported + ".") and (
+                    name in needs_of(imported) - {imported}
+                    and not imported.startswith(name + ".")):
+                circles.append((name, imported))
+    assert circles == []
 
 
 def test_sockets_are_in_one_module():
     """Whatever can open one is imported nowhere else."""
-    assert [path for path in MODULES if packages_of(path) & {
-        "socket", "socketserver", "asyncio", "http", "urllib"}
-    ] == [PACKAGE / "utils/network.py"]
+    assert [path for path in MODULES if packages_of(path) & SOCKETS] == [
+        PACKAGE / "utils/network.py"]
 
 
 def test_one_module_draws():
     """Whoever imports it late imports rich late."""
     assert [path for path in MODULES if "rich" in packages_of(path)] == [
-        PACKAGE / "screen.py"]
+        PACKAGE / "display/screen.py"]
+
+
+def test_processes_of_tasks_are_in_one_room():
+    """Nothing else of the Worker starts a process."""
+    assert [
+        path for path in (PACKAGE / "worker").rglob("*.py")
+        if "Popen(" in path.read_text() and path.parent.name != "processes"
+    ] == []
+
+
+def test_processes_do_not_talk_to_the_network():
+    """Nothing that they need does so either."""
+    assert [name for name in OURS
+            if name.startswith("mapreduce.worker.processes")
+            and "mapreduce.utils.network" in needs_of(name)] == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_module_has_one_subject(path):
+    """It opens with a sentence on it, and is not too long."""
+    text = path.read_text()
+    assert ast.get_docstring(ast.parse(text))
+    assert len(text.splitlines()) <= MAX_LINES
+
+
+@pytest.mark.parametrize("name", ["manager", "worker"])
+def test_room_is_not_crowded(name):
+    """At its root there are few files; others have rooms of their own."""
+    assert len(list((PACKAGE / name).glob("*.py"))) <= MAX_FILES
 
 
 def test_top_of_the_repository():

@@ -1,7 +1,7 @@
 """Which program and arguments a command stands for."""
 import pytest
 
-from mapreduce.utils.commands import words
+from mapreduce.system.commands import words
 
 
 @pytest.fixture(name="here", autouse=True)

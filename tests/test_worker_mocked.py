@@ -114,7 +114,7 @@ def test_shutdown_may_come_before_anything_else(sockets):
 
 def test_heartbeats_begin_with_the_ack(sockets, mocker):
     """The first one comes at once, the others at intervals."""
-    mocker.patch("mapreduce.worker.contact.HEARTBEAT_INTERVAL", 0.05)
+    mocker.patch("mapreduce.worker.manager_link.HEARTBEAT_INTERVAL", 0.05)
     sent_before = []
 
     def messages():
@@ -132,7 +132,7 @@ def test_heartbeats_begin_with_the_ack(sockets, mocker):
 def test_second_ack_starts_no_second_heartbeat(
         sockets, mocker, paths, output):
     """A task comes after it, so that it has been heard in the end."""
-    mocker.patch("mapreduce.worker.contact.HEARTBEAT_INTERVAL", 60.0)
+    mocker.patch("mapreduce.worker.manager_link.HEARTBEAT_INTERVAL", 60.0)
     threads = []
 
     def messages():
@@ -153,7 +153,7 @@ def test_second_ack_starts_no_second_heartbeat(
 def test_heartbeats_go_on_during_a_task(
         sockets, mocker, tmp_path, gate, gated, paths, output):
     """The task ends only after three more of them."""
-    mocker.patch("mapreduce.worker.contact.HEARTBEAT_INTERVAL", 0.05)
+    mocker.patch("mapreduce.worker.manager_link.HEARTBEAT_INTERVAL", 0.05)
 
     def messages():
         yield wire.ACK
@@ -170,7 +170,7 @@ def test_heartbeats_go_on_during_a_task(
 
 def test_nobody_comes_between_connect_and_sendall(sockets, mocker, output):
     """Heartbeats without a pause meet the reports of twenty tasks."""
-    mocker.patch("mapreduce.worker.contact.HEARTBEAT_INTERVAL", 0.0)
+    mocker.patch("mapreduce.worker.manager_link.HEARTBEAT_INTERVAL", 0.0)
 
     def messages():
         yield wire.ACK
@@ -256,8 +256,8 @@ def test_shutdown_waits_for_the_end_of_the_task(
 
 def test_refused_registration_is_tried_again(sockets, mocker):
     """Ever later, up to a limit, until it succeeds; then no more."""
-    mocker.patch("mapreduce.worker.contact.MIN_DELAY", 0.05)
-    mocker.patch("mapreduce.worker.contact.MAX_DELAY", 0.15)
+    mocker.patch("mapreduce.worker.manager_link.MIN_DELAY", 0.05)
+    mocker.patch("mapreduce.worker.manager_link.MAX_DELAY", 0.15)
     sockets.refusing.add(MANAGER)
 
     def messages():
@@ -278,7 +278,7 @@ def test_refused_registration_is_tried_again(sockets, mocker):
 def test_refused_report_means_registering_again(
         sockets, mocker, tmp_path, gate, gated, paths, output):
     """The Manager went away during a task; another one takes its place."""
-    mocker.patch("mapreduce.worker.contact.MIN_DELAY", 0.05)
+    mocker.patch("mapreduce.worker.manager_link.MIN_DELAY", 0.05)
 
     def messages():
         yield wire.ACK

@@ -1,8 +1,8 @@
 """The books of the Workers: found by address, state and last sign of life."""
 import pytest
 
-from mapreduce.manager.remote_worker import State
-from mapreduce.manager.workers import Workers
+from mapreduce.manager.scheduling.workers import Workers
+from mapreduce.protocol.status import WorkerState as State
 
 A, B, C = (("localhost", port) for port in (1, 2, 3))
 
@@ -33,8 +33,8 @@ def test_ready_are_served_in_order_of_registration(workers):
 
 def test_nobody_is_ready_when_all_are_busy_or_dead(workers):
     workers.assign(workers.get(A), 0)
-    workers.bury(workers.get(B))
-    assert workers.bury(workers.get(C)) is None
+    workers.mark_dead(workers.get(B))
+    assert workers.mark_dead(workers.get(C)) is None
     assert workers.first_ready() is None
 
 
@@ -42,12 +42,12 @@ def test_avoided_are_passed_over_while_another_lives(workers):
     assert workers.first_ready([A, B]).address == C
     workers.assign(workers.get(C), 0)
     assert workers.first_ready([A, B]) is None
-    workers.bury(workers.get(C))
+    workers.mark_dead(workers.get(C))
     assert workers.first_ready([A, B]).address == A
 
 
 def test_avoided_that_are_gone_count_for_nobody(workers):
-    workers.bury(workers.get(A))
+    workers.mark_dead(workers.get(A))
     assert workers.first_ready([A, A, ("gone", 9), B]).address == C
 
 
@@ -55,16 +55,16 @@ def test_death_gives_up_the_task(workers):
     worker = workers.get(B)
     workers.assign(worker, 7)
     assert addresses(workers.busy) == [B]
-    assert workers.anyone_busy
-    assert workers.bury(worker) == 7
+    assert workers.any_busy
+    assert workers.mark_dead(worker) == 7
     assert worker.state is State.DEAD
-    assert not workers.anyone_busy
+    assert not workers.any_busy
     assert addresses(workers.living) == [A, C]
     assert addresses(workers) == [A, B, C]
 
 
 def test_who_registers_again_comes_last(workers):
-    workers.bury(workers.get(A))
+    workers.mark_dead(workers.get(A))
     again = workers.register(A, 9)
     assert workers.get(A) is again
     assert addresses(workers) == addresses(workers.living) == [B, C, A]
@@ -73,79 +73,79 @@ def test_who_registers_again_comes_last(workers):
 
 def test_old_registration_cannot_bury_the_new_one(workers):
     old = workers.get(A)
-    workers.bury(old)
+    workers.mark_dead(old)
     workers.register(A, 9)
-    workers.bury(old)
+    workers.mark_dead(old)
     assert addresses(workers.living) == [B, C, A]
 
 
 def test_silent_are_those_not_heard_since(workers):
-    assert addresses(workers.unheard_since(1)) == []
-    assert addresses(workers.unheard_since(2.5)) == [A, B]
-    workers.hear(workers.get(A), 4)
-    assert addresses(workers.unheard_since(2.5)) == [B]
+    assert addresses(workers.silent_since(1)) == []
+    assert addresses(workers.silent_since(2.5)) == [A, B]
+    workers.note_heartbeat(workers.get(A), 4)
+    assert addresses(workers.silent_since(2.5)) == [B]
 
 
 def test_dead_stay_dead_whatever_is_heard(workers):
     worker = workers.get(A)
-    workers.bury(worker)
-    workers.hear(worker, 4)
-    assert addresses(workers.unheard_since(9)) == [B, C]
+    workers.mark_dead(worker)
+    workers.note_heartbeat(worker, 4)
+    assert addresses(workers.silent_since(9)) == [B, C]
 
 
 def test_all_die_and_none_lives(workers):
-    assert workers.anyone_lives
+    assert workers.any_alive
     for worker in workers:
-        workers.bury(worker)
-    assert not workers.anyone_lives
+        workers.mark_dead(worker)
+    assert not workers.any_alive
 
 
-def test_who_is_set_aside_is_passed_over_until_recalled(workers):
+def test_who_is_pass_over_is_passed_over_until_restoreed(workers):
     a, b = workers.get(A), workers.get(B)
     workers.note_answer(a, frozenset({"x"}))
     workers.note_answer(b, frozenset())
-    workers.set_aside(a)
-    workers.set_aside(b)
+    workers.pass_over(a)
+    workers.pass_over(b)
     assert workers.first_ready().address == C
-    workers.recall()
+    workers.restore()
     assert workers.first_ready() is a
     assert workers.message_types(a) == {"x"}
     assert workers.message_types(b) == set()
 
 
-def test_all_are_set_aside_when_no_other_lives(workers):
-    assert not workers.all_aside
+def test_all_are_pass_over_when_no_other_lives(workers):
+    assert not workers.all_passed_over
     for worker in workers:
         workers.note_answer(worker, frozenset())
     for address in (A, B):
-        workers.set_aside(workers.get(address))
-    assert not workers.all_aside
-    workers.bury(workers.get(C))
-    assert workers.all_aside
-    workers.bury(workers.get(A))
-    workers.bury(workers.get(B))
-    assert not workers.all_aside
+        workers.pass_over(workers.get(address))
+    assert not workers.all_passed_over
+    workers.mark_dead(workers.get(C))
+    assert workers.all_passed_over
+    workers.mark_dead(workers.get(A))
+    workers.mark_dead(workers.get(B))
+    assert not workers.all_passed_over
 
 
-def test_who_dies_aside_is_not_recalled(workers):
+def test_who_dies_aside_is_not_restoreed(workers):
     worker = workers.get(A)
     workers.note_answer(worker, frozenset())
-    workers.set_aside(worker)
-    workers.bury(worker)
-    workers.recall()
+    workers.pass_over(worker)
+    workers.mark_dead(worker)
+    workers.restore()
     assert workers.first_ready().address == B
     assert workers.message_types(worker) is None
 
 
 def test_dead_worker_has_no_answer(workers):
     worker = workers.get(A)
-    workers.bury(worker)
+    workers.mark_dead(worker)
     workers.note_answer(worker, frozenset({"x"}))
     assert workers.message_types(worker) is None
 
 
-def test_who_is_set_aside_is_nobody_else(workers):
+def test_who_is_pass_over_is_nobody_else(workers):
     """The one that is to be avoided is the only one left."""
-    workers.set_aside(workers.get(A))
-    workers.set_aside(workers.get(C))
+    workers.pass_over(workers.get(A))
+    workers.pass_over(workers.get(C))
     assert workers.first_ready([B, A]).address == B

@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from mapreduce.manager.daemon import Manager
-from mapreduce.utils import daemon, layout, scratch
+from mapreduce.protocol import layout
+from mapreduce.system import daemon, scratch
 
 
 @click.command()

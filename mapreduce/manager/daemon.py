@@ -15,26 +15,19 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from mapreduce.manager import events
-from mapreduce.manager.asker import Asker
-from mapreduce.manager.scheduler import Scheduler
-from mapreduce.manager.storage import Storage, StorageError, remove_parts
-from mapreduce.utils import (
-    extensions,
-    layout,
-    messages,
-    outbox,
-    report,
-    scratch,
-)
-from mapreduce.utils.daemon import ending_on
+from mapreduce.display import text
+from mapreduce.manager.capabilities import CapabilityProbe
+from mapreduce.manager.output_safety import StorageError
+from mapreduce.manager.scheduling import events
+from mapreduce.manager.scheduling.scheduler import Scheduler
+from mapreduce.manager.storage import Storage, remove_parts
+from mapreduce.protocol import extensions, layout, messages
+from mapreduce.protocol.codec import encode
+from mapreduce.system import scratch
+from mapreduce.system.daemon import ending_on
+from mapreduce.utils import outbox
 from mapreduce.utils.inbox import Inbox, Question, Terminated
-from mapreduce.utils.network import (
-    MessageTooLong,
-    tcp_server,
-    udp_server,
-)
-from mapreduce.utils.status import encode
+from mapreduce.utils.network import MessageTooLong, tcp_server, udp_server
 
 LOGGER = logging.getLogger(__name__)
 
@@ -70,7 +63,7 @@ class Manager:
             tcp_server(host, port) as tcp,
             contextlib.closing(Storage(shared_directory)) as self._storage,
             Inbox(self._admit) as self._inbox,
-            contextlib.closing(Asker(self._inbox)) as self._asker,
+            contextlib.closing(CapabilityProbe(self._inbox)) as self._probe,
             ending_on(ending_signals, self.terminate),
         ):
             LOGGER.info("Created shared directory %s", shared_directory)
@@ -143,13 +136,15 @@ class Manager:
                 snapshot, now = self._snapshot, time.monotonic()
                 answer(lambda: encode(snapshot.status(now, job_key)))
                 return None
+            case messages.ManagerJobMessage():
+                return messages.extended_job(event)
         return event
 
     def _show(self, now: float) -> None:
         """Keep the status for those who ask; write it into the log if due."""
         self._snapshot = self._scheduler.snapshot(now)
         if self._status_log.is_over(now):
-            LOGGER.info("Status\n%s", report.text(self._snapshot.status(now)))
+            LOGGER.info("Status\n%s", text.text(self._snapshot.status(now)))
 
     def _handle(self, event: events.Event, now: float) -> bool:
         """Have an event decided and carried out; tell whether to exit.
@@ -163,7 +158,7 @@ class Manager:
                     case events.Send():
                         outcomes.append(self._send(action))
                     case events.Ask():
-                        self._asker.ask(action.worker)
+                        self._probe.ask(action.worker)
                     case events.PrepareJob():
                         outcomes.append(self._prepare(action))
                     case events.KeepMapOutput():
@@ -195,26 +190,26 @@ class Manager:
 
     def _prepare(
         self, action: events.PrepareJob
-    ) -> events.JobPrepared | events.JobHindered:
+    ) -> events.JobPrepared | events.JobBlocked:
         # To delete an old result may take long: who asks is told meanwhile.
         self._snapshot = self._scheduler.snapshot(time.monotonic())
         try:
             splits = self._storage.prepare(
                 action.job_id, action.submission)
         except StorageError as error:
-            return events.JobHindered(action.job_id, str(error))
+            return events.JobBlocked(action.job_id, str(error))
         return events.JobPrepared(
             action.job_id, self._storage.job_directory(action.job_id),
             splits)
 
     def _keep_map_output(
         self, action: events.KeepMapOutput
-    ) -> events.MapOutputKept | events.JobHindered:
+    ) -> events.MapOutputKept | events.JobBlocked:
         self._snapshot = self._scheduler.snapshot(time.monotonic())
         try:
             self._storage.keep_map_output(action.job_id, action.directory)
         except StorageError as error:
-            return events.JobHindered(action.job_id, str(error))
+            return events.JobBlocked(action.job_id, str(error))
         return events.MapOutputKept(action.job_id)
 
 

@@ -1,13 +1,12 @@
-"""What the Manager, the Workers and the clients share.
+"""How bytes travel: sockets, connections, and what waits at their ends.
 
-The modules, and the names that are used from outside, are imported when they
-are first named (PEP 562): the help of a client needs none of them.
+The names that the specification gives to this package are imported when they
+are first named (PEP 562): most of its users need only one of its modules.
 """
 import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mapreduce.utils import fields, messages, outbox, report, status
     from mapreduce.utils.network import (
         tcp_client,
         tcp_server,
@@ -18,11 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ThreadSafeOrderedDict",
-    "fields",
-    "messages",
-    "outbox",
-    "report",
-    "status",
     "tcp_client",
     "tcp_server",
     "udp_client",
@@ -39,10 +33,9 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a module of this package, or the one that has the name."""
-    if name in _HOMES:
-        home = importlib.import_module(f"{__name__}.{_HOMES[name]}")
-        return getattr(home, name)
-    if name in __all__:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """Return one of the names above, from the module that has it."""
+    if name not in _HOMES:
+        raise AttributeError(
+            f"module {__name__!r} has no attribute {name!r}")
+    home = importlib.import_module(f"{__name__}.{_HOMES[name]}")
+    return getattr(home, name)

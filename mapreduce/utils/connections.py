@@ -16,29 +16,29 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-Connection = Any  # an accepted socket; this module can't make any
-Handler = Callable[[bytes, "Client"], None]
+Socket = Any  # an accepted socket; this module can't make any
+Handler = Callable[[bytes, "Connection"], None]
 
 LOGGER = logging.getLogger(__name__)
 
 MAX_MESSAGE = 64 * 2**20  # bytes
 BLOCK = 64 * 2**10  # bytes to ask of one recv
-PATIENCE = 0.1  # seconds that a client may keep the listener waiting
-SLOW_PATIENCE = 0.001  # seconds, while other slow clients wait
+READ_TIMEOUT = 0.1  # seconds that a client may keep the listener waiting
+SLOW_READ_TIMEOUT = 0.001  # seconds, while other slow clients wait
 SLOW_LIFETIME = 5.0  # seconds that a slow client has in all, and an answer
 MAX_SLOW = 1_000  # slow clients at a time; the oldest gives way
 
 
-class Client:
+class Connection:
     """A connection, what came over it so far, and what is to go back."""
 
     def __init__(
-        self, connection: Connection, slow_clients: SlowClients
+        self, sock: Socket, slow_connections: SlowConnections
     ) -> None:
         """Take over a connection that was accepted."""
-        self.connection = connection
+        self.socket = sock
         self.deadline = time.monotonic() + SLOW_LIFETIME
-        self._slow_clients = slow_clients
+        self._slow_connections = slow_connections
         self._chunks: list[bytes] = []
         self._size = 0
         self._is_expecting = False
@@ -47,7 +47,7 @@ class Client:
 
     def read(self, handle: Handler) -> None:
         """Read the message and handle it, or hand a slow client over."""
-        self.connection.settimeout(self._slow_clients.patience)
+        self.socket.settimeout(self._slow_connections.read_timeout)
         # The clock runs from the second chunk: before the first, recv has a
         # timeout of its own.
         since = None
@@ -56,18 +56,18 @@ class Client:
                 now = time.monotonic()
                 if since is None and len(self._chunks) == 2:
                     since = now
-                elif since is not None and now - since > PATIENCE:
-                    self._slow_clients.add(self)
+                elif since is not None and now - since > READ_TIMEOUT:
+                    self._slow_connections.add(self)
                     return
         except TimeoutError:
-            self._slow_clients.add(self)
+            self._slow_connections.add(self)
             return
         except OSError as error:
             LOGGER.warning("Dropped a connection: %s", error)
-            self.connection.close()
+            self.socket.close()
             return
         if not self._finish(handle):
-            self.connection.close()
+            self.socket.close()
 
     def _receive(self) -> bool:
         """Receive one chunk; tell whether more may come.
@@ -75,7 +75,7 @@ class Client:
         Raises TimeoutError where nothing came, another OSError where the
         connection failed or the message grew too long.
         """
-        chunk = self.connection.recv(BLOCK)
+        chunk = self.socket.recv(BLOCK)
         if not chunk:
             return False
         self._chunks.append(chunk)
@@ -92,7 +92,7 @@ class Client:
     def expect_answer(self) -> None:
         """Stay connected, since there will be an answer; for the handler."""
         self._is_expecting = True
-        self._slow_clients.add(self)
+        self._slow_connections.add(self)
 
     def answer(self, make: Callable[[], bytes]) -> None:
         """Have the answer made and sent that was to be expected; any thread.
@@ -101,7 +101,7 @@ class Client:
         """
         self.deadline = time.monotonic() + SLOW_LIFETIME
         self._answer = make
-        self._slow_clients.add(self)
+        self._slow_connections.add(self)
 
     @property
     def events(self) -> int:
@@ -128,11 +128,11 @@ class Client:
         """Send what is possible of the answer; tell whether there is more."""
         if not isinstance(answer, memoryview):
             answer = self._answer = memoryview(answer())
-        self._answer = answer[self.connection.send(answer):]
+        self._answer = answer[self.socket.send(answer):]
         return bool(self._answer)
 
 
-class SlowClients:
+class SlowConnections:
     """One thread that watches all clients that the listener can't wait for.
 
     Nothing runs until the first such client comes; then it does to the end.
@@ -143,20 +143,21 @@ class SlowClients:
     def __init__(self, handle: Handler) -> None:
         """Have messages handled by a function, in the thread."""
         self._handle = handle
-        self._arrivals: collections.deque[Client] = collections.deque()
-        self._clients: dict[int, Client] = {}
+        self._arrivals: collections.deque[Connection] = collections.deque()
+        self._connections: dict[int, Connection] = {}
         self._thread: threading.Thread | None = None
         self._pipe = -1, -1  # to wake the thread
         self._closing = False
         self._lock = threading.Lock()  # on arrivals, the thread and its pipe
 
     @property
-    def patience(self) -> float:
+    def read_timeout(self) -> float:
         """Seconds that the next client may keep the listener waiting."""
-        return SLOW_PATIENCE if self._arrivals or self._clients else PATIENCE
+        slow = self._arrivals or self._connections
+        return SLOW_READ_TIMEOUT if slow else READ_TIMEOUT
 
-    def __enter__(self) -> SlowClients:
-        """Return the SlowClients itself."""
+    def __enter__(self) -> SlowConnections:
+        """Return the SlowConnections itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -167,21 +168,21 @@ class SlowClients:
                 return
             self._wake()
         self._thread.join()
-        for client in self._arrivals:
-            client.connection.close()
+        for connection in self._arrivals:
+            connection.socket.close()
         for descriptor in self._pipe:
             os.close(descriptor)
 
-    def add(self, client: Client) -> None:
+    def add(self, connection: Connection) -> None:
         """Watch a client, or look anew what it is to wait for; any thread.
 
         It is dropped if this is over, or can't begin.
         """
         with self._lock:
             if self._closing or (self._thread is None and not self._start()):
-                client.connection.close()
+                connection.socket.close()
                 return
-            self._arrivals.append(client)
+            self._arrivals.append(connection)
             self._wake()
 
     def _start(self) -> bool:
@@ -222,32 +223,32 @@ class SlowClients:
             while self._arrivals:
                 self._take_in(self._arrivals.popleft(), poller)
             self._drop_late(poller)
-        for descriptor, client in list(self._clients.items()):
-            if client.events == select.POLLOUT:  # As much as goes at once.
+        for descriptor, connection in list(self._connections.items()):
+            if connection.events == select.POLLOUT:  # As much as goes at once.
                 self._proceed(descriptor, poller)
-        for descriptor in list(self._clients):
+        for descriptor in list(self._connections):
             self._drop(descriptor, poller)
 
     def _timeout(self) -> float | None:
         """Return the milliseconds until the first client's time is over."""
-        if not self._clients:
+        if not self._connections:
             return None
-        oldest = next(iter(self._clients.values()))
+        oldest = next(iter(self._connections.values()))
         return max(0.0, oldest.deadline - time.monotonic()) * 1000 + 1
 
-    def _take_in(self, client: Client, poller: select.poll) -> None:
-        descriptor = client.connection.fileno()
+    def _take_in(self, connection: Connection, poller: select.poll) -> None:
+        descriptor = connection.socket.fileno()
         if descriptor < 0:  # It was too late.
             return
-        client.connection.settimeout(0)
+        connection.socket.settimeout(0)
         # Out and in again: they are in the order of their deadlines.
-        self._clients.pop(descriptor, None)
-        self._clients[descriptor] = client
-        poller.register(descriptor, client.events)
+        self._connections.pop(descriptor, None)
+        self._connections[descriptor] = connection
+        poller.register(descriptor, connection.events)
 
     def _proceed(self, descriptor: int, poller: select.poll) -> None:
         try:
-            if not self._clients[descriptor].proceed(self._handle):
+            if not self._connections[descriptor].proceed(self._handle):
                 self._drop(descriptor, poller)
         except OSError as error:
             LOGGER.warning("Dropped a slow connection: %s", error)
@@ -256,12 +257,13 @@ class SlowClients:
     def _drop_late(self, poller: select.poll) -> None:
         """Drop the clients that are too many, or whose time is over."""
         now = time.monotonic()
-        for descriptor, client in list(self._clients.items()):
-            if len(self._clients) <= MAX_SLOW and now < client.deadline:
+        for descriptor, connection in list(self._connections.items()):
+            if (len(self._connections) <= MAX_SLOW
+                    and now < connection.deadline):
                 return
             LOGGER.warning("Dropped a connection that was too slow")
             self._drop(descriptor, poller)
 
     def _drop(self, descriptor: int, poller: select.poll) -> None:
         poller.unregister(descriptor)
-        self._clients.pop(descriptor).connection.close()
+        self._connections.pop(descriptor).socket.close()

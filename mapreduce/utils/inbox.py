@@ -14,8 +14,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from mapreduce.utils import messages, status
-from mapreduce.utils.connections import Client
+from mapreduce.protocol import codec, messages, status
+from mapreduce.protocol.fields import ProtocolError
+from mapreduce.utils.connections import Connection
 from mapreduce.utils.network import TcpServer, UdpServer
 
 LOGGER = logging.getLogger(__name__)
@@ -103,16 +104,18 @@ class Inbox:
 
         Over TCP, it also takes the client that sent it.
         """
-        def receive(payload: bytes, client: Client | None = None) -> None:
+        def receive(
+            payload: bytes, connection: Connection | None = None
+        ) -> None:
             if not payload:
                 LOGGER.info("Ignored an empty %s message", protocol)
                 return
             try:
-                document = messages.parse(payload)
+                document = codec.parse(payload)
                 LOGGER.debug(
-                    "%s recv\n%s", protocol, messages.Indented(document))
-                message = messages.from_document(document)
-            except messages.ProtocolError as error:
+                    "%s recv\n%s", protocol, codec.Indented(document))
+                message = codec.from_document(document)
+            except ProtocolError as error:
                 LOGGER.warning("Ignored a %s message: %s", protocol, error)
                 return
             if not isinstance(message, types):
@@ -124,12 +127,12 @@ class Inbox:
                 # The last message: its listener must not accept again.
                 self.stop.set()
             event: object = message
-            if client and isinstance(message, messages.Query):
-                client.expect_answer()
+            if connection and isinstance(message, messages.Query):
+                connection.expect_answer()
                 if isinstance(message, messages.GetMessageTypesMessage):
-                    client.answer(lambda: _encode_types(types))
+                    connection.answer(lambda: _encode_types(types))
                     return
-                event = Question(message, client.answer)
+                event = Question(message, connection.answer)
             event = self._admit(event)
             if event is not None:
                 self.put(event)
@@ -138,5 +141,5 @@ class Inbox:
 
 def _encode_types(types: tuple[type, ...]) -> bytes:
     """Return the answer to who asks which messages are taken."""
-    return status.encode(status.MessageTypes(
-        tuple(map(messages.name_of, types))))
+    return codec.encode(status.MessageTypes(
+        tuple(map(codec.name_of, types))))

@@ -19,11 +19,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from mapreduce.utils.connections import BLOCK, MAX_MESSAGE, Client, SlowClients
+from mapreduce.utils.connections import (
+    BLOCK,
+    MAX_MESSAGE,
+    Connection,
+    SlowConnections,
+)
 
 LOGGER = logging.getLogger(__name__)
 
-TcpHandler = Callable[[bytes, Client], None]
+TcpHandler = Callable[[bytes, Connection], None]
 UdpHandler = Callable[[bytes], None]
 
 STOP_INTERVAL = 1.0  # seconds: how soon an idle server sees its stop flag
@@ -65,14 +70,14 @@ def tcp_client(host: str, port: int, payload: bytes) -> None:
 
 
 def tcp_query(
-    host: str, port: int, payload: bytes, patience: float | None = None
+    host: str, port: int, payload: bytes, timeout: float | None = None
 ) -> bytes:
     """Send one message and return the answer, all that comes after it.
 
     Raises OSError if nobody can be reached, and NoAnswer if the whole answer
     isn't there within seconds: LateAnswer if more of it may come.
     """
-    patience = patience or SEND_TIMEOUT
+    timeout = timeout or SEND_TIMEOUT
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
         sock.settimeout(SEND_TIMEOUT)
         # Without the lock: a question may take its time.
@@ -81,7 +86,7 @@ def tcp_query(
             sock.sendall(payload)
         try:
             sock.shutdown(socket.SHUT_WR)
-            return b"".join(_chunks(sock, time.monotonic() + patience))
+            return b"".join(_chunks(sock, time.monotonic() + timeout))
         except TimeoutError as error:
             raise LateAnswer("no whole answer in time") from error
         except OSError as error:
@@ -215,7 +220,7 @@ class TcpServer:
         is handed to a thread that watches all such clients, which then calls
         handle, too: nobody waits for the slow.
         """
-        with SlowClients(handle) as slow_clients:
+        with SlowConnections(handle) as slow_connections:
             while not stop.is_set():
                 try:
                     connection, _ = self._sock.accept()
@@ -225,4 +230,4 @@ class TcpServer:
                     LOGGER.warning("Cannot accept a connection: %s", error)
                     stop.wait(RETRY_DELAY)
                     continue
-                Client(connection, slow_clients).read(handle)
+                Connection(connection, slow_connections).read(handle)

@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
-from mapreduce.utils import daemon, layout, scratch
-from mapreduce.worker.daemon import Harness, Worker
-from mapreduce.worker.guardian import running_guardian
+from mapreduce.protocol import layout
+from mapreduce.system import daemon, scratch
+from mapreduce.worker.daemon import Worker, WorkerEnvironment
+from mapreduce.worker.processes.reaper import running_reaper
 
 
 @click.command()
@@ -30,9 +31,11 @@ def main(
     def serve(port: int, on_listening: Callable[[], None]) -> None:
         scratch.remove_leftovers(layout.LOCAL_DIRECTORY_PREFIX)
         # Before the Worker: its first process is guarded, too.
-        with running_guardian() as guardian:
-            Worker(wanted.host, port, manager_host, manager_port, Harness(
-                daemon.ENDING_SIGNALS, guardian, fail_after, on_listening))
+        with running_reaper() as reaper:
+            environment = WorkerEnvironment(
+                daemon.ENDING_SIGNALS, reaper, fail_after, on_listening)
+            Worker(
+                wanted.host, port, manager_host, manager_port, environment)
 
     daemon.run("Worker", wanted, serve)
 

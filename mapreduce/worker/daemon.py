@@ -15,34 +15,35 @@ import tempfile
 import typing
 from collections.abc import Callable
 
-from mapreduce.utils import messages
-from mapreduce.utils.daemon import ending_on
-from mapreduce.utils.extensions import ProgressMessage
+from mapreduce.protocol import messages
+from mapreduce.protocol.extensions import ProgressMessage
+from mapreduce.system.daemon import ending_on
 from mapreduce.utils.inbox import Inbox, Terminated
 from mapreduce.utils.network import tcp_server
-from mapreduce.worker import tasks
-from mapreduce.worker.contact import Contact
-from mapreduce.worker.desk import Assignment, Desk
-from mapreduce.worker.guardian import Guardian
-from mapreduce.worker.launcher import Launcher
-from mapreduce.worker.process import Interruption, TaskError, TaskInterrupted
-from mapreduce.worker.reporter import Reporter
+from mapreduce.worker.assignments import Assignment, Assignments
+from mapreduce.worker.errors import TaskError, TaskInterrupted
+from mapreduce.worker.manager_link import ManagerLink
+from mapreduce.worker.processes.interruption import Interruption
+from mapreduce.worker.processes.launcher import Launcher
+from mapreduce.worker.processes.reaper import Reaper
+from mapreduce.worker.processes.reporter import Reporter
+from mapreduce.worker.task import run_task
 
 LOGGER = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
-class Harness:
+class WorkerEnvironment:
     """What the command sets up around a Worker, for its whole process."""
 
     ending_signals: tuple[signal.Signals, ...] = ()
-    guardian: Guardian | None = None
+    reaper: Reaper | None = None
     fail_after: int | None = None  # A drill: die when given one task more.
     on_listening: Callable[[], object] = lambda: None
 
 
 @dataclasses.dataclass(frozen=True)
-class ContactLost:
+class ManagerLost:
     """The Manager is gone, or must think that this Worker is."""
 
 
@@ -51,25 +52,25 @@ class Worker:
 
     def __init__(
         self, host: str, port: int, manager_host: str, manager_port: int,
-        harness: Harness = Harness(),
+        environment: WorkerEnvironment = WorkerEnvironment(),
     ) -> None:
         """Run a Worker that listens on host and port and serves a Manager.
 
         Returns after a shutdown message, or one of the signals that the
-        harness names, when all threads and processes have ended. Raises
+        environment names, when all threads and processes have ended. Raises
         OSError if it can't listen there.
         """
         self._address = host, port
-        self._harness = harness
+        self._harness = environment
         with Interruption() as interruption:
-            self._desk = Desk(interruption)
-            self._launcher = Launcher(interruption, harness.guardian)
+            self._desk = Assignments(interruption)
+            self._launcher = Launcher(interruption, environment.reaper)
             with (
                 tcp_server(host, port) as tcp,
                 Inbox(self._admit) as self._inbox,
-                ending_on(harness.ending_signals, self.terminate),
+                ending_on(environment.ending_signals, self.terminate),
             ):
-                self._contact = Contact(
+                self._contact = ManagerLink(
                     (manager_host, manager_port), self._address,
                     self._inbox.stop, self._lose_contact)
                 self._inbox.listen_tcp(
@@ -77,7 +78,7 @@ class Worker:
                     messages.RegisterAckMessage, messages.CancelMessage,
                     messages.ShutdownMessage)
                 LOGGER.info("Listening on %s:%d", host, port)
-                harness.on_listening()
+                environment.on_listening()
                 self._contact.register()
                 self._inbox.spawn(self._contact.keep)
                 self._run()
@@ -103,7 +104,7 @@ class Worker:
             match event:
                 case Assignment():
                     self._do(event)
-                case ContactLost():
+                case ManagerLost():
                     self._contact.plan_registration()
                 case messages.ShutdownMessage():
                     return
@@ -139,7 +140,7 @@ class Worker:
         """Give up all tasks, and then register again."""
         LOGGER.warning("Lost contact with the Manager: %s", reason)
         self._desk.close()
-        self._inbox.put(ContactLost())
+        self._inbox.put(ManagerLost())
 
     def _do(self, assignment: Assignment) -> None:
         """Do a task, and report it if somebody wants to know."""
@@ -184,7 +185,7 @@ class Worker:
         LOGGER.info("Received task %r", task)
         try:
             with self._desk.work_on(assignment):
-                tasks.run(
+                run_task(
                     task, assignment.output, self._launcher, reporter)
         except TaskInterrupted:
             LOGGER.info("Gave up task %d", task.task_id)

@@ -6,8 +6,8 @@ import errno
 import os
 import shutil
 
-from mapreduce.utils import layout
-from mapreduce.worker.process import TaskError
+from mapreduce.protocol import layout
+from mapreduce.worker.errors import TaskError
 
 
 class OutputDirectory:

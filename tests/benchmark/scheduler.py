@@ -15,11 +15,12 @@ import time
 import tracemalloc
 from collections.abc import Iterable, Iterator
 
-from mapreduce.manager import events
-from mapreduce.manager.scheduler import Scheduler
-from mapreduce.utils import messages
-from mapreduce.utils.fields import Split
-from mapreduce.utils.messages import Address
+from mapreduce.manager.scheduling import events
+from mapreduce.manager.scheduling.scheduler import Scheduler
+from mapreduce.protocol import codec, messages
+from mapreduce.protocol.extensions import ExtendedJobMessage
+from mapreduce.protocol.fields import Split
+from mapreduce.protocol.messages import Address
 
 NUM_WORKERS = 1_000
 NUM_JOBS = 10_000
@@ -91,11 +92,11 @@ class _World:
         self.happen(events.Tick())
 
 
-def _job(num_mappers: int, output: str) -> messages.ManagerJobMessage:
-    return messages.ManagerJobMessage(
+def _job(num_mappers: int, output: str) -> ExtendedJobMessage:
+    return messages.extended_job(messages.ManagerJobMessage(
         input_directory="in", output_directory=output,
         mapper_executable="map", reducer_executable="reduce",
-        num_mappers=num_mappers, num_reducers=1)
+        num_mappers=num_mappers, num_reducers=1))
 
 
 def drive(num_tasks: int, num_workers: int = NUM_WORKERS) -> Drive:
@@ -132,16 +133,16 @@ def queue_jobs(num_jobs: int = NUM_JOBS) -> Queueing:
     return Queueing(num_jobs, seconds, (after - before) / num_jobs)
 
 
-def _submissions(number: int) -> Iterator[messages.ManagerJobMessage]:
+def _submissions(number: int) -> Iterator[ExtendedJobMessage]:
     """Make submissions as they come from the wire: no string is shared."""
     for job_number in range(number):
-        document = messages.to_document(_job(2, f"out/{job_number:06d}"))
-        message = messages.from_document(json.loads(json.dumps(document)))
-        assert isinstance(message, messages.ManagerJobMessage)
+        document = codec.to_document(_job(2, f"out/{job_number:06d}"))
+        message = codec.from_document(json.loads(json.dumps(document)))
+        assert isinstance(message, ExtendedJobMessage)
         yield message
 
 
-def _queue(submissions: Iterable[messages.ManagerJobMessage]) -> _World:
+def _queue(submissions: Iterable[ExtendedJobMessage]) -> _World:
     """Return a world whose only Worker never ends its first task."""
     world = _World()
     world.happen(messages.RegisterMessage(HOST, 1))

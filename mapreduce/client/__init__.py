@@ -1,0 +1,1 @@
+"""Who asks: what the commands share before and after a job runs."""

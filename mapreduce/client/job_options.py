@@ -1,0 +1,215 @@
+"""The options that describe a job, declared once for all commands.
+
+A command that has them gets a JobSpec, whose fields have the names of those
+of the message that submits a job.
+"""
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+
+from mapreduce.protocol import fields, layout
+
+Decorated = Callable[..., Any]
+
+STDIN = "-"  # the input that is standard input
+UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}  # powers of two
+
+COUNT = click.IntRange(1, layout.MAX_TASKS)
+COUNT_OR_ZERO = click.IntRange(0, layout.MAX_TASKS)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _StageSpec:
+    """What runs in the two stages, and in how many tasks."""
+
+    mapper_executable: str
+    reducer_executable: str | None = None
+    combiner: str | None = None
+    partitioner: str | None = None
+    num_mappers: int | None = None
+    max_mappers: int | None = None  # beside num_mappers: at most so many
+    num_reducers: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _PathSpec:
+    """What a job reads and writes."""
+
+    input_paths: tuple[str, ...]
+    output_directory: str
+    keep_intermediate: str | None = None
+    decompress: bool = False
+    split_size: int | None = None  # bytes; 0: files are never divided
+    no_clobber: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _TaskSpec:
+    """What each task gets, and what is too much for it."""
+
+    environment: Mapping[str, str] | None = None
+    max_map_attempts: int | None = None
+    max_reduce_attempts: int | None = None
+    task_timeout: float | None = None  # seconds; 0: there is no limit
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class JobSpec(_TaskSpec, _PathSpec, _StageSpec):
+    """A job as its user described it; what is None was left to the command.
+
+    Nothing of it was checked but the form of each option.
+    """
+
+    job_name: str = ""
+
+    @classmethod
+    def from_options(cls, options: dict[str, Any]) -> JobSpec:
+        """Return the job of a command; its options are taken out of a dict.
+
+        max_attempts stands for a field of each stage.
+        """
+        attempts = options.pop("max_attempts", None)
+        if attempts is not None:
+            options["max_map_attempts"] = attempts
+            options["max_reduce_attempts"] = attempts
+        return cls(**{field.name: options.pop(field.name)
+                      for field in dataclasses.fields(cls)
+                      if field.name in options})
+
+
+class Seconds(click.ParamType[float]):
+    """A number of seconds, 0 or more."""
+
+    name = "float"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> float:
+        """Return the number, or fail in the words of the option."""
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = math.nan
+        if not 0 <= seconds <= fields.MAX_SECONDS:  # Neither is nan.
+            self.fail(f"{value!r} is no number of seconds from 0 to "
+                      f"{fields.MAX_SECONDS}", param, ctx)
+        return seconds
+
+
+def size(
+    _: click.Context, option: click.Parameter, value: str | None
+) -> int | None:
+    """Return the number of bytes that, e.g., 64M stands for."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"([0-9]{1,15})([KMGT]?)", value.upper())
+    if not found:
+        raise click.BadParameter(
+            f"{value!r} is no size such as 64M; K, M, G and T are powers of "
+            "1024", param=option)
+    number = int(found[1]) << UNITS[found[2]]
+    if number > fields.MAX_SIZE:
+        raise click.BadParameter(
+            f"{value!r} is more than any file has", param=option)
+    return number
+
+
+def environment(
+    _: click.Context, option: click.Parameter, values: tuple[str, ...]
+) -> dict[str, str] | None:
+    """Return the variables that texts such as NAME=VALUE set, if any."""
+    for value in values:
+        name, equals = value.partition("=")[:2]
+        if not (name and equals):
+            raise click.BadParameter(
+                f"{value!r} is not NAME=VALUE", param=option)
+    return dict(value.split("=", 1) for value in values) or None
+
+
+def job_options(**defaults: Any) -> Callable[[Decorated], Decorated]:
+    """Add the options of a job to a command; what has no default is required.
+
+    The command gets them as one argument, job, a JobSpec.
+
+    A default of (None, text) stands for one that the command finds itself;
+    one of (None, False) for none.
+    """
+    def option(*names: str, **settings: Any) -> Callable[..., Any]:
+        field = names[-1]
+        if field not in defaults:
+            return click.option(*names, required=True, **settings)
+        default, shown = defaults[field], True
+        if isinstance(default, tuple) and default[0] is None:
+            default, shown = default
+        return click.option(
+            *names, default=default, show_default=shown, **settings)
+
+    def decorate(function: Decorated) -> Decorated:
+        @functools.wraps(function)
+        def command(**options: Any) -> Any:
+            job = JobSpec.from_options(options)
+            return function(job=job, **options)
+
+        decorated: Decorated = command
+        for add in reversed((
+            option("-i", "--input", "input_paths", metavar="PATH",
+                   multiple=True, help="Input: a directory of files, a file, "
+                   "or a pattern of such names; may be repeated."),
+            option("-o", "--output", "output_directory", metavar="DIRECTORY",
+                   help="Directory of the result; replaced if it exists."),
+            option("-m", "--mapper", "mapper_executable",
+                   metavar="COMMAND", help="Executable of the map stage, "
+                   "with arguments if it needs some."),
+            option("-r", "--reducer", "reducer_executable",
+                   metavar="COMMAND", help="Executable of the reduce stage; "
+                   "not needed with --nreducers 0."),
+            option("--nmappers", "--mappers", "num_mappers", metavar="N",
+                   type=COUNT, help="Number of map tasks."),
+            option("--nreducers", "--reducers", "num_reducers", metavar="N",
+                   type=COUNT_OR_ZERO, help="Number of reduce tasks, and so "
+                   "of files of the result; with 0, those are what the map "
+                   "tasks print, a file each."),
+            click.option("--name", "job_name", default="", metavar="TEXT",
+                         help="Name of the job, for what is shown of it."),
+            option("--decompress/--no-decompress", "decompress",
+                   help="Decompress inputs named .gz, .bz2, .xz or .zst."),
+            option("--split-size", "split_size", metavar="SIZE",
+                   callback=size, help="Divide larger files at ends of "
+                   "lines, so that several mappers share one: 64M, say; 0: "
+                   "never."),
+            *PLAIN_OPTIONS,
+        )):
+            decorated = add(decorated)
+        return decorated
+    return decorate
+
+
+# They are the same for every command.
+PLAIN_OPTIONS = (
+    click.option("--combiner", metavar="COMMAND", help="Executable that is "
+                 "run over the sorted output of each map task."),
+    click.option("--partitioner", metavar="COMMAND", help="Executable that "
+                 "reads the lines of the map output, and prints the number "
+                 "of the reduce task for each."),
+    click.option("--cmdenv", "environment", metavar="NAME=VALUE",
+                 multiple=True, callback=environment, help="A variable of "
+                 "the environment of all executables; may be repeated."),
+    click.option("--no-clobber", is_flag=True, help="Refuse an output "
+                 "directory that exists."),
+    click.option("--max-attempts", metavar="N", type=COUNT, help="Attempts "
+                 "at a task until the job fails.  [default: 4]"),
+    click.option("--task-timeout", metavar="SECONDS",
+                 type=Seconds(), help="End a task that neither "
+                 "reads, writes nor reports for so long; 0: never.  "
+                 "[default: 0]"),
+    click.option("--keep-intermediate", metavar="DIRECTORY",
+                 help="Keep the map output there."),
+)

@@ -1,0 +1,105 @@
+"""A Manager as a client sees it: it takes messages, and answers questions."""
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from mapreduce.client.errors import NoManager, UnknownJob
+from mapreduce.protocol import codec, messages
+from mapreduce.protocol.fields import ProtocolError
+from mapreduce.protocol.status import (
+    ClusterStatus,
+    JobDetails,
+    JobStatus,
+    MessageTypes,
+)
+from mapreduce.utils import outbox
+
+
+class RemoteManager:
+    """The Manager at an address.
+
+    Every method raises NoManager, with a line for the user, where that fails.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        """Name the Manager; send nothing yet."""
+        self.host = host
+        self.port = port
+
+    def __str__(self) -> str:
+        """Return, e.g., Manager localhost:6000."""
+        return f"Manager {self.host}:{self.port}"
+
+    def options(self) -> str:
+        """Return the options that name it to a client, e.g., -p 6000."""
+        host = "" if self.host == "localhost" else f"-h {self.host} "
+        return f"{host}-p {self.port}"
+
+    def send(self, message: messages.Message) -> None:
+        """Send a message that has no answer."""
+        with self._reached():
+            outbox.send_tcp(self.host, self.port, message)
+
+    def status(self, key: str | None = None) -> ClusterStatus:
+        """Ask for the Workers and jobs, or only the job with a key."""
+        return self._ask(
+            messages.GetStatusMessage(job_key=key), ClusterStatus)
+
+    def details(self, job_id: int) -> JobDetails:
+        """Ask for a job and its tasks; raise UnknownJob if there is none."""
+        details = self._ask(messages.GetJobMessage(job_id), JobDetails)
+        if details.job is None:
+            raise self._unknown_job(job_id)
+        return details
+
+    def job(self, job_id: int) -> JobStatus:
+        """Ask for a job; raise UnknownJob if there is none."""
+        for job in self.status().jobs:
+            if job.id == job_id:
+                return job
+        raise self._unknown_job(job_id)
+
+    def _unknown_job(self, job_id: int) -> UnknownJob:
+        return UnknownJob(
+            f"{self} knows no job {job_id}; mapreduce-status "
+            f"{self.options()} shows those that it knows")
+
+    def check_takes(self, job: messages.JobMessage) -> None:
+        """Raise NoManager unless the Manager takes messages of that type."""
+        known: tuple[str, ...] = ()
+        # An older one ignores the question.
+        with contextlib.suppress(outbox.NoAnswer, ProtocolError):
+            with self._reached():
+                answer = outbox.ask(
+                    self.host, self.port, messages.GetMessageTypesMessage())
+            known = codec.answer_from_document(
+                MessageTypes, answer).message_types
+        if codec.name_of(type(job)) not in known:
+            raise NoManager(
+                f"{self} does not know these options, or commands with "
+                "arguments, so the job was not submitted: what listens there "
+                "is an older version, another program, or busy")
+
+    def _ask(
+        self, question: messages.Query, answer: type[codec.Answer]
+    ) -> codec.Answer:
+        """Return the answer, of a class, to a question."""
+        try:
+            with self._reached():
+                document = outbox.ask(self.host, self.port, question)
+            return codec.answer_from_document(answer, document)
+        except (outbox.NoAnswer, ProtocolError) as error:
+            raise NoManager(
+                f"{self} does not answer questions: what listens there is "
+                "another program, an older version, or busy"
+            ) from error
+
+    @contextlib.contextmanager
+    def _reached(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise NoManager(
+                f"cannot reach {self}: {error.strerror or error}; "
+                "is one running there?") from error

@@ -1,0 +1,145 @@
+"""From the description of a job to the message that submits it."""
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from mapreduce.client.job_options import JobSpec
+from mapreduce.protocol import codec, layout
+from mapreduce.protocol.extensions import ExtendedJobMessage
+from mapreduce.protocol.fields import FieldError, ProtocolError
+from mapreduce.protocol.messages import JobMessage, ManagerJobMessage
+from mapreduce.system.commands import words
+
+# What the message of the specification can carry.
+BASE_FIELDS = {"input_paths", *(
+    field.name for field in dataclasses.fields(ManagerJobMessage))}
+
+TITLES = {"input_paths": "input directory",
+          "keep_intermediate": "directory for the map output"}
+FOR_REDUCERS = ("combiner", "partitioner", "keep_intermediate")
+
+# Where the user names no number: tasks and splits of a Worker. Several, so
+# that a slow one keeps the others waiting for a fraction of its share only.
+REDUCE_TASKS = 4
+SPLITS = 4
+MAX_MAP_TASKS = 16
+
+MIN_SPLIT, MAX_SPLIT = 2**20, 2**26  # bytes
+
+
+def validate(job: JobSpec) -> JobSpec:
+    """Return a job whose options go together.
+
+    A job without reduce tasks loses its reducer. Raises click.UsageError.
+    """
+    if job.num_reducers == 0:
+        unused = [name for name in FOR_REDUCERS
+                  if getattr(job, name) is not None]
+        if unused:
+            raise click.UsageError(
+                "a job with 0 reduce tasks has no use for "
+                f"--{unused[0].replace('_', '-')}")
+        job = dataclasses.replace(job, reducer_executable=None)
+    elif job.reducer_executable is None:
+        raise click.UsageError("Missing option '-r' / '--reducer'; only a "
+                               "job with --nreducers 0 needs none")
+    for name, value in _given(job).items():
+        if value == "" or name == "input_paths" and "" in value:
+            title = TITLES.get(name, name.replace("_", " "))
+            raise click.UsageError(f"the name of the {title} is empty")
+    return job
+
+
+def build_message(job: JobSpec, follow: bool) -> JobMessage:
+    """Return the message for a job: that of the specification if it can.
+
+    Raises click.UsageError, as build_extended does.
+    """
+    job = validate(job)
+    if job.environment is None and any(map(_has_arguments, (
+            job.mapper_executable, job.reducer_executable or ""))):
+        # Base tasks start `[executable]`, as the specification says.
+        job = dataclasses.replace(job, environment={})
+    document = _given(job)
+    if (len(job.input_paths) > 1 or not job.num_reducers
+            or document.keys() - BASE_FIELDS):
+        return build_extended(job, follow)
+    [document["input_directory"]] = document.pop("input_paths")
+    return _build("new_manager_job", document, follow)
+
+
+def build_extended(job: JobSpec, follow: bool) -> ExtendedJobMessage:
+    """Return the message of our own for a job that validate returned.
+
+    Its fields are checked as the Manager will check them; what is wrong is a
+    click.UsageError. A job that is to be followed gets a key.
+    """
+    message = _build("new_extended_job", _given(job), follow)
+    assert isinstance(message, ExtendedJobMessage)
+    return message
+
+
+def _given(job: JobSpec) -> dict[str, Any]:
+    """Return the fields that the message needs, as JSON.
+
+    What stands for nothing, such as a size of 0, is left out.
+    """
+    document = {name: value for name, value in vars(job).items()
+                if value is not None and value is not False}
+    for name, nothing in (
+            ("job_name", ""), ("split_size", 0), ("task_timeout", 0)):
+        if document.get(name) == nothing:
+            del document[name]
+    document["input_paths"] = list(job.input_paths)
+    return document
+
+
+def _has_arguments(command: str) -> bool:
+    try:
+        return len(words(command)) > 1
+    except ValueError:  # The Worker will say what is wrong with it.
+        return False
+
+
+def _build(
+    message_type: str, document: Mapping[str, Any], follow: bool
+) -> JobMessage:
+    document = {"message_type": message_type, **document}
+    if follow:
+        # Random, so that no other client has the same.
+        document["job_key"] = os.urandom(16).hex()
+    try:
+        message = codec.from_document(document)
+    except FieldError as error:
+        raise _bad_option(error) from error
+    except ProtocolError as error:
+        raise click.UsageError(str(error)) from error
+    assert isinstance(message, JobMessage)
+    return message
+
+
+def _bad_option(error: FieldError) -> click.UsageError:
+    """Return an error in the words of the option that set a field."""
+    problem = f"{error.value} is not {error.wanted}"
+    name = {"input_directory": "input_paths"}.get(error.field, error.field)
+    context = click.get_current_context(silent=True)
+    for option in context.command.params if context else ():
+        if option.name == name:
+            return click.BadParameter(problem, context, option)
+    return click.UsageError(f"the {error.field.replace('_', ' ')} {problem}")
+
+
+def max_mappers(num_workers: int) -> int:
+    """Return how many map tasks a job may have if its user names no number."""
+    return min(max(1, num_workers) * MAX_MAP_TASKS, layout.MAX_TASKS)
+
+
+def split_size(files: Sequence[str], num_workers: int) -> int:
+    """Return the size of a split, in bytes, that gives each Worker some."""
+    share = sum(map(os.path.getsize, files)) // (num_workers * SPLITS)
+    return max(MIN_SPLIT, min(share, MAX_SPLIT))

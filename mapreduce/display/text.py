@@ -1,0 +1,207 @@
+"""What a Manager tells of itself, for people: tables and plain text.
+
+Words only: nothing here prints, and nothing knows of colours.
+"""
+from __future__ import annotations
+
+import dataclasses
+
+from mapreduce.protocol.status import (
+    ClusterStatus,
+    Counter,
+    JobDetails,
+    JobState,
+    JobStatus,
+    TaskStatus,
+    WorkerAddress,
+    WorkerStatus,
+)
+
+EMPTY = "-"  # in a cell, so that the number of words a line stays the same
+GAP = "  "  # between columns of plain text
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """Cells of text without line breaks, and what each column is called."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def clean(value: str) -> str:
+    r"""Return a text with, e.g., \x1b for what a terminal might obey.
+
+    Its line breaks stay.
+    """
+    return "\n".join(map(_clean_line, value.split("\n")))
+
+
+def _clean_line(line: str) -> str:
+    return "".join(
+        character if character.isprintable() or character == "\t"
+        else character.encode("unicode_escape").decode()
+        for character in line)
+
+
+def _cell(value: str) -> str:
+    """Return a text, which may be empty, for a table or a line."""
+    return _clean_line(value).replace("\t", " ") or EMPTY
+
+
+def duration(seconds: float) -> str:
+    """Return, e.g., 7.0 s, 2 min 05 s or 1 h 00 min."""
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def title(job: JobStatus) -> str:
+    """Return, e.g., job 3 or job 3 (words)."""
+    return f"job {job.id}" + (f" ({_cell(job.name)})" if job.name else "")
+
+
+def address(worker: WorkerStatus | WorkerAddress) -> str:
+    """Return, e.g., localhost:6001."""
+    return f"{_cell(worker.host)}:{worker.port}"
+
+
+def failure(job: JobStatus) -> str:
+    """Return, e.g., job 3 failed: wc_map.py exited 3, or … was cancelled."""
+    if job.state is JobState.CANCELLED:
+        return f"{title(job)} was cancelled"
+    return f"{title(job)} {job.state.value}" + (
+        f": {clean(job.reason)}" if job.reason else "")
+
+
+def workers_table(workers: tuple[WorkerStatus, ...]) -> Table:
+    """Return a row for each Worker."""
+    return Table(
+        ("WORKER", "STATE", "TASK", "LAST HEARD", "DONE", "FAILED"),
+        tuple((
+            address(worker), worker.state.value,
+            f"job {worker.task.job_id} {worker.task.stage.value} "
+            f"{worker.task.task_id}" if worker.task else EMPTY,
+            f"{duration(worker.silent_seconds)} ago",
+            str(worker.tasks_done), str(worker.tasks_failed),
+        ) for worker in workers))
+
+
+def jobs_table(jobs: tuple[JobStatus, ...]) -> Table:
+    """Return a row for each job."""
+    return Table(
+        ("JOB", "NAME", "STATE", "TASKS", "TIME", "OUTPUT"),
+        tuple((
+            str(job.id), _cell(job.name), job.state.value,
+            f"{job.tasks_done}/{job.tasks}", duration(job.seconds),
+            _cell(job.output_directory),
+        ) for job in jobs))
+
+
+def tasks_table(tasks: tuple[TaskStatus, ...]) -> Table:
+    """Return a row for each task, with what they say if any says anything."""
+    columns = ("TASK", "STATE", "WORKER", "ATTEMPTS", "TIME")
+    rows = tuple((
+        f"{task.stage.value} {task.task_id}", task.state.value,
+        address(task.worker) if task.worker else EMPTY,
+        str(task.attempts),
+        EMPTY if task.seconds is None else duration(task.seconds),
+    ) for task in tasks)
+    if not any(task.message for task in tasks):
+        return Table(columns, rows)
+    return Table((*columns, "STATUS"), tuple(
+        (*row, _cell(task.message or "")) for row, task in zip(rows, tasks)))
+
+
+def counters_table(counters: tuple[Counter, ...]) -> Table:
+    """Return a row for each counter."""
+    return Table(("GROUP", "COUNTER", "AMOUNT"), tuple(
+        (_cell(counter.group), _cell(counter.name), str(counter.amount))
+        for counter in counters))
+
+
+def counters_text(counters: tuple[Counter, ...]) -> str:
+    """Return counters as plain text; empty where there are none."""
+    return render(counters_table(counters)) if counters else ""
+
+
+def paths_line(cluster: ClusterStatus) -> str:
+    """Return where relative paths are meant."""
+    return f"Relative paths are meant in {_cell(cluster.directory)}"
+
+
+def job_lines(job: JobStatus) -> str:
+    """Return a job, a line for each of its properties."""
+    lines = [f"J{title(job)[1:]}: {job.state.value}"]
+    for name, value in (
+        ("tasks done", f"{job.tasks_done} of {job.tasks}: "
+         f"map {job.map_tasks_done} of {job.map_tasks}, "
+         f"reduce {job.reduce_tasks_done} of {job.reduce_tasks}"),
+        ("running time", duration(job.seconds)),
+        ("input directory", _cell(job.input_directory)),
+        ("output directory", _cell(job.output_directory)),
+        ("mapper executable", _cell(job.mapper_executable)),
+        ("reducer executable", _cell(job.reducer_executable)),
+        ("relative paths in", _cell(job.directory)),
+        ("reason", _indented(job.reason, 22)),
+    ):
+        if value:
+            lines.append(f"  {name:18}  {value}")
+    return "\n".join(lines)
+
+
+def task_reasons(tasks: tuple[TaskStatus, ...]) -> str:
+    """Return why tasks have failed, each under its name; may be empty."""
+    return "\n".join(
+        f"{task.stage.value} {task.task_id} failed:\n"
+        f"  {_indented(task.reason, 2)}"
+        for task in tasks if task.reason)
+
+
+def _indented(value: str | None, width: int) -> str:
+    """Return a text whose lines, but for the first, begin with spaces."""
+    return clean(value or "").rstrip().replace("\n", "\n" + width * " ")
+
+
+def render(table: Table) -> str:
+    """Return a table as plain text, each column as wide as it needs."""
+    lines = (table.columns, *table.rows)
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    return "\n".join(
+        GAP.join(map(str.ljust, line, widths)).rstrip() for line in lines)
+
+
+def text(status: ClusterStatus | JobDetails) -> str:
+    """Return all of it as plain text, without a last newline."""
+    if isinstance(status, ClusterStatus):
+        return "\n\n".join((
+            render(workers_table(status.workers)) if status.workers
+            else "No Workers",
+            render(jobs_table(status.jobs)) if status.jobs else "No jobs",
+            paths_line(status)))
+    return "\n\n".join(filter(None, (
+        job_lines(status.job) if status.job else "No such job",
+        render(tasks_table(status.tasks)) if status.tasks else "",
+        counters_text(status.counters),
+        task_reasons(status.tasks))))
+
+
+def without_times(
+    status: ClusterStatus | JobDetails
+) -> ClusterStatus | JobDetails:
+    """Return what is left of a status when time alone goes by."""
+    if isinstance(status, ClusterStatus):
+        return dataclasses.replace(
+            status,
+            workers=tuple(dataclasses.replace(worker, silent_seconds=0.0)
+                          for worker in status.workers),
+            jobs=tuple(dataclasses.replace(job, seconds=0.0)
+                       for job in status.jobs))
+    return dataclasses.replace(
+        status,
+        job=status.job and dataclasses.replace(status.job, seconds=0.0),
+        tasks=tuple(dataclasses.replace(task, seconds=None)
+                    for task in status.tasks))

@@ -1,0 +1,125 @@
+"""Do a job with a Manager and Workers of its own, and end them."""
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import time
+
+import click
+
+from mapreduce.client import preflight, progress, submission
+from mapreduce.client.command import MAX_WORKERS
+from mapreduce.client.errors import (
+    Interrupted,
+    JobFailed,
+    NoManager,
+    UnknownJob,
+)
+from mapreduce.client.job_options import JobSpec
+from mapreduce.client.remote_manager import RemoteManager
+from mapreduce.display import text
+from mapreduce.engines.local_cluster import ClusterError, LocalCluster
+from mapreduce.protocol import messages
+from mapreduce.protocol.extensions import ExtendedJobMessage
+from mapreduce.protocol.status import JobStatus
+
+CANCEL_TIME = 3.0  # seconds for the tasks of an interrupted job to end
+POLL_INTERVAL = 0.02  # seconds between two looks at it
+
+
+def run(job: JobSpec, workers: int | None, quiet: bool) -> None:
+    """Do a job on so many Workers, one a core if None; fail as it does."""
+    num_workers = workers or _num_cores()
+    job = submission.validate(_with_defaults(job, num_workers))
+    path = (job.environment or {}).get("PATH")
+    for what, command in (
+            ("mapper", job.mapper_executable),
+            ("reducer", job.reducer_executable),
+            ("combiner", job.combiner), ("partitioner", job.partitioner)):
+        preflight.check_command(what, command, path)
+    with preflight.stdin_as_file(job.input_paths) as paths:
+        files = preflight.list_files(paths)
+        split_size = job.split_size
+        if split_size is None:  # 0 is the user's word for never.
+            split_size = submission.split_size(files, num_workers)
+        job = dataclasses.replace(
+            job, input_paths=tuple(paths), split_size=split_size)
+        _do(submission.build_extended(job, follow=True), num_workers, quiet)
+
+
+def _with_defaults(job: JobSpec, num_workers: int) -> JobSpec:
+    """Return a job with what its user left to us."""
+    if job.num_mappers is None:
+        job = dataclasses.replace(
+            job, max_mappers=submission.max_mappers(num_workers))
+    if job.num_reducers is None:
+        job = dataclasses.replace(
+            job, num_reducers=num_workers * submission.REDUCE_TASKS)
+    # A job with an environment, empty or not, has all that options can give.
+    return dataclasses.replace(job, environment=job.environment or {})
+
+
+def _num_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return min(len(os.sched_getaffinity(0)), MAX_WORKERS)
+    return min(os.cpu_count() or 1, MAX_WORKERS)
+
+
+def _do(job: ExtendedJobMessage, num_workers: int, quiet: bool) -> None:
+    """Have a cluster do a job; tell how it ended."""
+    try:
+        with LocalCluster(num_workers) as cluster:
+            manager = RemoteManager(*cluster.start())
+            ended = _follow(cluster, manager, job, quiet)
+            if not quiet:
+                progress.show_counters(manager, ended)
+    except ClusterError as error:
+        raise JobFailed(text.clean(str(error))) from error
+    progress.check(ended)
+    if not quiet:
+        num_parts = ended.reduce_tasks or ended.map_tasks
+        click.echo(
+            f"Done in {text.duration(ended.seconds)}: "
+            f"{_count(num_parts, 'part')} in "
+            f"{text.clean(ended.output_directory)}", err=True)
+
+
+def _follow(
+    cluster: LocalCluster, manager: RemoteManager, job: ExtendedJobMessage,
+    quiet: bool,
+) -> JobStatus:
+    """Submit a job; return how it ended."""
+    def look() -> JobStatus | None:
+        status = cluster.watch(lambda: manager.status(job.job_key))
+        return next(iter(status.jobs), None)
+
+    try:
+        cluster.talk(lambda: manager.send(job))
+        with progress.progress(quiet) as shown:
+            return progress.follow(look, shown)
+    except Interrupted:
+        _cancel(manager)
+        raise
+
+
+def _cancel(manager: RemoteManager) -> None:
+    """Have the parts of a result removed that will not be complete."""
+    deadline = time.monotonic() + CANCEL_TIME
+    with contextlib.suppress(NoManager):
+        manager.send(messages.CancelJobMessage(0))
+        while not _has_ended(manager) and time.monotonic() < deadline:
+            time.sleep(POLL_INTERVAL)
+
+
+def _has_ended(manager: RemoteManager) -> bool:
+    """Tell whether the one job that a Manager has is over."""
+    with contextlib.suppress(UnknownJob):  # It has not read of it yet.
+        return manager.job(0).ended
+    return False
+
+
+def _count(number: int, noun: str) -> str:
+    """Return, e.g., 1 part or 8 parts."""
+    return f"{number} {noun}" + "s" * (number != 1)

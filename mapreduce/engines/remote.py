@@ -1,0 +1,114 @@
+"""Have a running Manager do a job; wait for its end if that is wanted."""
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable
+
+import click
+
+from mapreduce.client import progress, submission
+from mapreduce.client.command import NO_WORKER
+from mapreduce.client.errors import Interrupted
+from mapreduce.client.job_options import STDIN, JobSpec
+from mapreduce.client.remote_manager import RemoteManager
+from mapreduce.display import text
+from mapreduce.protocol.extensions import ExtendedJobMessage
+from mapreduce.protocol.messages import JobMessage, ManagerJobMessage
+from mapreduce.protocol.status import JobStatus, WorkerState
+
+
+def submit(
+    manager: RemoteManager, job: JobSpec, wait: bool, quiet: bool,
+    on_submitted: Callable[[JobMessage], object] = lambda message: None,
+) -> None:
+    """Submit a job; with wait, return when it is done, or fail as it does.
+
+    The message is that of the specification if it can carry the job. Calls
+    on_submitted with it when it has gone to the Manager.
+    """
+    _refuse_stdin(job, "mapreduce-run -i - can")
+    message = submission.build_message(job, follow=wait)
+    if not isinstance(message, ManagerJobMessage):
+        manager.check_takes(message)
+    elif wait:
+        manager.status()  # One that can't answer gets no job.
+    if wait:
+        _follow(manager, message, quiet, on_submitted)
+    else:
+        manager.send(message)
+        on_submitted(message)
+
+
+def run(manager: RemoteManager, job: JobSpec, quiet: bool) -> None:
+    """Do a job as the local engine would; return when it is done."""
+    _refuse_stdin(job, "without -manager, -input - is it")
+    if job.num_mappers is None:
+        living = [worker for worker in manager.status().workers
+                  if worker.state is not WorkerState.DEAD]
+        job = dataclasses.replace(
+            job, max_mappers=submission.max_mappers(len(living)))
+    if job.split_size is None:  # The input may not be visible from here.
+        job = dataclasses.replace(job, split_size=submission.MAX_SPLIT)
+    job = dataclasses.replace(job, environment=job.environment or {})
+    message = submission.build_extended(submission.validate(job), follow=True)
+    manager.check_takes(message)
+    _follow(manager, message, quiet)
+
+
+def _refuse_stdin(job: JobSpec, hint: str) -> None:
+    if STDIN in job.input_paths:
+        raise click.UsageError(
+            f"a Manager can't read this standard input; {hint}")
+
+
+def _follow(
+    manager: RemoteManager, message: JobMessage, quiet: bool,
+    on_submitted: Callable[[JobMessage], object] = lambda message: None,
+) -> None:
+    """Send a job, and return when it is done; or fail as it does."""
+    key = message.job_key
+    assert key is not None
+    job: JobStatus | None = None
+    has_advised = quiet
+
+    def look() -> JobStatus | None:
+        nonlocal job, has_advised
+        status = manager.status(key)
+        if status.is_stuck and not has_advised:
+            has_advised = True
+            click.echo(NO_WORKER, err=True)
+        job = next((its for its in status.jobs if its.key == key), None)
+        return job
+
+    try:
+        manager.send(message)
+        on_submitted(message)
+        with progress.progress(quiet) as shown:
+            ended = progress.follow(look, shown)
+    except Interrupted as interrupted:
+        interrupted.note = _note(manager, job)
+        raise
+    if isinstance(message, ExtendedJobMessage) and not quiet:
+        progress.show_counters(manager, ended)
+    progress.check(ended)
+    if not quiet:
+        click.echo(_done_line(ended), err=True)
+
+
+def _done_line(job: JobStatus) -> str:
+    """Return a line on a job that is done, and where its result lies."""
+    directory = os.path.join(job.directory, job.output_directory)
+    return (f"{text.title(job)}: done in "
+            f"{text.duration(job.seconds)}; the result is in "
+            f"{text.clean(directory)}")
+
+
+def _note(manager: RemoteManager, job: JobStatus | None) -> str:
+    """Return what to tell a user who no longer waits for a job."""
+    if job is None:
+        return ("The job may have been submitted. Look for it: "
+                f"mapreduce-status {manager.options()}")
+    words = f"{manager.options()} {job.id}"
+    return (f"Job {job.id} goes on. Watch it: mapreduce-status {words}\n"
+            f"Cancel it: mapreduce-cancel {words}")

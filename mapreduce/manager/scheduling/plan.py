@@ -1,0 +1,138 @@
+"""What the tasks of a job are, in the words that Workers are told.
+
+A job is done with the messages of the specification where they suffice, and
+with those that only Workers of this project know where they do not.
+"""
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+from collections.abc import Iterator
+
+from mapreduce.protocol import layout
+from mapreduce.protocol.extensions import (
+    ExtendedJobMessage,
+    ExtendedMapTaskMessage,
+    ExtendedReduceTaskMessage,
+)
+from mapreduce.protocol.fields import Split
+from mapreduce.protocol.layout import MAX_TASKS, is_compressed
+from mapreduce.protocol.messages import (
+    MapTaskMessage,
+    ReduceTaskMessage,
+    TaskMessage,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """All that it takes to make the tasks of a job."""
+
+    number: str  # of the cluster and the job, e.g., 202611211417_0003
+    submission: ExtendedJobMessage
+    directory: str  # the job's own
+    splits: list[Split]
+
+    @functools.cached_property
+    def is_extended(self) -> bool:
+        """Whether its tasks are more than the specification has words for."""
+        return self.submission.changes_tasks
+
+    @functools.cached_property
+    def num_mappers(self) -> int:
+        """How many map tasks there are; at least one."""
+        wanted, most = (
+            self.submission.num_mappers, self.submission.max_mappers)
+        return wanted or max(1, min(len(self.splits), most or 1))
+
+    def map_task(self, task_id: int, attempt: int) -> TaskMessage:
+        """Return a map task: the splits are dealt round robin."""
+        job = self.submission
+        splits = self.splits[task_id::self.num_mappers]
+        if not self.is_extended:
+            return MapTaskMessage(
+                task_id=task_id,
+                input_paths=[split.path for split in splits],
+                executable=job.mapper_executable,
+                output_directory=self.directory,
+                num_partitions=job.num_reducers)
+        return ExtendedMapTaskMessage(
+            task_id=task_id,
+            splits=splits,
+            executable=job.mapper_executable,
+            output_directory=(self.directory if job.num_reducers
+                              else job.output_directory),
+            num_partitions=job.num_reducers,
+            environment=self._environment("m", task_id, attempt),
+            task_timeout=job.task_timeout,
+            decompress=job.decompress,
+            combiner=job.combiner,
+            partitioner=job.partitioner)
+
+    def reduce_task(self, task_id: int, attempt: int) -> TaskMessage:
+        """Return a reduce task: one partition of every map task."""
+        job = self.submission
+        input_paths = [
+            f"{self.directory}/{layout.map_output(map_id, task_id)}"
+            for map_id in range(self.num_mappers)]
+        assert job.reducer_executable is not None
+        if not self.is_extended:
+            return ReduceTaskMessage(
+                task_id=task_id,
+                executable=job.reducer_executable,
+                input_paths=input_paths,
+                output_directory=job.output_directory)
+        return ExtendedReduceTaskMessage(
+            task_id=task_id,
+            executable=job.reducer_executable,
+            input_paths=input_paths,
+            output_directory=job.output_directory,
+            environment=self._environment("r", task_id, attempt),
+            task_timeout=job.task_timeout)
+
+    def _environment(
+        self, stage: str, task_id: int, attempt: int
+    ) -> dict[str, str]:
+        """Return the names that Hadoop exports, and those of the user."""
+        task = f"{self.number}_{stage}_{task_id:06d}"
+        return {
+            "mapreduce_job_id": f"job_{self.number}",
+            "mapreduce_task_id": f"task_{task}",
+            "mapreduce_task_attempt_id": f"attempt_{task}_{attempt}",
+            "mapreduce_task_partition": str(task_id),
+            "mapreduce_task_is_map": "true" if stage == "m" else "false",
+            **(self.submission.environment or {}),
+        }
+
+
+class TooManySplits(Exception):
+    """Files would be divided into more ranges than a job may have tasks."""
+
+
+def divide(sizes: dict[str, int], paths: list[str], size: int) -> list[Split]:
+    """Return the splits of files, in their order, of at most size bytes.
+
+    The sizes of the files are given by their paths. A range says where its
+    lines begin, not where they end. Compressed files are not divided: nobody
+    can read them from the middle. Raises TooManySplits before it makes them.
+    """
+    numbers = {path: _number_of_splits(path, length, size)
+               for path, length in sizes.items()}
+    if sum(numbers[path] for path in paths) > max(MAX_TASKS, len(paths)):
+        raise TooManySplits
+    return list(itertools.chain.from_iterable(
+        _ranges(path, sizes[path], numbers[path]) for path in paths))
+
+
+def _number_of_splits(path: str, length: int, size: int) -> int:
+    if is_compressed(path):
+        return 1
+    return max(1, -(-length // size))
+
+
+def _ranges(path: str, length: int, number: int) -> Iterator[Split]:
+    """Iterate over ranges of nearly equal size; the last has no end."""
+    bounds = [length * index // number for index in range(number)]
+    for start, end in itertools.zip_longest(bounds, bounds[1:]):
+        yield Split(path, start, end)

@@ -1,0 +1,330 @@
+"""Decide who does what next. No sockets, files, threads, locks or clocks.
+
+The Scheduler takes one event and the time, changes its books and returns what
+is to be done, in order. What comes of it returns as further events: a Worker
+that could not be reached, a job whose directories are ready. So time passes
+only where an event says so, and a whole cluster fits into a test.
+
+The rules are those of the specification: jobs run one at a time; Workers are
+served in the order in which they registered; a Worker holds one task, and a
+task is with one living Worker; `finished` and `failed` count only from the one
+that holds it.
+"""
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+
+from mapreduce.manager.scheduling import events
+from mapreduce.manager.scheduling.assignment import assign_next
+from mapreduce.manager.scheduling.job import Job
+from mapreduce.manager.scheduling.jobs import Jobs
+from mapreduce.manager.scheduling.plan import Plan
+from mapreduce.manager.scheduling.remote_worker import RemoteWorker
+from mapreduce.manager.scheduling.snapshot import ClusterSnapshot
+from mapreduce.manager.scheduling.workers import Workers
+from mapreduce.protocol import messages
+from mapreduce.protocol.extensions import ExtendedJobMessage, ProgressMessage
+from mapreduce.protocol.status import JobDetails, JobState
+
+LOGGER = logging.getLogger(__name__)
+
+Report = messages.FinishedMessage | messages.FailedMessage
+
+WORKER_TIMEOUT = 10.0  # seconds of silence: five heartbeats
+MAX_ATTEMPTS = 4  # tries of a task, unless its user says other
+MAX_LOSSES = 4  # Workers that die over a task; then it is taken for the cause
+HEADLINE_LENGTH = 500  # characters of its first line, while tries are left
+REASON_LENGTH = 64 * 2**10  # characters of a reason that a Worker gives
+
+
+class Scheduler:
+    """The books of a Manager: its Workers, its running job, its queue."""
+
+    def __init__(
+        self, working_directory: str = "", cluster_id: str = ""
+    ) -> None:
+        """Start with no Workers and no jobs.
+
+        Relative paths of jobs are meant in the working directory. The id is
+        part of the names that tasks know their job by, e.g., 202611211417.
+        """
+        self._workers = Workers()
+        self._jobs = Jobs(working_directory)
+        self._now = 0.0
+        self._cluster_id = cluster_id
+
+    @property
+    def workers(self) -> Iterable[RemoteWorker]:
+        """All Workers that ever registered, in order of registration."""
+        return self._workers
+
+    @property
+    def _job(self) -> Job | None:
+        return self._jobs.running
+
+    def snapshot(self, now: float) -> ClusterSnapshot:
+        """Return what it takes to show all Workers and jobs."""
+        job = self._job
+        running = (job.job_id, job.stage) if job else None
+        workers = tuple(
+            worker.status(running, now) for worker in self._workers)
+        return ClusterSnapshot(now, workers, self._jobs.snapshot(now))
+
+    def details(self, job_id: int, now: float) -> JobDetails:
+        """Return what is to be shown of a job and its tasks."""
+        return self._jobs.details(job_id, now)
+
+    def handle(self, event: events.Event, now: float) -> list[events.Action]:
+        """Return what is to be done, in order, now that event happened.
+
+        The time is that of a monotonic clock, in seconds.
+        """
+        self._now = now
+        actions = list(self._react(event))
+        # What comes of a message is an event, and decides how to go on.
+        if not any(isinstance(action, events.Send) for action in actions):
+            actions += self._go_on()
+        return actions
+
+    def _react(self, event: events.Event) -> Iterator[events.Action]:
+        """Take note of an event; answer it where that can't wait."""
+        match event:
+            case messages.RegisterMessage():
+                yield from self._register(event)
+            case messages.HeartbeatMessage():
+                self._note_heartbeat(event)
+            case ExtendedJobMessage():
+                self._enqueue(event)
+            case messages.CancelJobMessage():
+                yield from self._cancel_job(event.job_id)
+            case messages.FinishedMessage():
+                yield from self._note_finished(event)
+            case messages.FailedMessage():
+                yield from self._note_failed(event)
+            case ProgressMessage():
+                self._note_progress(event)
+            case messages.ShutdownMessage():
+                yield from self._shut_down()
+            case events.Tick():
+                yield from self._mark_silent_dead()
+            case _:
+                yield from self._note_outcome(event)
+
+    def _note_outcome(self, event: events.Event) -> Iterator[events.Action]:
+        """Take note of what came of an action."""
+        match event:
+            case events.WorkerUnreachable():
+                self._put_back_unsent(event.worker)
+            case events.WorkerGone():
+                LOGGER.warning("Worker died: cannot ask %r", event.worker)
+                yield from self._mark_dead(event.worker)
+            case events.WorkerAnswered():
+                self._workers.note_answer(event.worker, event.message_types)
+            case events.JobPrepared():
+                self._begin_job(event)
+            case events.MapOutputKept():
+                if job := self._jobs.active(event.job_id):
+                    job.begin_reduce()
+            case events.JobBlocked():
+                if job := self._jobs.active(event.job_id):
+                    yield from self._abort_job(job, event.reason)
+
+    def _go_on(self) -> Iterator[events.Action]:
+        """Do what can be done now: give out a task, end a job, start one."""
+        job = self._job
+        if job and not job.over:
+            yield from self._assign_task(job)
+        if job and job.over and not self._workers.any_busy:
+            yield from self._end_job(job)
+        if self._job is None and (job := self._jobs.start_next(self._now)):
+            self._workers.restore()
+            LOGGER.info("Started job %d", job.job_id)
+            if not self._workers.any_alive:
+                LOGGER.warning(
+                    "No Worker lives: job %d waits for one", job.job_id)
+            yield events.PrepareJob(job.job_id, job.submission)
+
+    # Workers
+
+    def _register(
+        self, message: messages.RegisterMessage
+    ) -> Iterator[events.Action]:
+        address = message.worker_host, message.worker_port
+        previous = self._workers.get(address)
+        task_id = self._workers.mark_dead(previous) if previous else None
+        worker = self._workers.register(address, self._now)
+        LOGGER.info("Registered Worker %r", worker)
+        yield events.Send(worker, messages.RegisterAckMessage())
+        yield from self._requeue_lost(task_id, address)
+
+    def _note_heartbeat(self, message: messages.HeartbeatMessage) -> None:
+        address = message.worker_host, message.worker_port
+        worker = self._workers.get(address)
+        if worker is None:
+            LOGGER.warning(
+                "Heartbeat from unregistered Worker %s:%s", *address)
+        else:
+            self._workers.note_heartbeat(worker, self._now)
+
+    def _mark_silent_dead(self) -> Iterator[events.Action]:
+        """Bury Workers that were silent for too long."""
+        for worker in self._workers.silent_since(self._now - WORKER_TIMEOUT):
+            LOGGER.warning("Worker died: no heartbeat from %r", worker)
+            yield from self._mark_dead(worker)
+
+    def _mark_dead(self, worker: RemoteWorker) -> Iterator[events.Action]:
+        """Take the task of a Worker that is dead."""
+        task_id = self._workers.mark_dead(worker)
+        yield from self._requeue_lost(task_id, worker.address)
+
+    def _requeue_lost(
+        self, task_id: int | None, address: messages.Address
+    ) -> Iterator[events.Action]:
+        """Take the task of a Worker that died, or registered again, over it.
+
+        A task that takes one Worker after the other with it must not eat the
+        cluster.
+        """
+        job = self._job
+        if job is None or task_id is None:
+            return
+        lost = job.tasks.requeue_lost(task_id, address, self._now)
+        if len(lost) >= MAX_LOSSES and not job.over:
+            names = ", ".join(f"{host}:{port}" for host, port in lost)
+            yield from self._abort_job(job, (
+                f"{job.stage.value} task {task_id} was with {len(lost)} "
+                f"Workers when they died: {names}"), task_id)
+
+    def _put_back_unsent(self, worker: RemoteWorker) -> None:
+        """Take back what could not be sent to a Worker."""
+        LOGGER.warning("Worker died: cannot reach %r", worker)
+        task_id = self._workers.mark_dead(worker)
+        if self._job and task_id is not None:
+            self._job.tasks.put_back(task_id, self._now)
+
+    def _shut_down(self) -> Iterator[events.Action]:
+        for worker in self._workers.living:
+            yield events.Send(worker, messages.ShutdownMessage())
+        yield events.Exit()
+
+    # Jobs
+
+    def _enqueue(self, submission: ExtendedJobMessage) -> None:
+        job_id = self._jobs.enqueue(submission)
+        if job_id is None:
+            LOGGER.info("Ignored %r: its key is known", submission)
+        else:
+            LOGGER.info("Received job %d: %r", job_id, submission)
+
+    def _begin_job(self, event: events.JobPrepared) -> None:
+        if job := self._jobs.active(event.job_id):
+            job.begin(Plan(
+                f"{self._cluster_id}_{job.job_id:04d}", job.submission,
+                event.job_directory, event.splits))
+
+    def _abort_job(
+        self, job: Job, reason: str, task_id: int | None = None
+    ) -> Iterator[events.Action]:
+        """Let a job fail, by a task that can't be done if there is one.
+
+        It ends when no Worker is busy with it any more.
+        """
+        LOGGER.error("Job %d failed: %s", job.job_id, reason)
+        job.abort(JobState.FAILED, task_id, reason)
+        yield from self._cancel_tasks()
+
+    def _cancel_job(self, job_id: int) -> Iterator[events.Action]:
+        if job := self._jobs.active(job_id):
+            job.abort(JobState.CANCELLED)
+            yield from self._cancel_tasks()
+        elif not self._jobs.cancel_queued(job_id):
+            LOGGER.warning("Cannot cancel job %d: no such job, or it is over",
+                           job_id)
+            return
+        LOGGER.info("Cancelled job %d", job_id)
+
+    def _cancel_tasks(self) -> Iterator[events.Action]:
+        for worker in self._workers.busy:
+            assert worker.task_id is not None
+            yield events.Send(worker, messages.CancelMessage(worker.task_id))
+
+    def _end_job(self, job: Job) -> Iterator[events.Action]:
+        self._jobs.end_running(job, self._now)
+        if job.state is JobState.DONE:
+            LOGGER.info("Finished job %d", job.job_id)
+        elif job.prepared:
+            yield events.DiscardOutput(job.submission.output_directory)
+        yield events.CleanUpJob(job.job_id)
+
+    # Tasks
+
+    def _assign_task(self, job: Job) -> Iterator[events.Action]:
+        yield from assign_next(job, self._workers, self._now)
+        if self._workers.all_passed_over:
+            yield from self._abort_job(job, (
+                f"no living Worker knows {job.needed_type}, which options of "
+                "this job need: start mapreduce-worker of this version"))
+
+    def _note_progress(self, message: ProgressMessage) -> None:
+        if self._job and self._holder(message):
+            self._job.tasks.note_message(message.task_id, message.status)
+
+    def _note_finished(
+        self, message: messages.FinishedMessage
+    ) -> Iterator[events.Action]:
+        worker = self._release_holder(message)
+        job = self._job
+        if job is None or worker is None:
+            return
+        worker.tasks_done += not job.over
+        if not job.over and (reason := job.counters.add(message.counters)):
+            yield from self._abort_job(job, reason)
+        job.finish(message.task_id, self._now)
+        directory = job.submission.keep_intermediate
+        if job.state is JobState.KEEPING and directory is not None:
+            yield events.KeepMapOutput(job.job_id, directory)
+
+    def _note_failed(
+        self, message: messages.FailedMessage
+    ) -> Iterator[events.Action]:
+        worker = self._release_holder(message)
+        job = self._job
+        if job is None or worker is None:
+            return
+        stage, task_id = job.stage.value, message.task_id
+        reason = message.reason[:REASON_LENGTH]
+        failed_on = job.tasks.fail(task_id, worker.address, reason, self._now)
+        if job.over:
+            return
+        worker.tasks_failed += 1
+        LOGGER.warning("Attempt %d of %s task %d failed on %s:%d: %s",
+                       len(failed_on), stage, task_id, *failed_on[-1],
+                       reason.partition("\n")[0][:HEADLINE_LENGTH])
+        if len(failed_on) >= (job.max_attempts or MAX_ATTEMPTS):
+            times = ("once," if len(failed_on) == 1
+                     else f"{len(failed_on)} times, the last time")
+            yield from self._abort_job(job, (
+                f"{stage} task {task_id} failed {times} because {reason}"
+            ), task_id)
+
+    def _release_holder(self, message: Report) -> RemoteWorker | None:
+        """Make a Worker ready that reports the task that it holds."""
+        worker = self._holder(message)
+        if worker:
+            self._workers.release(worker)
+        return worker
+
+    def _holder(
+        self, message: Report | ProgressMessage
+    ) -> RemoteWorker | None:
+        """Return the Worker that a message on a task comes from.
+
+        Return None where it holds no such task: messages come late, twice,
+        for past stages, and from Workers thought dead.
+        """
+        worker = self._workers.get((message.worker_host, message.worker_port))
+        if worker is None or worker.task_id != message.task_id:
+            LOGGER.info("Ignored %r: that Worker holds no such task", message)
+            return None
+        return worker

@@ -1,0 +1,150 @@
+"""What clients are told of jobs: snapshots, and the statuses made of them.
+
+A snapshot is taken in the Manager's loop at little cost. Its parts are
+immutable, so that another thread may make a status of them.
+"""
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+from mapreduce.manager.scheduling.job import Job
+from mapreduce.manager.scheduling.tasks import Tasks
+from mapreduce.protocol.extensions import ExtendedJobMessage
+from mapreduce.protocol.status import (
+    ClusterStatus,
+    JobState,
+    JobStatus,
+    Stage,
+    TaskStatus,
+    WorkerStatus,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class JobsSnapshot:
+    """All jobs at one moment."""
+
+    ended: tuple[JobStatus, ...]
+    queued: tuple[tuple[int, ExtendedJobMessage], ...]
+    running: JobStatus | None
+    working_directory: str
+
+    def statuses(
+        self, age: float = 0.0, key: str | None = None
+    ) -> tuple[JobStatus, ...]:
+        """Return what is shown of the jobs, in the order of their ids.
+
+        Of all, or only of the one with a key, age seconds later.
+        """
+        started = list(self.ended)
+        if self.running:
+            started.append(dataclasses.replace(
+                self.running, seconds=round(self.running.seconds + age, 3)))
+        statuses = [job for job in started if key in (None, job.key)]
+        statuses += [
+            waiting_job_status(job_id, submission, self.working_directory)
+            for job_id, submission in self.queued
+            if key in (None, submission.job_key)]
+        return tuple(sorted(statuses, key=lambda status: status.id))
+
+
+@dataclasses.dataclass(frozen=True)
+class ClusterSnapshot:
+    """All Workers and jobs at one moment."""
+
+    taken: float
+    workers: tuple[WorkerStatus, ...]
+    jobs: JobsSnapshot
+
+    def status(self, now: float, job_key: str | None = None) -> ClusterStatus:
+        """Return what clients are told, of all jobs or the one with a key.
+
+        Time has gone on since the snapshot was taken.
+        """
+        age = max(now - self.taken, 0.0)
+        workers = tuple(dataclasses.replace(
+            worker, silent_seconds=round(worker.silent_seconds + age, 3)
+        ) for worker in self.workers)
+        return ClusterStatus(workers, self.jobs.statuses(age, job_key),
+                             self.jobs.working_directory)
+
+
+def waiting_job_status(
+    job_id: int, submission: ExtendedJobMessage, working_directory: str,
+    state: JobState = JobState.QUEUED,
+) -> JobStatus:
+    """Return what clients are told of a job that never started."""
+    map_tasks = submission.num_mappers or 0
+    return JobStatus(
+        id=job_id,
+        name=submission.job_name or "",
+        key=submission.job_key,
+        state=state,
+        seconds=0.0,
+        reason=None,
+        tasks_done=0,
+        tasks=map_tasks + submission.num_reducers,
+        map_tasks_done=0,
+        map_tasks=map_tasks,
+        reduce_tasks_done=0,
+        reduce_tasks=submission.num_reducers,
+        input_directory=", ".join(submission.input_paths),
+        output_directory=submission.output_directory,
+        mapper_executable=submission.mapper_executable,
+        reducer_executable=submission.reducer_executable or "",
+        directory=working_directory,
+    )
+
+
+def running_job_status(
+    job: Job, working_directory: str, now: float
+) -> JobStatus:
+    """Return what clients are told of a job until nothing of it is left.
+
+    While the number of its tasks is not known, it has not begun.
+    """
+    if job.prepared:
+        state = JobState(job.stage.value)
+    elif job.submission.num_mappers:
+        state = JobState.MAP
+    else:
+        state = JobState.QUEUED
+    return _started_job_status(job, state, working_directory, now)
+
+
+def ended_job_status(
+    job: Job, working_directory: str, now: float
+) -> JobStatus:
+    """Return what clients are told of a job that has ended."""
+    return dataclasses.replace(
+        _started_job_status(job, job.state, working_directory, now),
+        reason=job.reason)
+
+
+def _started_job_status(
+    job: Job, state: JobState, working_directory: str, now: float
+) -> JobStatus:
+    num_done = {stage: tasks.num_done for stage, tasks in job.stages.items()}
+    return dataclasses.replace(
+        waiting_job_status(
+            job.job_id, job.submission, working_directory, state),
+        seconds=round(now - job.started, 3),
+        tasks_done=sum(num_done.values()),
+        tasks=job.num_mappers + job.submission.num_reducers,
+        map_tasks_done=num_done.get(Stage.MAP, 0),
+        map_tasks=job.num_mappers,
+        reduce_tasks_done=num_done.get(Stage.REDUCE, 0))
+
+
+def task_statuses(job: Job, now: float) -> Iterator[TaskStatus]:
+    """Iterate over what clients are told of the tasks of a job, in order."""
+    for stage, num_tasks in (
+            (Stage.MAP, job.num_mappers),
+            (Stage.REDUCE, job.submission.num_reducers)):
+        tasks = job.stages.get(stage)
+        if tasks is None:  # The stage has not begun, and may never do so.
+            tasks = Tasks(num_tasks)
+            if job.over:
+                tasks.abort(None, "")
+        yield from tasks.statuses(stage, now)

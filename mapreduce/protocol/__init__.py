@@ -1,0 +1,1 @@
+"""What is said: messages, answers, their JSON and their names. Pure."""

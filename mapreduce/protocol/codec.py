@@ -1,0 +1,281 @@
+"""JSON to messages and answers, and back. The only place that knows JSON.
+
+Bytes come in, frozen dataclasses go out, and back. No sockets, no files. The
+fields of a document, and their order on the wire, are those of the class.
+
+A document that cannot be used raises ProtocolError; whatever reads documents
+of others catches it, logs it and goes on. Unknown fields are ignored, as the
+specification asks; only a field with a default may be missing.
+"""
+from __future__ import annotations
+
+import dataclasses
+import enum
+import functools
+import json
+import reprlib
+import types
+import typing
+from typing import Annotated, Any, NamedTuple, TypeVar
+
+from mapreduce.protocol.extensions import (
+    ExtendedJobMessage,
+    ExtendedMapTaskMessage,
+    ExtendedReduceTaskMessage,
+    ProgressMessage,
+)
+from mapreduce.protocol.fields import FieldError, ProtocolError
+from mapreduce.protocol.messages import (
+    CancelJobMessage,
+    CancelMessage,
+    FailedMessage,
+    FinishedMessage,
+    GetJobMessage,
+    GetMessageTypesMessage,
+    GetStatusMessage,
+    HeartbeatMessage,
+    ManagerJobMessage,
+    MapTaskMessage,
+    Message,
+    ReduceTaskMessage,
+    RegisterAckMessage,
+    RegisterMessage,
+    ShutdownMessage,
+)
+from mapreduce.protocol.status import (
+    ClusterStatus,
+    JobDetails,
+    JobStatus,
+    MessageTypes,
+    Record,
+    TaskStatus,
+)
+
+Answer = TypeVar("Answer", ClusterStatus, JobDetails, MessageTypes)
+Built = TypeVar("Built")
+
+_CLASSES: dict[str, type[Message]] = {
+    "register": RegisterMessage,
+    "register_ack": RegisterAckMessage,
+    "heartbeat": HeartbeatMessage,
+    "new_manager_job": ManagerJobMessage,
+    "new_extended_job": ExtendedJobMessage,
+    "get_status": GetStatusMessage,
+    "get_job": GetJobMessage,
+    "get_message_types": GetMessageTypesMessage,
+    "cancel_job": CancelJobMessage,
+    "new_map_task": MapTaskMessage,
+    "new_reduce_task": ReduceTaskMessage,
+    "new_extended_map_task": ExtendedMapTaskMessage,
+    "new_extended_reduce_task": ExtendedReduceTaskMessage,
+    "progress": ProgressMessage,
+    "finished": FinishedMessage,
+    "failed": FailedMessage,
+    "cancel": CancelMessage,
+    "shutdown": ShutdownMessage,
+}
+_TYPES = {cls: name for name, cls in _CLASSES.items()}
+_ENCODED = "_encoded"  # the attribute that keeps the JSON of a TaskStatus
+
+
+def name_of(cls: type[Message]) -> str:
+    """Return the message_type of a class, e.g., heartbeat."""
+    return _TYPES[cls]
+
+
+# Encoding
+
+def to_document(record: Message | Record) -> dict[str, Any]:
+    """Return, e.g., {"message_type": "heartbeat", "worker_host": …}.
+
+    Fields of a message that are None are left out: they are extensions that
+    the specification does not know. Answers have all their fields.
+    """
+    if isinstance(record, Message):
+        return {"message_type": _TYPES[type(record)], **{
+            name: value for name, value in vars(record).items()
+            if value is not None}}
+    return {field.key: _to_json(getattr(record, field.name))
+            for field in _FIELDS[type(record)]}
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_to_json(item) for item in value]
+    if isinstance(value, Record):
+        return to_document(value)
+    return value
+
+
+def encode(record: Message | ClusterStatus | JobDetails | MessageTypes
+           ) -> bytes:
+    """Return a message or an answer as it goes over the wire.
+
+    That is the default form of json.dumps, in UTF-8.
+    """
+    if isinstance(record, Message):
+        return json.dumps(to_document(record)).encode("utf-8")
+    items = ", ".join(f'"{field.key}": {_encode(getattr(record, field.name))}'
+                      for field in _FIELDS[type(record)])
+    return f"{{{items}}}".encode("utf-8")
+
+
+def _encode(value: Any) -> str:
+    """Return the JSON of a field of an answer, or of an item of it."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_encode, value))}]"
+    if isinstance(value, TaskStatus):
+        return _encode_task(value)
+    if isinstance(value, JobStatus) and value.ended:
+        return _encode_ended(value)
+    return json.dumps(_to_json(value))
+
+
+def _encode_task(task: TaskStatus) -> str:
+    """Return the JSON of a task.
+
+    Beside the fields of the record, as by functools.cached_property: of
+    10,000 tasks, most have not changed since the last question.
+    """
+    attributes = vars(task)
+    if _ENCODED not in attributes:
+        attributes[_ENCODED] = json.dumps(to_document(task))
+    encoded: str = attributes[_ENCODED]
+    return encoded
+
+
+@functools.lru_cache(maxsize=1_000)
+def _encode_ended(job: JobStatus) -> str:
+    """Return the JSON of a job that ended, which never changes again."""
+    return json.dumps(to_document(job))
+
+
+class Indented:
+    """A document for the log: rendered only if the log takes it."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        """Keep what to_document or parse returned."""
+        self._document = document
+
+    def __str__(self) -> str:
+        """Return the document as json.dumps with an indent of 2."""
+        try:
+            return json.dumps(self._document, indent=2)
+        except RecursionError:
+            return "(a document nested too deeply to show)"
+
+
+# Decoding
+
+def parse(payload: bytes) -> dict[str, Any]:
+    """Return the JSON object that a payload holds, or raise ProtocolError."""
+    try:
+        document = json.loads(payload.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise ProtocolError(f"no UTF-8: {reprlib.repr(payload)}") from error
+    # RecursionError: brackets nested by the thousand; ValueError: no JSON,
+    # or an integer of more digits than Python is willing to read.
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise ProtocolError(f"no JSON: {reprlib.repr(payload)}") from error
+    if not isinstance(document, dict):
+        raise ProtocolError(f"no JSON object: {reprlib.repr(payload)}")
+    return document
+
+
+def decode(payload: bytes) -> Message:
+    """Return the message in a payload, or raise ProtocolError."""
+    return from_document(parse(payload))
+
+
+def from_document(document: dict[str, Any]) -> Message:
+    """Return the message that a JSON object stands for.
+
+    Raises ProtocolError for an unknown message_type, and for a field that is
+    missing or is not what the protocol says.
+    """
+    message_type = document.get("message_type")
+    if not isinstance(message_type, str) or message_type not in _CLASSES:
+        raise ProtocolError(
+            f"unknown message_type {reprlib.repr(message_type)}")
+    return _build(_CLASSES[message_type], message_type, document)
+
+
+def answer_from_document(
+    cls: type[Answer], document: dict[str, Any]
+) -> Answer:
+    """Return the answer of a class that a JSON object stands for.
+
+    Raises ProtocolError, as from_document does.
+    """
+    return _build(cls, cls.__name__, document)
+
+
+class _Field(NamedTuple):
+    """A field of a message or a record."""
+
+    name: str  # of the attribute
+    key: str  # in JSON
+    kind: Any  # its type
+    is_optional: bool
+
+
+def _fields_of(cls: type[Message] | type[Record]) -> tuple[_Field, ...]:
+    """Return the fields of a message or record, in order."""
+    kinds = typing.get_type_hints(cls, include_extras=True)
+    return tuple(
+        _Field(field.name, field.metadata.get("json", field.name),
+               kinds[field.name],
+               field.default is not dataclasses.MISSING)
+        for field in dataclasses.fields(cls))
+
+
+_FIELDS: dict[type[Any], tuple[_Field, ...]] = {
+    cls: _fields_of(cls) for cls in (*_TYPES, *typing.get_args(Record))}
+
+
+def _build(cls: type[Built], title: str, document: dict[str, Any]) -> Built:
+    """Return an object of a class, whose name for errors is the title."""
+    values = {}
+    for field in _FIELDS[cls]:
+        if field.key in document:
+            values[field.name] = _convert(
+                (title, field.key), field.kind, document[field.key])
+        elif not field.is_optional:
+            raise ProtocolError(f"{title} lacks field {field.key!r}")
+    return cls(**values)
+
+
+def _convert(where: tuple[str, str], kind: Any, value: Any) -> Any:
+    """Return a JSON value as the type of a field asks for it.
+
+    Where is the title of the object and the name of its field.
+    """
+    origin = typing.get_origin(kind)
+    if origin is Annotated:
+        rule = kind.__metadata__[0]
+        if not rule.accepts(value):
+            raise FieldError(*where, rule.description, value)
+        return rule.convert(value)
+    if isinstance(kind, types.UnionType):  # of a type and None
+        return None if value is None else _convert(
+            where, kind.__args__[0], value)
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise FieldError(*where, "a list", value)
+        return tuple(_convert(where, kind.__args__[0], item)
+                     for item in value)
+    if dataclasses.is_dataclass(kind):
+        if not isinstance(value, dict):
+            raise FieldError(*where, "an object", value)
+        cls = typing.cast(type[Any], kind)
+        return _build(cls, cls.__name__, value)
+    if issubclass(kind, enum.Enum):
+        if value not in [member.value for member in kind]:
+            raise FieldError(*where, f"a {kind.__name__}", value)
+        return kind(value)
+    kinds = (int, float) if kind is float else kind
+    # To Python, true and false are integers; to JSON they are not.
+    if not isinstance(value, kinds) or (
+            isinstance(value, bool) and kind is not bool):
+        raise FieldError(*where, f"a {kind.__name__}", value)
+    return value

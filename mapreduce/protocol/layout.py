@@ -1,0 +1,60 @@
+"""The names of the directories and files of a job, as the spec gives them.
+
+Names only: nothing here looks at a disk.
+"""
+import re
+
+SHARED_DIRECTORY_PREFIX = "mapreduce-shared-"
+LOCAL_DIRECTORY_PREFIX = "mapreduce-local-"
+INPUT_DIRECTORY_PREFIX = "mapreduce-input-"
+
+MAX_TASKS = 10**5  # of a job, in each stage: their ids have five digits
+
+
+def job_directory(job_id: int) -> str:
+    """Return, e.g., job-00000: the map output of a job, until it ends."""
+    return f"job-{job_id:05d}"
+
+
+def is_job_directory(name: str) -> bool:
+    """Tell whether a name is that of a job's directory."""
+    return re.fullmatch(r"job-\d{5,}", name) is not None
+
+
+def map_output(task_id: int, partition: int) -> str:
+    """Return, e.g., maptask00001-part00000."""
+    return f"maptask{task_id:05d}-part{partition:05d}"
+
+
+def is_map_output(name: str) -> bool:
+    """Tell whether a name is that of map output."""
+    return re.fullmatch(r"maptask\d{5,}-part\d{5,}", name) is not None
+
+
+def reduce_output(task_id: int) -> str:
+    """Return, e.g., part-00000."""
+    return f"part-{task_id:05d}"
+
+
+def partial_output(name: str, unique: str) -> str:
+    """Return, e.g., .part-00000-abc: a file that is not yet complete."""
+    return f".{name}-{unique}"
+
+
+def is_reduce_output(name: str) -> bool:
+    """Tell whether a name is that of a part of a result, partial or not."""
+    return re.match(r"part-\d{5,}$|\.part-\d{5,}-", name) is not None
+
+
+def local_directory_prefix(task_id: int) -> str:
+    """Return, e.g., mapreduce-local-task00001- (a Worker's own)."""
+    return f"{LOCAL_DIRECTORY_PREFIX}task{task_id:05d}-"
+
+
+# The ends of the names of compressed files, which can't be divided.
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
+
+
+def is_compressed(path: str) -> bool:
+    """Tell whether the name of a file says that it is compressed."""
+    return path.endswith(COMPRESSED)

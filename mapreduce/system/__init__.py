@@ -1,0 +1,1 @@
+"""This machine: processes, logs, temporary directories, input files."""

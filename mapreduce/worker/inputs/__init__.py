@@ -1,0 +1,1 @@
+"""What a mapper reads: files, ranges of files, compressed files."""

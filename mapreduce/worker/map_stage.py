@@ -1,0 +1,144 @@
+"""The map stage of one task: map, partition, sort, combine, move.
+
+The output of the mapper is a stream of bytes; no text is decoded. It is never
+in memory as a whole: blocks are read, their lines dealt out to partitions, and
+written whenever enough have gathered.
+"""
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterable
+
+from mapreduce.protocol import layout
+from mapreduce.protocol.extensions import ExtendedMapTaskMessage
+from mapreduce.system import scratch
+from mapreduce.worker.inputs.files import open_input
+from mapreduce.worker.inputs.splits import describe, read_split
+from mapreduce.worker.output import OutputDirectory
+from mapreduce.worker.processes.executor import Executor
+from mapreduce.worker.processes.launcher import Launcher
+from mapreduce.worker.shuffle.command_partitioner import run_partitioner
+from mapreduce.worker.shuffle.hash_partitioner import HashPartitioner
+from mapreduce.worker.shuffle.partition_files import JoinedFile, PartitionFiles
+
+SORT_MEMORY = "64M"  # that one sort may take, …
+SMALL = 4 * 2**20  # … if its file has more than so many bytes
+
+
+def run_map(
+    task: ExtendedMapTaskMessage, output: OutputDirectory, executor: Executor
+) -> None:
+    """Do a map task: all its files are in the output directory at the end.
+
+    Raises TaskError or OSError if it can't be done, TaskInterrupted if it
+    was interrupted.
+    """
+    with scratch.directory(
+            layout.local_directory_prefix(task.task_id)) as directory:
+        if task.num_partitions:
+            paths = _make_partitions(task, directory, executor)
+        else:
+            paths = [_make_result(task, directory, executor)]
+        for path in paths:
+            output.commit(path)
+
+
+def _make_result(
+    task: ExtendedMapTaskMessage, directory: str, executor: Executor
+) -> str:
+    """Make the one file of a task whose job has no reduce stage."""
+    path = os.path.join(directory, layout.reduce_output(task.task_id))
+    _run_mapper(task, executor, JoinedFile(path).add)
+    return path
+
+
+def _make_partitions(
+    task: ExtendedMapTaskMessage, directory: str, executor: Executor
+) -> list[str]:
+    """Make the files for the reduce stage, each of them sorted."""
+    paths = [
+        os.path.join(directory, layout.map_output(task.task_id, partition))
+        for partition in range(task.num_partitions)
+    ]
+    if task.partitioner is not None:
+        _partition_by_command(task, task.partitioner, paths, executor)
+    elif len(paths) == 1:
+        _join(task, paths[0], executor)
+    else:
+        _partition(task, paths, executor)
+    for path in paths:
+        _sort(path, executor.launcher)
+        if task.combiner is not None and os.path.getsize(path):
+            _combine(task.combiner, path, executor)
+            _sort(path, executor.launcher)
+    return paths
+
+
+def _join(
+    task: ExtendedMapTaskMessage, path: str, executor: Executor
+) -> None:
+    """Put the map output, in complete lines, into one file."""
+    joined = JoinedFile(path)
+    _run_mapper(task, executor, joined.add)
+    joined.complete()
+
+
+def _partition(
+    task: ExtendedMapTaskMessage, paths: list[str], executor: Executor
+) -> None:
+    """Deal out the map output by the hash of the keys."""
+    partitions = PartitionFiles(paths, HashPartitioner(len(paths)))
+    _run_mapper(task, executor, partitions.add)
+    partitions.flush()
+
+
+def _partition_by_command(
+    task: ExtendedMapTaskMessage, partitioner: str, paths: list[str],
+    executor: Executor,
+) -> None:
+    """Deal out the map output as a partitioner says, which reads all of it."""
+    path = f"{paths[0]}-all"
+    _join(task, path, executor)
+    run_partitioner(partitioner, path, paths, executor)
+    os.unlink(path)
+
+
+def _combine(combiner: str, path: str, executor: Executor) -> None:
+    """Have the content of a file replaced by what a combiner makes of it."""
+    combined = f"{path}-combined"
+    title = f"{combiner} as the combiner"
+    with open_input(path) as file, open(combined, "wb") as output:
+        with executor.running(combiner, title, stdin=file, stdout=output):
+            pass
+    os.replace(combined, path)
+
+
+def _sort(path: str, launcher: Launcher) -> None:
+    """Sort a file in place, by bytes; what spills over goes beside it.
+
+    Left to itself, `sort` would take memory without bound for a large file.
+    """
+    env = {**os.environ, "LC_ALL": "C", "TMPDIR": os.path.dirname(path)}
+    limit = ["-S", SORT_MEMORY] if os.path.getsize(path) > SMALL else []
+    launcher.run(["sort", *limit, "-o", path, path], "sort", env)
+
+
+def _run_mapper(
+    task: ExtendedMapTaskMessage, executor: Executor,
+    take: Callable[[Iterable[bytes]], None],
+) -> None:
+    """Have the output of each process taken: a stream that comes in blocks.
+
+    Raises TaskError if a process fails, or its input can't be read.
+    """
+    for split in task.splits:
+        title = f"{task.executable} on the input {describe(split)}"
+        names = {"mapreduce_map_input_file": split.path}
+        with open_input(split.path) as file:
+            feed = read_split(split, file, bool(task.decompress))
+            with executor.running(
+                    task.executable, title, names=names,
+                    stdin=file if feed is None else subprocess.PIPE,
+                    stdout=subprocess.PIPE) as process:
+                take(process.read(feed))

@@ -1,0 +1,57 @@
+"""The reduce stage of one task: merge, reduce, move.
+
+The inputs are sorted; their merge streams into the reducer and is never in
+memory, nor in a file, as a whole.
+"""
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import BinaryIO
+
+from mapreduce.protocol import layout
+from mapreduce.protocol.extensions import ExtendedReduceTaskMessage
+from mapreduce.system import scratch
+from mapreduce.worker.inputs.files import open_input
+from mapreduce.worker.output import OutputDirectory
+from mapreduce.worker.processes.executor import Executor
+from mapreduce.worker.shuffle.merging import merge
+
+
+def run_reduce(
+    task: ExtendedReduceTaskMessage, output: OutputDirectory,
+    executor: Executor,
+) -> None:
+    """Do a reduce task: its file is in the output directory at the end.
+
+    Raises TaskError or OSError if it can't be done, TaskInterrupted if it
+    was interrupted.
+    """
+    with scratch.directory(
+            layout.local_directory_prefix(task.task_id)) as directory:
+        path = os.path.join(directory, layout.reduce_output(task.task_id))
+        with open(path, "wb") as part:
+            if len(task.input_paths) == 1:
+                _reduce_file(task, part, executor)
+            else:
+                _reduce_files(task, part, executor)
+        output.commit(path)
+
+
+def _reduce_file(
+    task: ExtendedReduceTaskMessage, part: BinaryIO, executor: Executor
+) -> None:
+    """Give the reducer the one input as it is."""
+    with open_input(task.input_paths[0]) as file, executor.running(
+            task.executable, task.executable, stdin=file, stdout=part):
+        pass
+
+
+def _reduce_files(
+    task: ExtendedReduceTaskMessage, part: BinaryIO, executor: Executor
+) -> None:
+    """Merge the inputs into the reducer."""
+    with executor.running(
+            task.executable, task.executable,
+            stdin=subprocess.PIPE, stdout=part) as reducer:
+        reducer.write(merge(task.input_paths))

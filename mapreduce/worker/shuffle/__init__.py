@@ -1,0 +1,1 @@
+"""Lines between mapper and reducer: partitioned, gathered, merged."""
