@@ -154,7 +154,7 @@ def test_acknowledgement_of_a_lost_registration_does_not_count(
 def test_report_that_cannot_be_sent_is_a_loss(
         contact, send_tcp, losses, error):
     send_tcp.side_effect = error
-    contact.report(FinishedMessage(5, "localhost", 6001))
+    contact.send_outcome(FinishedMessage(5, "localhost", 6001))
     assert losses == [f"cannot report task 5: {error}"]
 
 

@@ -243,7 +243,7 @@ def test_status_that_nobody_takes_harms_nothing(
 
 def test_nothing_is_said_of_a_cancelled_task(
         sockets, mocker, paths, output, executable):
-    mocker.patch("mapreduce.worker.processes.reporter.STATUS_INTERVAL", 60.0)
+    mocker.patch("mapreduce.worker.progress_sender.INTERVAL", 60.0)
     path = executable("echo reporter:status:one >&2; sleep 0.1",
                       "echo reporter:status:two >&2", "exec sleep 600")
 

@@ -35,11 +35,6 @@ def _hear(reporter):
     return hear
 
 
-@pytest.fixture(name="clock")
-def _clock(mocker):
-    return mocker.patch("time.monotonic", return_value=100.0)
-
-
 # Counters
 
 def test_counters_are_summed_up(reporter, hear):
@@ -159,40 +154,12 @@ def test_line_that_never_ends_takes_no_memory(reporter, hear):
 
 # The status
 
-def test_status_is_published_when_it_is_due(reporter, published, hear, clock):
-    hear(b"reporter:status:one\n")
-    assert reporter.seconds_to_publication() == 0.0
-    reporter.publish_due()
-    hear(b"reporter:status:two\nreporter:status: three \r\n")
-    reporter.publish_due()
-    assert published == ["one"]
-    assert reporter.seconds_to_publication() == 1.0
-    clock.return_value += 1.0
-    reporter.publish_due()
-    assert published == ["one", "three"]
-    assert reporter.seconds_to_publication() is None
+def test_status_is_published_when_it_changes(published, hear):
+    hear(b"reporter:status:one\nreporter:status: two \r\n"
+         b"reporter:status:two\nreporter:status:one\n")
+    assert published == ["one", "two", "one"]
 
 
-def test_status_is_published_once(reporter, published, hear, clock):
-    reporter.flush()
-    hear(b"reporter:status:one\n")
-    reporter.flush()
-    hear(b"reporter:status:one\n")
-    clock.return_value += 60.0
-    reporter.publish_due()
-    reporter.flush()
-    assert published == ["one"]
-
-
-def test_last_status_is_published_by_a_flush(reporter, published, hear):
-    hear(b"reporter:status:one\n")
-    reporter.publish_due()
-    hear(b"reporter:status:two\n")
-    reporter.flush()
-    assert published == ["one", "two"]
-
-
-def test_status_is_cut_and_never_undecodable(reporter, published, hear):
+def test_status_is_cut_and_never_undecodable(published, hear):
     hear(b"reporter:status:\xff" + b"x" * 10_000 + b"\n")
-    reporter.flush()
     assert published == ["\\xff" + "x" * (MAX_STATUS - 4)]

@@ -27,6 +27,7 @@ from mapreduce.worker.processes.interruption import Interruption
 from mapreduce.worker.processes.launcher import Launcher
 from mapreduce.worker.processes.reaper import Reaper
 from mapreduce.worker.processes.reporter import Reporter
+from mapreduce.worker.progress_sender import ProgressSender
 from mapreduce.worker.task import run_task
 
 LOGGER = logging.getLogger(__name__)
@@ -61,51 +62,55 @@ class Worker:
         OSError if it can't listen there.
         """
         self._address = host, port
-        self._harness = environment
+        self._environment = environment
         with Interruption() as interruption:
-            self._desk = Assignments(interruption)
+            self._assignments = Assignments(interruption)
             self._launcher = Launcher(interruption, environment.reaper)
             with (
                 tcp_server(host, port) as tcp,
                 Inbox(self._admit) as self._inbox,
                 ending_on(environment.ending_signals, self.terminate),
             ):
-                self._contact = ManagerLink(
+                self._link = ManagerLink(
                     (manager_host, manager_port), self._address,
-                    self._inbox.stop, self._lose_contact)
+                    self._inbox.stop, self._lose_manager)
+                self._progress = ProgressSender(
+                    self._link.send_progress, self._inbox.spawn,
+                    self._inbox.stop)
                 self._inbox.listen_tcp(
                     tcp, *typing.get_args(messages.TaskMessage),
                     messages.RegisterAckMessage, messages.CancelMessage,
                     messages.ShutdownMessage)
                 LOGGER.info("Listening on %s:%d", host, port)
                 environment.on_listening()
-                self._contact.register()
-                self._inbox.spawn(self._contact.keep)
+                self._link.register()
+                self._inbox.spawn(self._link.keep)
                 self._run()
                 self._inbox.stop.set()
-                self._contact.wake()
+                self._link.wake()
+                self._progress.close()
         LOGGER.info("Ended")
 
     def terminate(self) -> None:
         """Have the Worker end, and its task with it; for signal handlers."""
-        self._desk.terminate()
+        self._assignments.terminate()
         self._inbox.put(Terminated())
 
     def _run(self) -> None:
         """Handle what arrives, in order, until it is time to exit."""
-        while not self._desk.terminated:
+        while not self._assignments.terminated:
             try:
                 event, _ = self._inbox.get(
-                    self._contact.seconds_to_registration())
+                    self._link.seconds_to_registration())
             except queue.Empty:
-                self._desk.close()
-                self._contact.register()
+                self._assignments.close()
+                self._link.register()
                 continue
             match event:
                 case Assignment():
                     self._do(event)
                 case ManagerLost():
-                    self._contact.plan_registration()
+                    self._link.plan_registration()
                 case messages.ShutdownMessage():
                     return
 
@@ -116,30 +121,30 @@ class Worker:
         """
         match message:
             case messages.RegisterAckMessage():
-                if self._contact.acknowledge():
-                    self._desk.reopen()
+                if self._link.acknowledge():
+                    self._assignments.reopen()
                 return None
             case messages.CancelMessage():
-                self._desk.cancel(message.task_id)
+                self._assignments.cancel(message.task_id)
                 return None
             case messages.ShutdownMessage():
-                self._desk.finish_first()
+                self._assignments.finish_first()
         if isinstance(message, messages.TaskMessage):
             self._drill()
-            return self._desk.receive(message)
+            return self._assignments.receive(message)
         return message
 
     def _drill(self) -> None:
         """Die, as if killed, if this task is the one that was named for it."""
-        if self._desk.num_received == self._harness.fail_after:
+        if self._assignments.num_received == self._environment.fail_after:
             LOGGER.error("Exit when given one task more than %d, as told by "
-                         "--fail-after", self._harness.fail_after)
+                         "--fail-after", self._environment.fail_after)
             os._exit(1)
 
-    def _lose_contact(self, reason: str) -> None:
+    def _lose_manager(self, reason: str) -> None:
         """Give up all tasks, and then register again."""
         LOGGER.warning("Lost contact with the Manager: %s", reason)
-        self._desk.close()
+        self._assignments.close()
         self._inbox.put(ManagerLost())
 
     def _do(self, assignment: Assignment) -> None:
@@ -149,23 +154,22 @@ class Worker:
         failure = self._attempt(assignment, reporter)
         if assignment.cancelled:
             failure = "cancelled"
-        if assignment.void or (self._desk.terminated and failure):
+        if assignment.void or (self._assignments.terminated and failure):
+            self._progress.discard()
             return
-        if reporter:
-            reporter.flush()
+        self._progress.flush()
         if failure is None:
             counters = reporter.counters if reporter else None
-            self._contact.report(messages.FinishedMessage(
+            self._link.send_outcome(messages.FinishedMessage(
                 task_id, *self._address, counters or None))
         else:
-            self._contact.report(
+            self._link.send_outcome(
                 messages.FailedMessage(task_id, *self._address, failure))
 
     def _reporter(self, assignment: Assignment) -> Reporter | None:
-        """Return who hears what the executables of a task report.
+        """Return what takes the reports of the executables of a task.
 
-        Nobody does if the specification has words for the task: then it has
-        none for what they report.
+        None for a task of the specification, which has no message for them.
         """
         task = assignment.task
         if not isinstance(task, messages.ExtendedTaskMessage):
@@ -173,7 +177,7 @@ class Worker:
 
         def publish(status: str) -> None:
             if not (assignment.void or assignment.cancelled):
-                self._contact.tell(ProgressMessage(
+                self._progress.offer(ProgressMessage(
                     task.task_id, *self._address, status))
         return Reporter(publish)
 
@@ -184,7 +188,7 @@ class Worker:
         task = assignment.task
         LOGGER.info("Received task %r", task)
         try:
-            with self._desk.work_on(assignment):
+            with self._assignments.work_on(assignment):
                 run_task(
                     task, assignment.output, self._launcher, reporter)
         except TaskInterrupted:

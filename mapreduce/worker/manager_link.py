@@ -83,14 +83,14 @@ class ManagerLink:
         self._known.set()
         return True
 
-    def report(self, message: FinishedMessage | FailedMessage) -> None:
+    def send_outcome(self, message: FinishedMessage | FailedMessage) -> None:
         """Tell what became of a task."""
         try:
             outbox.send_tcp(*self._manager, message)
         except OSError as error:
             self._on_loss(f"cannot report task {message.task_id}: {error}")
 
-    def tell(self, message: ProgressMessage) -> None:
+    def send_progress(self, message: ProgressMessage) -> None:
         """Tell how a task gets on; nothing is lost if that fails."""
         try:
             outbox.send_tcp(*self._manager, message)

@@ -161,13 +161,12 @@ class Process:
             self._exit.look()
         if self._idle_timeout:
             self._be_patient(self._idle_timeout, bool(ready))
-        self._stderr.look()  # May take seconds: it tells the Manager.
         return {key.fd for key, _ in ready}
 
     def _timeout(self) -> float | None:
         """Return the seconds after which to look at the time again."""
         times = (
-            self._exit.seconds_to_look(), self._stderr.seconds_to_look(),
+            self._exit.seconds_to_look(),
             self._idle_timeout.seconds_to_look() if self._idle_timeout
             else None)
         return min((seconds for seconds in times if seconds is not None),

@@ -10,9 +10,7 @@ among all else. What only looks like one of them is ordinary text.
 from __future__ import annotations
 
 import io
-import math
 import re
-import time
 from collections.abc import Callable, Iterator
 
 from mapreduce.protocol.fields import MAX_AMOUNT, MAX_COUNTERS, MAX_NAME
@@ -22,7 +20,6 @@ from mapreduce.worker.processes.streams import StderrTail
 PREFIX = b"reporter:"
 MAX_REPORT = 64 * 2**10  # bytes of a line that are waited for
 MAX_STATUS = 255  # characters; what is beyond is cut off
-STATUS_INTERVAL = 1.0  # seconds, at the least, between two that are published
 
 _COUNTER = re.compile(rb"reporter:counter:([^,]*),([^,]*),([+-]?[0-9]{1,19})")
 _STATUS = re.compile(rb"reporter:status:(.*)", re.DOTALL)
@@ -36,12 +33,14 @@ class Reporter:
     """Sums up what all executables of a task report."""
 
     def __init__(self, publish: Callable[[str], object]) -> None:
-        """Begin with nothing reported; what is published is the status."""
+        """Start with nothing reported.
+
+        Each new status is published at once, between two reads of a pipe: so
+        publish must not wait for anything.
+        """
         self.counters: dict[str, dict[str, int]] = {}
         self._publish = publish
         self._status: str | None = None
-        self._published: str | None = None
-        self._publish_time = -math.inf
 
     def take(self, line: bytes) -> bool:
         """Take a line if it is a report; tell whether it is.
@@ -53,28 +52,14 @@ class Reporter:
             group, name, amount = match.groups()
             return self._count(_text(group), _text(name), int(amount))
         if match := _STATUS.fullmatch(line):
-            self._status = _text(match[1].strip())[:MAX_STATUS]
+            self._note_status(_text(match[1].strip())[:MAX_STATUS])
             return True
         return False
 
-    def seconds_to_publication(self) -> float | None:
-        """Return when the status is to be published, if it changed."""
-        if self._status == self._published:
-            return None
-        return max(
-            0.0, self._publish_time + STATUS_INTERVAL - time.monotonic())
-
-    def publish_due(self) -> None:
-        """Publish the status if it changed, and the last time is past."""
-        if self.seconds_to_publication() == 0.0:
-            self.flush()
-
-    def flush(self) -> None:
-        """Publish the status if it changed."""
-        if self._status is not None and self._status != self._published:
-            self._published = self._status
-            self._publish_time = time.monotonic()
-            self._publish(self._status)
+    def _note_status(self, status: str) -> None:
+        if status != self._status:
+            self._status = status
+            self._publish(status)
 
     def _count(self, group: str, name: str, amount: int) -> bool:
         """Add to a counter; tell whether it could be one."""
@@ -119,14 +104,6 @@ class ReportedStderr(StderrTail):
         begun, self._begun = self._begun, b""
         if not self._reporter.take(begun):
             super().add(begun)
-
-    def seconds_to_look(self) -> float | None:
-        """Return when to call look, if it is to be called."""
-        return self._reporter.seconds_to_publication()
-
-    def look(self) -> None:
-        """Publish the status if that is due."""
-        self._reporter.publish_due()
 
     def _sift(self, text: bytes) -> Iterator[bytes]:
         """Iterate over what is no report, nor the beginning of one."""

@@ -56,13 +56,6 @@ class StderrTail:
     def end(self) -> None:
         """Take it that nothing more comes."""
 
-    def seconds_to_look(self) -> float | None:
-        """Return when to call look, if it is to be called."""
-        return None
-
-    def look(self) -> None:
-        """Do what is due by now."""
-
     @property
     def text(self) -> str:
         """What is kept, stripped."""
