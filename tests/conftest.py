@@ -6,14 +6,14 @@ import threading
 import hypothesis
 import pytest
 
-from tests.cluster import Cluster, Gate
-from tests.fakes import FakeSockets
+from tests.support.cluster import Cluster
+from tests.support.fake_sockets import FakeSockets
+from tests.support.kinds import kind_of
+from tests.support.waiting import Gate
 
 
-def pytest_configure(config):
-    """Register the marker of tests that wait for the protocol's own times."""
-    config.addinivalue_line(
-        "markers", "slow: takes more than ten seconds; -m 'not slow' skips it")
+def pytest_configure():
+    """Set what holds for all tests."""
     # Examples fail for what they find, not for the time that they take.
     hypothesis.settings.register_profile(
         "tests", deadline=None, database=None)
@@ -22,6 +22,13 @@ def pytest_configure(config):
     # its children would ignore, too.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark each test with its kind."""
+    for item in items:
+        item.add_marker(kind_of(item))
 
 
 @pytest.fixture(name="sockets")

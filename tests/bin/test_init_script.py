@@ -1,0 +1,285 @@
+"""The scripts of bin/: the init script and the demonstration.
+
+The init script knows no ports but its own, and takes every Manager and Worker
+of this user for its own. So its tests are skipped where others run.
+"""
+import contextlib
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.cluster import WORD_COUNT, command, pipeline
+from tests.support.files import ROOT, TESTDATA, in_order, write_executable
+from tests.support.ports import answers, free_port
+from tests.support.waiting import TIMEOUT, wait_until
+
+PORTS = 6000, 6001, 6002
+START = "starting mapreduce ...\n"
+STOP = "stopping mapreduce ...\n"
+NOT_RUNNING = "manager not running\nworkers not running\n", 1
+
+
+class InitScript:
+    """bin/mapreduce, in a directory of the test's own."""
+
+    def __init__(self, directory, path):
+        """Run it in a directory, with this PATH."""
+        self.directory = directory
+        self.path = path
+
+    def __call__(self, *arguments):
+        """Return what it prints and its exit code; it prints no errors."""
+        outcome = subprocess.run(
+            [ROOT / "bin/mapreduce", *arguments], cwd=self.directory,
+            env={**os.environ, "PATH": self.path}, capture_output=True,
+            text=True, timeout=TIMEOUT)
+        assert outcome.stderr == ""
+        return outcome.stdout, outcome.returncode
+
+    def logs(self):
+        """Return the names of the logs."""
+        return sorted(os.listdir(self.directory / "var/log"))
+
+
+@pytest.fixture(name="mapreduce")
+def _mapreduce(tmp_path, monkeypatch):
+    """The init script; the commands are those of this interpreter."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # The killed leave files.
+    script = InitScript(tmp_path, os.pathsep.join(
+        [os.path.dirname(sys.executable), os.environ["PATH"]]))
+    if script("status") != NOT_RUNNING:
+        pytest.skip("a Manager or a Worker runs on this machine")
+    if any(map(answers, PORTS)):
+        pytest.skip("one of the ports 6000 to 6002 is in use")
+    yield script
+    script("stop")
+
+
+@contextlib.contextmanager
+def running(*arguments):
+    """Run a process, which may read from its standard input, for a while."""
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@contextlib.contextmanager
+def running_daemon(name, port):
+    """Run a Manager or a Worker that the init script has not started."""
+    with running(command(name), "--port", str(port)) as process:
+        assert wait_until(lambda: answers(port))
+        yield process
+
+
+def test_start_and_stop(mapreduce):
+    """Ports answer when start returns; all is gone when stop does."""
+    assert mapreduce("start") == (START, 0)
+    assert all(map(answers, PORTS))
+    assert mapreduce.logs() == [
+        "manager.log", "worker-6001.log", "worker-6002.log"]
+    assert mapreduce("status") == ("manager running\nworkers running\n", 0)
+    assert mapreduce("start") == (
+        "Error: mapreduce-manager is already running\n", 1)
+    assert mapreduce("status") == ("manager running\nworkers running\n", 0)
+    assert mapreduce("stop") == (STOP, 0)
+    assert not any(map(answers, PORTS))
+    assert mapreduce("status") == NOT_RUNNING
+
+
+def test_started_cluster_runs_a_job(mapreduce, tmp_path):
+    """Both Workers are registered with the Manager."""
+    mapreduce("start")
+    output = tmp_path / "output"
+    mapper, reducer = map(str, WORD_COUNT)
+    subprocess.run(
+        [command("submit"), "--input", str(TESTDATA / "input"), "--mapper",
+         mapper, "--reducer", reducer, "--output", str(output)],
+        check=True, stdout=subprocess.DEVNULL)
+    parts = [output / "part-00000", output / "part-00001"]
+    assert wait_until(lambda: all(part.exists() for part in parts))
+    assert in_order(b"".join(part.read_bytes() for part in parts)) == in_order(
+        pipeline(TESTDATA / "input", mapper, reducer))
+    log = (tmp_path / "var/log/manager.log").read_text()
+    for port in PORTS[1:]:
+        assert f"Registered Worker RemoteWorker('localhost', {port})" in log
+
+
+def test_restart(mapreduce):
+    """Whether something runs or not; logs are begun anew."""
+    assert mapreduce("restart") == (STOP + START, 0)
+    (mapreduce.directory / "var/log/worker-7000.log").touch()
+    assert mapreduce("restart") == (STOP + START, 0)
+    assert mapreduce("status") == ("manager running\nworkers running\n", 0)
+    assert mapreduce.logs() == [
+        "manager.log", "worker-6001.log", "worker-6002.log"]
+
+
+def test_stop_when_nothing_runs(mapreduce):
+    """That is no error."""
+    assert mapreduce("stop") == (STOP, 0)
+
+
+@pytest.mark.parametrize("arguments", [[], ["begin"]])
+def test_usage(mapreduce, arguments):
+    """One line tells it."""
+    assert mapreduce(*arguments) == (
+        f"Usage: {ROOT}/bin/mapreduce "
+        "(start|stop|restart|status|kill-worker PORT)\n", 1)
+
+
+@pytest.mark.skipif(not pathlib.Path("/proc/self/cmdline").exists(),
+                    reason="command lines are read from /proc")
+def test_options_of_the_daemons(mapreduce):
+    """All are given, also where they are the default."""
+    mapreduce("start")
+    found = []
+    for file in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        # It may have just ended, or have no arguments.
+        with contextlib.suppress(OSError, ValueError):
+            _, path, *options = file.read_text().split("\0")[:-1]
+            if path in map(command, ("manager", "worker")):
+                found.append(dict(zip(options[::2], options[1::2])))
+    assert sorted(found, key=lambda options: options["--port"]) == [
+        {"--host": "localhost", "--port": "6000",
+         "--logfile": "var/log/manager.log"},
+        *({"--host": "localhost", "--port": port,
+           "--manager-host": "localhost", "--manager-port": "6000",
+           "--logfile": f"var/log/worker-{port}.log"}
+          for port in ("6001", "6002")),
+    ]
+
+
+@pytest.mark.skipif(not (ROOT / "env/bin/mapreduce-manager").exists(),
+                    reason="the package is not installed in env/")
+def test_commands_of_the_projects_own_env(mapreduce):
+    """They are taken where the PATH has none."""
+    mapreduce.path = os.defpath
+    assert mapreduce("restart") == (STOP + START, 0)
+    assert mapreduce("stop") == (STOP, 0)
+
+
+def test_processes_with_such_a_name_do_not_count(mapreduce, tmp_path):
+    """An editor, a search, a script: none of them is a daemon."""
+    script = write_executable(tmp_path / "mapreduce-worker", "read -r line")
+    with (
+        running(sys.executable, "-c", "input()", "mapreduce-manager") as one,
+        running(script) as other,
+    ):
+        assert mapreduce("status") == NOT_RUNNING
+        assert mapreduce("restart") == (STOP + START, 0)
+        assert mapreduce("stop") == (STOP, 0)
+        assert (one.poll(), other.poll()) == (None, None)
+
+
+@pytest.mark.parametrize("name", ["manager", "worker"])
+def test_daemon_on_another_port_counts(mapreduce, name):
+    """It keeps a cluster from starting, and is killed by a stop."""
+    with running_daemon(name, free_port()) as daemon:
+        assert mapreduce("start") == (
+            f"Error: mapreduce-{name} is already running\n", 1)
+        states = {"manager": "manager not running\n",
+                  "worker": "workers not running\n",
+                  name: f"{name}{'s' * (name == 'worker')} running\n"}
+        assert mapreduce("status") == ("".join(states.values()), 1)
+        assert mapreduce("stop") == (
+            f"{STOP}killing mapreduce {name} ...\n", 0)
+        assert daemon.wait(TIMEOUT) == 0
+
+
+def test_daemons_that_do_not_end_are_killed(mapreduce):
+    """A Manager that is stopped hears neither shutdown nor signal."""
+    with running_daemon("manager", 6000) as manager:
+        with running_daemon("worker", 6001) as worker:
+            manager.send_signal(signal.SIGSTOP)
+            assert mapreduce("stop") == (
+                f"{STOP}killing mapreduce manager ...\n"
+                "killing mapreduce worker ...\n", 0)
+            assert manager.wait(TIMEOUT) == -signal.SIGKILL
+            assert worker.wait(TIMEOUT) == 0
+
+
+@pytest.mark.parametrize("port", PORTS)
+def test_port_of_another_program(mapreduce, port):
+    """An error names it; what was started is ended."""
+    with socket.create_server(("localhost", port)):
+        assert mapreduce("start") == (
+            f"{START}Error: port {port} is in use\n", 1)
+        assert mapreduce("status") == NOT_RUNNING
+
+
+def test_udp_port_of_another_program(mapreduce):
+    """The last words of the Manager are shown."""
+    with socket.socket(type=socket.SOCK_DGRAM) as sock:
+        sock.bind(("localhost", 6000))
+        assert mapreduce("start") == (
+            f"{START}Error: mapreduce-manager did not start: "
+            "Error: port 6000 is in use\n", 1)
+    assert mapreduce("status") == NOT_RUNNING
+
+
+@pytest.fixture(name="demo")
+def _demo():
+    """The demonstration, just started, in a session of its own.
+
+    Its standard output ends when it and all that it has started are gone.
+    """
+    if not (ROOT / "env/.installed").exists():
+        pytest.skip("bin/demo would install the package first")
+    with subprocess.Popen(
+            ["bin/demo"], cwd=ROOT, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True,
+            start_new_session=True) as process:
+        yield process
+        with contextlib.suppress(ProcessLookupError):  # So it should be.
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_demo(demo):
+    """It shows ten words, says that all is right, and leaves nothing."""
+    stdout, stderr = demo.communicate(timeout=TIMEOUT)
+    assert demo.returncode == 0, stderr
+    assert re.fullmatch(r"Done in \d+\.\d s: \d+ parts in var/demo/output",
+                        stderr.splitlines()[-1])
+    lines = stdout.splitlines()
+    assert lines[:2] == ["Counting the words of tests/testdata/input ...",
+                         "The ten most frequent words:"]
+    counts = [int(line.split("\t")[1]) for line in lines[2:-1]]
+    assert len(counts) == 10
+    assert counts == sorted(counts, reverse=True)
+    assert lines[-1] == "It equals that of: cat | map | sort | reduce"
+
+
+@pytest.mark.parametrize("number, code", [
+    (signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize("everybody", [True, False])
+def test_demo_is_interrupted(demo, number, code, everybody):
+    """Whether all its processes hear it or not; it leaves nothing, too."""
+    while not demo.stdout.readline().startswith("Counting"):
+        pass
+    (os.killpg if everybody else os.kill)(demo.pid, number)
+    stdout, stderr = demo.communicate(timeout=15)
+    assert (demo.returncode, stdout) == (code, "")
+    assert "Traceback" not in stderr
+
+
+def test_cluster_of_a_run_is_left_alone(mapreduce, tmp_path, gate):
+    """It is none of this script's."""
+    mapper = write_executable(
+        tmp_path / "map", f"touch '{tmp_path}/runs'", gate.line)
+    with running(command("run"), "-i", str(TESTDATA / "input"), "-o",
+                 str(tmp_path / "output"), "-m", mapper, "-r", "cat") as run:
+        assert wait_until((tmp_path / "runs").exists)
+        assert mapreduce("status") == NOT_RUNNING
+        assert mapreduce("restart") == (STOP + START, 0)
+        assert mapreduce("stop") == (STOP, 0)
+        gate.open()
+        assert run.wait(TIMEOUT) == 0

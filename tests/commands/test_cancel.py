@@ -1,0 +1,40 @@
+"""mapreduce-cancel: what it sends, and what it says of the job."""
+import pytest
+
+from mapreduce import cancel
+from tests.support.clients import run
+from tests.support.fake_manager import FakeManager, cluster, job
+
+
+def test_cancel():
+    """It returns when the job is cancelled."""
+    with FakeManager(*(cluster(job(state, name="n"))
+                       for state in ("map", "map", "cancelled"))) as manager:
+        assert run(cancel.main, manager.port, "3") == (
+            0, "Cancelled job 3 (n)\n", "")
+    assert manager.types() == [
+        "get_status", "cancel_job", "get_status", "get_status"]
+    assert manager.heard[1] == {"message_type": "cancel_job", "job_id": 3}
+
+
+def test_quiet_cancel():
+    with FakeManager(*(cluster(job(state))
+                       for state in ("queued", "cancelled"))) as manager:
+        assert run(cancel.main, manager.port, "3", "--quiet") == (0, "", "")
+
+
+@pytest.mark.parametrize("state", ["done", "failed", "cancelled"])
+def test_cancel_of_a_job_that_has_ended(state):
+    """No command is sent."""
+    with FakeManager(cluster(job(state))) as manager:
+        assert run(cancel.main, manager.port, "3") == (
+            1, "", f"Error: job 3 has ended already: it is {state}\n")
+    assert manager.types() == ["get_status"]
+
+
+def test_cancel_that_comes_too_late():
+    with FakeManager(*(cluster(job(state))
+                       for state in ("reduce", "done"))) as manager:
+        assert run(cancel.main, manager.port, "3") == (
+            1, "", "Error: job 3 ended before it could be cancelled: "
+            "it is done\n")

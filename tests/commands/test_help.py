@@ -1,0 +1,57 @@
+"""--help and --version of each command, and what importing loads."""
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.cluster import command
+from tests.support.commands import run
+from tests.support.files import ROOT
+
+COMMANDS = ["manager", "worker", "submit", "status", "cancel"]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help(name):
+    """Every command tells how it is used."""
+    outcome = run(name, "--help")
+    assert (outcome.returncode, outcome.stderr) == (0, "")
+    assert re.match(rf"Usage: mapreduce-{name} \[OPTIONS\]( \[?JOB\]?)?\n",
+                    outcome.stdout)
+    for option in ("--host", "--port"):
+        assert option in outcome.stdout
+
+
+@pytest.mark.parametrize("code", [
+    pytest.param(
+        "import mapreduce; mapreduce.manager.Manager; mapreduce.worker.Worker",
+        id="mapreduce-is-enough"),
+    pytest.param(
+        "import sys, mapreduce.run, mapreduce.streaming, mapreduce.submit, "
+        "mapreduce.status, mapreduce.cancel; "
+        "assert not [name for name in sys.modules if 'rich' in name]",
+        id="clients-import-rich-when-they-draw"),
+    pytest.param(
+        "import sys, mapreduce.worker.task; "
+        "assert not {'click', 'socket'} & sys.modules.keys()",
+        id="stages-need-neither-click-nor-sockets"),
+    pytest.param(
+        "from mapreduce.utils import ThreadSafeOrderedDict, tcp_server",
+        id="names-of-utils"),
+])
+def test_imports(code):
+    """In an interpreter that has imported nothing else."""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+@pytest.mark.parametrize(
+    "name", ["run", "streaming", "submit", "status", "cancel"])
+def test_version_and_example(name):
+    program = f"mapreduce-{name}"
+    outcome = subprocess.run([command(name), "--version"], check=True,
+                             capture_output=True, text=True)
+    assert re.fullmatch(rf"{program}, version \d\S*\n", outcome.stdout)
+    outcome = subprocess.run([command(name), "--help"], check=True,
+                             capture_output=True, text=True)
+    assert re.search(rf"Examples?:\n +{program} ", outcome.stdout)

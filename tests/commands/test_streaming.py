@@ -1,0 +1,230 @@
+"""mapreduce-streaming: the command line of Hadoop Streaming."""
+import importlib
+
+import pytest
+from click.testing import CliRunner
+
+from mapreduce import streaming
+from mapreduce.protocol import codec
+from tests.support.fake_manager import FakeManager, cluster, job, worker
+from tests.support.files import EXECUTABLES, ROOT, TESTDATA
+
+INPUT = str(TESTDATA / "input")
+MAPPER = str(EXECUTABLES / "wc_map.sh")
+REDUCER = str(EXECUTABLES / "wc_reduce.sh")
+REQUIRED = ["-input", INPUT, "-output", "output", "-mapper", MAPPER]
+TYPES = {"message_types": ["new_extended_job"]}
+
+LOCAL = {
+    "message_type": "new_extended_job", "input_paths": [INPUT],
+    "output_directory": "output", "mapper_executable": MAPPER,
+    "reducer_executable": "cat", "num_reducers": 1, "max_mappers": 32,
+    "split_size": 2**20, "decompress": True, "environment": {},
+    "no_clobber": True,
+}
+
+
+def start(*options):
+    """Run the command in this process."""
+    outcome = CliRunner().invoke(streaming.main, options)
+    assert outcome.exception is None or isinstance(
+        outcome.exception, SystemExit), outcome.exception
+    return outcome.exit_code, outcome.stdout, outcome.stderr
+
+
+@pytest.fixture(name="planned")
+def _planned(mocker):
+    """Return a function: the document of the job that would be done."""
+    do = mocker.patch.object(
+        importlib.import_module("mapreduce.engines.local"), "_do")
+
+    def planned(*options):
+        do.reset_mock()
+        assert start(*REQUIRED, "--workers", "2", *options) == (0, "", "")
+        document = codec.to_document(do.call_args.args[0])
+        del document["job_key"]
+        return document
+    return planned
+
+
+@pytest.mark.parametrize("options, fields", [
+    ([], {}),
+    (["-reducer", REDUCER], {"reducer_executable": REDUCER}),
+    (["-input", f"{INPUT}/file01,{INPUT}/file02"],
+     {"input_paths": [INPUT, f"{INPUT}/file01", f"{INPUT}/file02"]}),
+    (["-combiner", "uniq -c", "-partitioner", "cat"],
+     {"combiner": "uniq -c", "partitioner": "cat"}),
+    (["-input", f"file://{INPUT}/file01"],
+     {"input_paths": [INPUT, f"{INPUT}/file01"]}),
+    (["-input", f"{INPUT}/file0[{{1,2}}],{INPUT}"],
+     {"input_paths": [INPUT, f"{INPUT}/file0[{{1,2}}]", INPUT]}),
+    (["-reducer", "NONE", "-combiner", "cat", "-partitioner", "cat"],
+     {"num_reducers": 0, "reducer_executable": None}),
+    (["-cmdenv", "A=1", "-cmdenv", "B=2"],
+     {"environment": {"A": "1", "B": "2"}}),
+    (["-numReduceTasks", "3"], {"num_reducers": 3}),
+    (["-numReduceTasks=3"], {"num_reducers": 3}),
+    (["-numReduceTasks", "0"],
+     {"num_reducers": 0, "reducer_executable": None}),
+    (["-reducer", "NONE"], {"num_reducers": 0, "reducer_executable": None}),
+    (["-D", "mapreduce.job.reduces=2"], {"num_reducers": 2}),
+    (["-Dmapreduce.job.reduces=2"], {"num_reducers": 2}),
+    (["-numReduceTasks", "3", "-D", "mapreduce.job.reduces=2"],
+     {"num_reducers": 3}),
+    (["-D", "mapreduce.job.maps=7"],
+     {"num_mappers": 7, "max_mappers": None}),
+    (["-D", "mapreduce.job.name=a = b"], {"job_name": "a = b"}),
+    (["-D", "mapreduce.map.maxattempts=2",
+      "-D", "mapreduce.reduce.maxattempts=1"],
+     {"max_map_attempts": 2, "max_reduce_attempts": 1}),
+    (["-D", "mapreduce.task.timeout=1500"], {"task_timeout": 1.5}),
+    (["-D", "mapreduce.task.timeout=0"], {}),
+    (["-D", "mapreduce.task.timeout=9223372036854775807"],
+     {"task_timeout": 10**9}),
+    (["-D", " mapreduce.job.reduces = 2 "], {"num_reducers": 2}),
+    (["-D", "mapreduce.input.fileinputformat.split.maxsize=0"],
+     {"split_size": None}),
+    (["-D", "mapreduce.input.fileinputformat.split.maxsize=4096"],
+     {"split_size": 4096}),
+    (["--no-decompress"], {"decompress": None}),
+], ids=str)
+def test_it_plans_a_job(planned, options, fields):
+    """That of mapreduce-run, with an output that must not be there."""
+    expected = {**LOCAL, **fields}
+    assert planned(*options) == {
+        name: value for name, value in expected.items() if value is not None}
+
+
+@pytest.mark.parametrize("options", [
+    ["-file", "mapreduce"], ["-files", "mapreduce,elsewhere/tests"],
+    ["-files", "hdfs://host/wc#mapreduce"],
+])
+def test_files_that_are_there(planned, monkeypatch, options):
+    """They are what the job would see in Hadoop; nothing is said."""
+    monkeypatch.chdir(ROOT)
+    assert planned(*options) == LOCAL
+
+
+@pytest.mark.parametrize("options, files", [
+    (["-file", "tests/testdata", "-files", "mapreduce,/x/y,"],
+     [("testdata", f"; it is under {ROOT}/tests/testdata"), ("y", "")]),
+    (["-files", "/usr/bin#z"], [("z", "; it is under /usr/bin")]),
+])
+def test_files_that_are_elsewhere(planned, monkeypatch, options, files):
+    """A line tells where, if they are anywhere; the job is done."""
+    monkeypatch.chdir(ROOT)
+    assert planned("--quiet", *options) == LOCAL
+    assert start(*REQUIRED, *options) == (0, "", "".join(
+        f"Files are not copied: there is no {name} in the working directory"
+        f"{place}\n" for name, place in files))
+
+
+@pytest.mark.parametrize("options, error", [
+    (["-inptu", "x"], "unknown option '-inptu'; the nearest known one is "
+     "-input"),
+    (["--mapper=x"], "unknown option '--mapper'; the nearest known one is "
+     "-mapper"),
+    (["-numMapTasks", "3"], "unknown option '-numMapTasks'; the nearest "
+     "known one is -numReduceTasks"),
+    (["-D", "mapred.reduce.tasks=3"], "unknown property "
+     "'mapred.reduce.tasks'; the nearest known one is mapreduce.job.reduces"),
+    (["-jobconf", "a=b"], "unknown option '-jobconf'; the nearest known one "
+     "is -D"),
+    (["-D", "mapreduce.job.map=3"], "unknown property 'mapreduce.job.map'; "
+     "the nearest known one is mapreduce.job.maps"),
+    (["-Dx"], "unknown property 'x'; the nearest known one is mapreduce."),
+    (["-D", "mapreduce.job.maps"],
+     "-D mapreduce.job.maps lacks a value: -D mapreduce.job.maps=VALUE"),
+    (["-D", "mapreduce.job.maps=many"], "-D mapreduce.job.maps: 'many' is "),
+    (["-D", "mapreduce.job.maps=0"], "-D mapreduce.job.maps: 0 is not in "),
+])
+def test_what_is_not_known(options, error):
+    """One line names what is nearest."""
+    code, stdout, stderr = start(*REQUIRED, *options)
+    assert (code, stdout, stderr.count("\n")) == (2, "", 1)
+    assert stderr.startswith(f"Error: {error}")
+
+
+def test_shell_completes_words_after_a_wrong_one():
+    """It gets no error instead."""
+    outcome = CliRunner().invoke(
+        streaming.main, prog_name="mapreduce-streaming", env={
+            "_MAPREDUCE_STREAMING_COMPLETE": "bash_complete",
+            "COMP_WORDS": "mapreduce-streaming -bogus -inp",
+            "COMP_CWORD": "2"})
+    assert outcome.stdout == "plain,-input\n"
+
+
+@pytest.mark.parametrize("options, error", [
+    (["-manager", "host"], "'host' is not host:port"),
+    (["-manager", "host:x"], "'host:x' is not host:port"),
+    (["-manager", "host:65536"], "65536 is not in the range"),
+    (["-manager", "host:1", "--workers", "2"], "--workers are those of a job "
+     "without -manager; omit one of the two"),
+    (["-manager", "host:1", "-input", "-"], "a Manager can't read this "
+     "standard input; without -manager, -input - is it"),
+    (["-numReduceTasks", "-1"], "-numReduceTasks"),
+    (["-manager", "host:" + "9" * 5000], "is not a valid integer"),
+    (["-input", "hdfs://host/in"], "'hdfs://host/in' is no path of this file "
+     "system; copy what is needed from there"),
+    (["-output", "s3a://bucket"], "'s3a://bucket' is no path"),
+    (["-input", "missing"], "cannot read the input 'missing'"),
+    (["-mapper", "./missing"], "there is no file './missing'"),
+    (["-cmdenv", "A"], "'A' is not NAME=VALUE"),
+    (["more"], "more"),
+])
+def test_wrong_use(options, error):
+    """The last line says why."""
+    code, stdout, stderr = start(*REQUIRED, *options)
+    assert (code, stdout) == (2, "")
+    assert error in stderr.splitlines()[-1]
+
+
+def test_required_options():
+    """One after the other is asked for."""
+    for number, name in enumerate(["-input", "-output", "-mapper"]):
+        code, _, stderr = start(*REQUIRED[:2 * number])
+        assert (code, stderr.splitlines()[-1]) == (
+            2, f"Error: Missing option '{name}'.")
+
+
+@pytest.mark.parametrize("workers, max_mappers", [
+    ([], 16), ([worker(), worker("busy"), worker("dead")], 32)])
+def test_job_for_a_manager(mocker, workers, max_mappers):
+    """It is waited for; paths and commands are for the Manager to judge."""
+    mocker.patch("mapreduce.client.progress.POLL_INTERVAL", 0.001)
+    with FakeManager(
+            cluster(workers=workers), TYPES,
+            lambda question: cluster(job("done", key=question["job_key"]),
+                                     workers=[worker()]),
+            {"job": job("done"), "tasks": [], "counters": []}) as manager:
+        assert start("-input", "books", "-output", "out", "-mapper", "./map",
+                     "-manager", f"localhost:{manager.port}") == (
+            0, "", "job 3: done in 1.5 s; the result is in /cluster/out\n")
+    document = manager.heard[2]
+    assert manager.types() == [
+        "get_status", "get_message_types", "new_extended_job", "get_status",
+        "get_job"]
+    assert document == {
+        **LOCAL, "input_paths": ["books"], "output_directory": "out",
+        "mapper_executable": "./map", "max_mappers": max_mappers,
+        "split_size": 2**26, "job_key": document["job_key"]}
+
+
+def test_manager_that_does_not_know_the_options():
+    """Nothing is sent to it."""
+    with FakeManager(cluster(), {"message_types": []}) as manager:
+        code, _, stderr = start(
+            *REQUIRED, "-manager", f"localhost:{manager.port}")
+    assert (code, manager.types()) == (3, ["get_status", "get_message_types"])
+    assert "does not know these options" in stderr
+
+
+@pytest.mark.parametrize("spelling", ["-help", "--help"])
+def test_help(spelling):
+    """It shows an example."""
+    code, stdout, _ = start(spelling)
+    assert code == 0
+    assert "mapreduce-streaming -input books -output counts" in stdout
+    for name in streaming.PROPERTIES:
+        assert name[:30] in stdout.replace("\n", "")

@@ -1,0 +1,109 @@
+"""mapreduce-submit: what it takes, sends and prints."""
+import pytest
+from click.testing import CliRunner
+
+from mapreduce import submit
+from tests.support import wire
+from tests.support.clients import SUMMARY
+from tests.support.commands import run
+from tests.support.ports import free_port
+
+
+def run_submit(*options):
+    """Run mapreduce-submit in this process."""
+    return CliRunner().invoke(submit.main, options)
+
+
+def test_submit_by_default(sockets):
+    """It counts the words of the sample input."""
+    outcome = run_submit()
+    assert (outcome.exit_code, outcome.stderr) == (0, "")
+    assert outcome.stdout == (
+        "Submitted job to Manager localhost:6000\n"
+        "input directory      tests/testdata/input\n"
+        "output directory     output\n"
+        "mapper executable    tests/testdata/exec/wc_map.sh\n"
+        "reducer executable   tests/testdata/exec/wc_reduce.sh\n"
+        "num mappers          2\n"
+        "num reducers         2\n")
+    assert sockets.sent == [("localhost", 6000, wire.job("output"))]
+
+
+@pytest.mark.parametrize("spelling", [
+    "-h host -p 1234 -i in -o out -m map -r reduce "
+    "--nmappers 3 --nreducers 4",
+    "--host host --port 1234 --input in --output out --mapper map "
+    "--reducer reduce --mappers 3 --reducers 4",
+])
+def test_submit_with_every_option(sockets, spelling):
+    """Short or long, they say the same."""
+    outcome = run_submit(*spelling.split())
+    assert outcome.stdout == (
+        "Submitted job to Manager host:1234\n"
+        "input directory      in\n"
+        "output directory     out\n"
+        "mapper executable    map\n"
+        "reducer executable   reduce\n"
+        "num mappers          3\n"
+        "num reducers         4\n")
+    assert sockets.sent == [("host", 1234, wire.job(
+        "out", input_directory="in", mapper_executable="map",
+        reducer_executable="reduce", num_mappers=3, num_reducers=4))]
+
+
+@pytest.mark.parametrize("spelling", ["-s", "--shutdown"])
+def test_submit_a_shutdown(sockets, spelling):
+    """It is sent instead of a job."""
+    outcome = run_submit(spelling)
+    assert (outcome.exit_code, outcome.stdout, outcome.stderr) == (
+        0, "Shut down Manager localhost:6000\n", "")
+    assert sockets.sent == [("localhost", 6000, wire.SHUTDOWN)]
+
+
+@pytest.mark.parametrize("options", [[], ["--shutdown"]])
+def test_submit_without_a_manager(options):
+    """One line names the address."""
+    port = free_port()
+    outcome = run("submit", "--port", str(port), *options)
+    assert (outcome.returncode, outcome.stdout, outcome.stderr) == (
+        3, "", f"Error: cannot reach Manager localhost:{port}: "
+        "Connection refused; is one running there?\n")
+
+
+@pytest.mark.parametrize("options, culprit", [
+    (["--nmappers", "0"], "--nmappers"),
+    (["--nreducers", "100001"], "--nreducers"),
+    (["--port", "65536"], "--port"),
+    (["--nmappers", "many"], "many"),
+    (["--unknown"], "--unknown"),
+    (["argument"], "argument"),
+    (["--input", "a\udce9\ud800"], "--input"),
+])
+def test_submit_with_wrong_options(sockets, options, culprit):
+    """One line says which; nothing is sent."""
+    outcome = run_submit(*options)
+    errors = [line for line in outcome.stderr.splitlines()
+              if line.startswith("Error: ")]
+    assert (outcome.exit_code, outcome.stdout, len(errors)) == (2, "", 1)
+    assert culprit in errors[0]
+    assert sockets.sent == []
+
+
+@pytest.mark.parametrize("options, fields", [
+    ([], {}),
+    (["--name", "words"], {"job_name": "words"}),
+    (["--name", ""], {}),
+])
+def test_submit_without_wait(sockets, options, fields):
+    """It asks nothing, and sends no field that it wasn't told."""
+    outcome = CliRunner().invoke(submit.main, options)
+    assert (outcome.stdout, outcome.stderr) == (SUMMARY.format(port=6000), "")
+    assert sockets.sent == [
+        ("localhost", 6000, wire.job("output", **fields))]
+
+
+@pytest.mark.parametrize("options", [["--quiet"], ["--quiet", "-s"]])
+def test_quiet_submit(sockets, options):
+    outcome = CliRunner().invoke(submit.main, options)
+    assert (outcome.exit_code, outcome.output) == (0, "")
+    assert len(sockets.sent) == 1

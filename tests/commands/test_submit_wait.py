@@ -1,0 +1,102 @@
+"""mapreduce-submit --wait: it follows its job to the end."""
+import re
+
+import pytest
+
+from mapreduce import submit
+from tests.support import wire
+from tests.support.clients import FOREIGN, SUMMARY, run, with_key
+from tests.support.fake_manager import FakeManager, cluster, job, worker
+
+
+def test_wait_for_a_job_that_is_done():
+    with FakeManager(cluster(), *with_key(
+            "", "queued", "map", "map", "reduce", "done")) as manager:
+        outcome = run(submit.main, manager.port, "--wait", "--name", "words")
+    assert outcome == (0, SUMMARY.format(port=manager.port), (
+        "job 3: queued\n"
+        "job 3: map, 0 of 4 tasks done\n"
+        "job 3: reduce, 0 of 4 tasks done\n"
+        "job 3: done in 1.5 s; the result is in /cluster/out\n"))
+    key = manager.heard[1].get("job_key")
+    assert re.fullmatch("[0-9a-f]{32}", key)
+    assert manager.heard == [
+        {"message_type": "get_status"},
+        wire.job("output", job_key=key, job_name="words"),
+        *[{"message_type": "get_status", "job_key": key}] * 6]
+
+
+def test_each_wait_has_a_key_of_its_own():
+    keys = set()
+    for _ in range(2):
+        with FakeManager(cluster(), *with_key("done")) as manager:
+            assert run(submit.main, manager.port, "--wait")[0] == 0
+        keys.add(manager.heard[1]["job_key"])
+    assert len(keys) == 2
+
+
+def test_quiet_wait():
+    with FakeManager(cluster(), *with_key("map", "done")) as manager:
+        assert run(submit.main, manager.port, "--wait", "--quiet") == (
+            0, "", "")
+
+
+@pytest.mark.parametrize("options", [[], ["--quiet"]])
+@pytest.mark.parametrize("state, fields, error", [
+    ("failed", {"reason": "map exited 3:\n\x1b[31mno 'x'"},
+     "Error: job 3 failed: map exited 3:\n\\x1b[31mno 'x'\n"),
+    ("failed", {"name": "n"}, "Error: job 3 (n) failed\n"),
+    ("cancelled", {}, "Error: job 3 was cancelled\n"),
+])
+def test_wait_for_a_job_that_fails(options, state, fields, error):
+    with FakeManager(cluster(), *with_key(state, **fields)) as manager:
+        code, _, stderr = run(submit.main, manager.port, "--wait", *options)
+    assert (code, stderr) == (1, error)
+
+
+def test_wait_tells_once_that_nobody_works():
+    def unattended(question):
+        return cluster(job("queued", key=question["job_key"]),
+                       workers=[worker("dead")])
+
+    with FakeManager(cluster(), unattended, unattended, *with_key(
+            "done")) as manager:
+        code, _, stderr = run(submit.main, manager.port, "--wait")
+    assert (code, stderr.count("No Worker lives; mapreduce-worker")) == (0, 1)
+
+
+def test_wait_for_a_job_that_never_shows_up(mocker):
+    mocker.patch("mapreduce.client.progress.KEY_TIMEOUT", 0.05)
+    with FakeManager(cluster(job("map"))) as manager:
+        assert run(submit.main, manager.port, "--wait", "--quiet") == (
+            3, "", "Error: the Manager took the job but does not know it yet: "
+            "it is busy, or was started anew\n")
+
+
+def test_wait_for_a_manager_that_forgets_the_job():
+    with FakeManager(cluster(), *with_key("map", "")) as manager:
+        assert run(submit.main, manager.port, "--wait", "--quiet") == (
+            3, "", "Error: the Manager no longer knows the job: it was "
+            "started anew; submit the job again\n")
+
+
+def test_wait_bears_one_question_without_answer():
+    with FakeManager(cluster(), *with_key("map"), b"", *with_key(
+            "map"), b"", *with_key("done")) as manager:
+        assert run(submit.main, manager.port, "--wait", "--quiet")[0] == 0
+
+
+def test_wait_gives_up_after_two():
+    with FakeManager(
+            cluster(), *with_key("map"), b"", b"", *with_key("done")
+    ) as manager:
+        code, _, stderr = run(submit.main, manager.port, "--wait", "--quiet")
+    assert (code, stderr) == (3, FOREIGN.format(port=manager.port).replace(
+        "Error: ", "Error: the Manager has gone: "))
+
+
+def test_nothing_to_wait_for():
+    """A shutdown is no job; nothing is sent."""
+    with FakeManager(cluster()) as manager:
+        assert run(submit.main, manager.port, "--wait", "-s")[0] == 2
+    assert manager.heard == []

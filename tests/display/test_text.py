@@ -1,0 +1,73 @@
+"""What a Manager tells of itself, in words."""
+import dataclasses
+import json
+
+import pytest
+
+from mapreduce.display import text
+from mapreduce.protocol import codec
+from mapreduce.protocol.status import (
+    Counter,
+    JobDetails,
+    Stage,
+    TaskState,
+    TaskStatus,
+)
+
+COUNTERS = (Counter("words", "long\x1b", 12), Counter("words", "short", -3))
+TASK = TaskStatus(
+    Stage.MAP, 0, TaskState.RUNNING, None, 1, 2.0, None)
+
+
+def test_counters_are_a_table():
+    assert text.counters_text(COUNTERS) == (
+        "GROUP  COUNTER   AMOUNT\n"
+        "words  long\\x1b  12\n"
+        "words  short     -3")
+
+
+def test_no_counters_are_no_table():
+    assert text.counters_text(()) == ""
+
+
+def test_counters_stand_behind_the_tasks():
+    assert text.text(JobDetails(None, (TASK,), COUNTERS[1:])) == (
+        "No such job\n\n"
+        "TASK   STATE    WORKER  ATTEMPTS  TIME\n"
+        "map 0  running  -       1         2.0 s\n\n"
+        "GROUP  COUNTER  AMOUNT\n"
+        "words  short    -3")
+
+
+def test_what_tasks_say_stands_in_a_column_of_its_own():
+    tasks = (dataclasses.replace(TASK, message="half\nway"),
+             dataclasses.replace(TASK, task_id=1))
+    assert text.render(text.tasks_table(tasks)) == (
+        "TASK   STATE    WORKER  ATTEMPTS  TIME   STATUS\n"
+        "map 0  running  -       1         2.0 s  half\\nway\n"
+        "map 1  running  -       1         2.0 s  -")
+
+
+@pytest.mark.parametrize("details", [
+    JobDetails(None, (dataclasses.replace(TASK, message="x"),), COUNTERS),
+    JobDetails(None, ()),
+])
+def test_answer_arrives_as_it_was(details):
+    document = codec.to_document(details)
+    assert codec.answer_from_document(JobDetails, document) == details
+    assert json.loads(codec.encode(details)) == document
+
+
+def test_older_manager_knows_neither_counters_nor_words_of_tasks():
+    document = codec.to_document(JobDetails(None, (TASK,)))
+    del document["counters"]
+    del document["tasks"][0]["status"]
+    assert codec.answer_from_document(JobDetails, document) == JobDetails(
+        None, (TASK,))
+
+
+@pytest.mark.parametrize("seconds, words", [
+    (0.0, "0.0 s"), (59.94, "59.9 s"), (59.96, "1 min 00 s"),
+    (3599.6, "1 h 00 min"), (90_061.0, "25 h 01 min")])
+def test_duration(seconds, words):
+    assert text.duration(seconds) == words

@@ -1,0 +1,196 @@
+"""The options on the stages of a job, with real processes."""
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.cluster import MAPPER, REDUCER, command
+from tests.support.files import (
+    EXECUTABLES,
+    ROOT,
+    TESTDATA,
+    in_order,
+    names_in,
+    read_files,
+    write_executable,
+)
+from tests.support.job_client import INPUT, expected
+from tests.support.waiting import TIMEOUT
+
+pytestmark = pytest.mark.timeout(60)
+
+STREAMING = {"-i": "-input", "-o": "-output", "-m": "-mapper",
+             "-r": "-reducer"}
+
+
+def test_combiner(count, tmp_path):
+    """It changes nothing but how much goes to the reducers."""
+    reducer = write_executable(
+        tmp_path / "counts", "tee -a seen | " + REDUCER)
+    seen = tmp_path / "directory" / "seen"
+    options = ["--nreducers", 1, "--nmappers", 2]
+    assert in_order(count(*options, "--combiner", REDUCER, reducer=reducer)
+                    ) == expected(INPUT)
+    combined = seen.stat().st_size
+    seen.unlink()
+    assert in_order(count(*options, reducer=reducer)) == expected(INPUT)
+    assert combined < seen.stat().st_size / 2
+
+
+def test_partitioner(client, count, tmp_path):
+    """As in madoop: a number for each line; here, by the first letter."""
+    partitioner = write_executable(
+        tmp_path / "partition",
+        """exec awk -v n="$1" '{ print ($0 < "n") ? 0 : n - 1 }'""")
+    assert in_order(count("--nreducers", 3, "--partitioner", partitioner,
+                          env={"LC_ALL": "C"})) == expected(INPUT)
+    first, second, third = read_files(client.output).values()
+    assert max(first.splitlines()) < b"n" <= min(third.splitlines())
+    assert second == b""
+
+
+def test_partitioner_with_a_wrong_number(client, tmp_path):
+    """The line that was wrong is shown."""
+    (tmp_path / "words").write_bytes(b"good\nbad\n")
+    partitioner = write_executable(tmp_path / "partition", "echo 0; echo 7")
+    code, stderr = client(
+        "run", "-i", tmp_path / "words", "-o", "output", "-m", "cat", "-r",
+        "cat", "--nreducers", 2, "--partitioner", partitioner, "--quiet")
+    assert code == 1
+    assert "7" in stderr and "bad" in stderr
+
+
+def test_map_only(client, count):
+    """Unsorted, and as the mappers wrote it."""
+    count("--nreducers", 0, "--nmappers", 8, mapper="cat", reducer="unused")
+    assert read_files(client.output) == {
+        f"part-{number:05d}": file.read_bytes()
+        for number, file in enumerate(sorted(INPUT.iterdir()))}
+
+
+def test_environment(client, count, tmp_path):
+    """What the user sets, and what Hadoop tells."""
+    mapper = write_executable(
+        tmp_path / "mapper", "cat > /dev/null",
+        'env | grep -E "^(mapreduce_|MINE=|OTHERS=)"')
+    count("--nreducers", 0, "--nmappers", 1, "--cmdenv", "MINE=a = b",
+          mapper=mapper, reducer="unused", source=INPUT / "file01",
+          env={"OTHERS": "kept"})
+    found = dict(line.split("=", 1) for line in
+                 client.result().decode().splitlines())
+    job_id = found["mapreduce_job_id"]
+    assert re.fullmatch(r"job_\d{12}_0000", job_id)
+    assert found == {
+        "MINE": "a = b", "OTHERS": "kept", "mapreduce_job_id": job_id,
+        "mapreduce_task_id": f"task{job_id[3:]}_m_000000",
+        "mapreduce_task_attempt_id": f"attempt{job_id[3:]}_m_000000_0",
+        "mapreduce_task_partition": "0", "mapreduce_task_is_map": "true",
+        "mapreduce_map_input_file": str(INPUT / "file01")}
+
+
+def test_counters(client, tmp_path):
+    """They are summed over the tasks that count: a failure counts nothing."""
+    mapper = write_executable(
+        tmp_path / "mapper", "cat > /dev/null",
+        "echo reporter:counter:g,n,3 >&2", "echo reporter:status:half >&2",
+        "mkdir once 2> /dev/null && exit 1", "exit 0")
+    code, stderr = client(
+        "run", "-i", INPUT, "-o", "output", "-m", mapper, "-r", "cat",
+        "--nmappers", 4)
+    assert code == 0, stderr
+    lines = [line.split() for line in stderr.splitlines()]
+    assert lines[-3:-1] == [["GROUP", "COUNTER", "AMOUNT"], ["g", "n", "24"]]
+
+
+def test_counters_and_status_of_a_cluster(cluster, client, tmp_path, gate):
+    """They are shown while the job runs, and after it."""
+    mapper = write_executable(
+        tmp_path / "mapper", "echo reporter:counter:g,n,-3 >&2",
+        "echo reporter:status:half of it >&2", gate.line, "exec cat")
+    cluster.start(1)
+    with subprocess.Popen(
+            [command("submit"), "-p", str(cluster.port), "--wait", "-m",
+             mapper, "-o", client.output, "-i", INPUT, "-r", "cat",
+             "--nmappers", "1", "--cmdenv", "A=1"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as waiting:
+        cluster.wait_for(lambda: "half of it" in status(cluster, "0"))
+        gate.open()
+        _, stderr = waiting.communicate(timeout=TIMEOUT)
+    assert waiting.returncode == 0, stderr
+    assert re.search(r"^g +n +-24$", stderr, re.MULTILINE)
+    assert re.search(r"^g +n +-24$", status(cluster, "0"), re.MULTILINE)
+    assert '"amount": -24' in status(cluster, "--json", "0")
+
+
+def status(cluster, *options):
+    """Return what mapreduce-status prints."""
+    return subprocess.run(
+        [command("status"), "-p", str(cluster.port), *options], text=True,
+        capture_output=True, timeout=TIMEOUT, check=False).stdout
+
+
+def test_no_clobber(client):
+    """What is there stays there."""
+    client.output.mkdir()
+    (client.output / "precious").touch()
+    code, stderr = client("run", "-i", INPUT, "-o", "output", "-m", "cat",
+                          "-r", "cat", "--no-clobber", "--quiet")
+    assert code == 1
+    assert "'output' exists already" in stderr
+    assert names_in(client.output) == ["precious"]
+
+
+def test_max_attempts(client, tmp_path):
+    """Of each task."""
+    mapper = write_executable(tmp_path / "mapper", "echo x >> tries; exit 1")
+    code, stderr = client(
+        "run", "-i", INPUT, "-o", "output", "-m", mapper, "-r", "cat",
+        "--nmappers", 1, "--max-attempts", 2, "--quiet")
+    assert code == 1
+    assert "failed 2 times" in stderr
+    assert (client.directory / "tries").read_text() == "x\nx\n"
+
+
+def test_task_timeout(client, tmp_path):
+    """Whoever does nothing for so long is ended."""
+    mapper = write_executable(tmp_path / "mapper", "exec sleep 1000")
+    code, stderr = client(
+        "run", "-i", INPUT, "-o", "output", "-m", mapper, "-r", "cat",
+        "--max-attempts", 1, "--task-timeout", 0.3, "--quiet")
+    assert code == 1
+    assert "0.3 s" in stderr
+
+
+def test_keep_intermediate(client, count):
+    """Under its own names."""
+    count("--keep-intermediate", "kept/here", "--nmappers", 2,
+          "--nreducers", 2, source=TESTDATA / "input_small")
+    assert read_files(client.directory / "kept" / "here") == read_files(
+        TESTDATA / "correct" / "map_small")
+
+
+def test_streaming(client):
+    """Word count as for Hadoop."""
+    options = ["-input", INPUT, "-output", "output", "-mapper",
+               f"{sys.executable} {EXECUTABLES / 'wc_map.py'}", "-combiner",
+               REDUCER, "-reducer", REDUCER, "-D", "mapreduce.job.maps=3",
+               "-files", "elsewhere/stop", "-numReduceTasks", 2, "--quiet"]
+    assert client("streaming", *options) == (0, "")
+    assert in_order(client.result()) == expected(INPUT)
+    assert names_in(client.output) == ["part-00000", "part-00001"]
+    code, stderr = client("streaming", *options)
+    assert code == 1 and "exists already" in stderr
+
+
+def test_streaming_on_a_manager(cluster, client):
+    """The directory is that of the Manager."""
+    cluster.start(2)
+    code, stderr = client(
+        "streaming", "-input", INPUT.relative_to(ROOT), "-output",
+        client.output, "-mapper", MAPPER, "-reducer", REDUCER, "-manager",
+        f"localhost:{cluster.port}")
+    assert code == 0, stderr
+    assert "job 0: done in " in stderr.splitlines()[-1]
+    assert in_order(client.result()) == expected(INPUT)

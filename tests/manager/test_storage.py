@@ -1,0 +1,156 @@
+"""The Manager's directories: outputs that may go, job directories."""
+import errno
+import os
+import pathlib
+
+import pytest
+
+from mapreduce.manager.output_safety import StorageError
+from mapreduce.manager.storage import (
+    Storage,
+    remove_directory,
+    replace_directory,
+)
+from mapreduce.protocol.fields import Split
+from tests.support.files import make_pipe
+from tests.support.storage import job
+
+
+# Directories
+
+@pytest.mark.parametrize("spelling", [
+    "output", "output/", "output//", "./output", "../here/output",
+    "{place}/cwd/here/output"])
+@pytest.mark.parametrize("exists", [False, True])
+def test_replaced_directory_is_empty_and_nothing_is_left(
+        place, spelling, exists):
+    if exists:
+        os.makedirs("output/old/deep")
+        pathlib.Path("output/old/file").touch()
+    replace_directory(spelling.format(place=place))
+    assert os.listdir() == ["output"]
+    assert os.listdir("output") == []
+
+
+@pytest.mark.usefixtures("place")
+def test_missing_parents_are_made():
+    replace_directory("a/b/../c")
+    assert os.listdir("a/c") == []
+
+
+@pytest.mark.usefixtures("place")
+def test_replaced_directory_is_another_one():
+    replace_directory("output")
+    old = os.open("output", os.O_RDONLY)
+    try:
+        replace_directory("output")
+        assert not os.path.samestat(os.fstat(old), os.stat("output"))
+    finally:
+        os.close(old)
+
+
+def test_link_in_a_replaced_directory_is_not_followed(place):
+    (place / "precious").mkdir()
+    (place / "precious/file").touch()
+    (place / "output/link").symlink_to("../precious")
+    replace_directory(f"{place}/output")
+    assert os.listdir(place / "precious") == ["file"]
+
+
+def test_directory_that_cannot_be_moved_aside_stays_as_it_is(place, mocker):
+    before = os.listdir(place)
+    mocker.patch("os.rename", side_effect=OSError(errno.EBUSY, "busy"))
+    with pytest.raises(OSError, match="busy"):
+        replace_directory(f"{place}/output")
+    assert os.listdir(place / "output") == ["old"]
+    assert os.listdir(place) == before
+
+
+def test_directory_may_be_named_in_other_ways(place):
+    replace_directory(f"{place}/output/.")
+    assert not os.listdir(place / "output")
+
+
+def test_removed_directory_is_gone_with_its_content(place):
+    remove_directory(f"{place}/output")
+    assert not (place / "output").exists()
+
+
+def test_removing_what_is_not_there_is_no_error(place, caplog):
+    remove_directory(f"{place}/new")
+    assert not caplog.records
+
+
+@pytest.mark.usefixtures("place")
+def test_directory_that_cannot_be_removed_is_logged(caplog, mocker):
+    mocker.patch("shutil.rmtree")
+    remove_directory("../here")
+    assert [record.getMessage() for record in caplog.records] == [
+        "Cannot remove all of '../here'"]
+
+
+# Jobs
+
+def test_prepared_job_has_its_directories_and_inputs(place):
+    (place / "input/b").touch()
+    (place / "input/a").touch()
+    splits = Storage(f"{place}/shared").prepare(7, job(place))
+    assert splits == [Split(f"{place}/input/a"), Split(f"{place}/input/b")]
+    assert os.listdir(place / "shared/job-00007") == []
+    assert os.listdir(place / "output") == []
+
+
+@pytest.mark.parametrize("changes", [
+    {"input_directory": "missing"},
+    {"mapper_executable": "../../output/old"},
+    {"output_directory": "../../link"},
+    {"output_directory": "../../output/old/below"},
+])
+def test_refused_job_deletes_and_makes_nothing(place, changes):
+    with pytest.raises(StorageError):
+        Storage(f"{place}/shared").prepare(0, job(place, **changes))
+    assert os.listdir(place / "output") == ["old"]
+    assert os.listdir(place / "shared") == ["job"]
+
+
+def test_input_that_is_no_file_refuses_the_job_before_it_deletes(place):
+    make_pipe(place / "input/pipe")
+    with pytest.raises(StorageError, match="pipe' is no regular file"):
+        Storage(f"{place}/shared").prepare(0, job(place))
+    assert os.listdir(place / "output") == ["old"]
+
+
+def test_output_that_cannot_be_made_is_named(place):
+    with pytest.raises(StorageError, match="'../../programs/map/out'"):
+        Storage(f"{place}/shared").prepare(
+            0, job(place, output_directory="../../programs/map/out"))
+
+
+def test_input_is_divided_where_its_owner_says_so(place):
+    (place / "input/a").write_bytes(b"12345")
+    (place / "input/b").touch()
+    assert Storage(f"{place}/shared").prepare(
+        7, job(place, split_size=3)) == [
+            Split(f"{place}/input/a", 0, 2), Split(f"{place}/input/a", 2),
+            Split(f"{place}/input/b")]
+
+
+def test_splits_that_are_too_small_are_refused_before_anything_is_made(place):
+    with open(place / "input/a", "wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(StorageError, match=(
+            "^--split-size is too small: more than 100000 ranges of 1 bytes")):
+        Storage(f"{place}/shared").prepare(7, job(place, split_size=1))
+    assert os.listdir(place / "output") == ["old"]
+    assert os.listdir(place / "shared") == ["job"]
+
+
+# Ended jobs
+
+def test_cleaned_up_job_has_no_directory(place):
+    storage = Storage(f"{place}/shared")
+    storage.prepare(0, job(place))
+    pathlib.Path(storage.job_directory(0), "maptask00000-part00000").touch()
+    storage.clean_up(0)
+    storage.clean_up(1)
+    assert os.listdir(place / "shared") == ["job"]

@@ -1,0 +1,11 @@
+"""Which clock the package reads."""
+import re
+
+from tests.support.files import ROOT
+
+
+def test_nobody_reads_the_wall_clock():
+    """So that a jump of it changes nothing."""
+    assert [path for path in (ROOT / "mapreduce").rglob("*.py")
+            if re.search(r"\btime\.time\b|\bdatetime\b", path.read_text())
+            ] == []

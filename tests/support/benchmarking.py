@@ -1,0 +1,3 @@
+"""The size of the benchmarks that tests run."""
+
+SCALE = 0.001

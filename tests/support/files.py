@@ -1,0 +1,54 @@
+"""Files that tests write and read: executables, inputs, results."""
+import os
+import pathlib
+import random
+
+ROOT = pathlib.Path(__file__).parents[2]
+TESTDATA = ROOT / "tests" / "testdata"
+EXECUTABLES = TESTDATA / "exec"
+
+
+def names_in(directory):
+    """Return the sorted names in a directory, which may not be there."""
+    try:
+        return sorted(os.listdir(directory))
+    except FileNotFoundError:
+        return []
+
+
+def in_order(data):
+    """Return the lines of a result, sorted, to compare it with another."""
+    return sorted(data.splitlines(keepends=True))
+
+
+def write_executable(path, *lines):
+    """Write a shell script; return its path as a string."""
+    path.write_text("\n".join(["#!/bin/sh", *lines, ""]))
+    path.chmod(0o755)
+    return str(path)
+
+
+def write_files(directory, *contents):
+    """Write files 0000, 0001, … into a new directory; return their paths."""
+    directory.mkdir()
+    paths = [str(directory / f"{n:04d}") for n in range(len(contents))]
+    for path, content in zip(paths, contents):
+        pathlib.Path(path).write_bytes(content)
+    return paths
+
+
+def read_files(directory):
+    """Return the content of each file in a directory, by name."""
+    return {path.name: path.read_bytes()
+            for path in sorted(directory.iterdir())}
+
+
+def random_lines(size):
+    """Return lines of few different bytes, some less than a TAB."""
+    return bytes(random.Random(size).choices(
+        b"\0\1\b\t\n\v\r ab\xc3\xff", k=size - 1)) + b"\n"
+
+
+def make_pipe(path):
+    """Make a named pipe."""
+    os.mkfifo(path)

@@ -1,0 +1,57 @@
+"""The kind of each test, which follows from where it is and what it takes."""
+import pathlib
+
+# What each means is told in pyproject.toml.
+KINDS = {"pure", "files", "sockets", "mocked", "processes", "style"}
+
+# What a test takes decides first.
+KIND_OF_FIXTURE = {
+    "sockets": "mocked", "cluster": "processes", "pair": "processes"}
+
+# Then its module, and then its folder.
+KIND_OF_PATH = {
+    "bin": "processes",
+    "bin/test_benchmark_corpora.py": "files",
+    "bin/test_benchmark_report.py": "pure",
+    "client": "sockets",
+    "client/test_progress.py": "pure",
+    "commands": "sockets",
+    "commands/test_help.py": "processes",
+    "commands/test_signals.py": "processes",
+    "display": "pure",
+    "display/test_screen.py": "processes",
+    "engines": "processes",
+    "manager": "files",
+    "manager/scheduling": "pure",
+    "manager/test_capabilities.py": "mocked",
+    "manager/test_daemon.py": "mocked",
+    "processes": "processes",
+    "protocol": "pure",
+    "style": "style",
+    "system": "files",
+    "utils": "sockets",
+    "utils/test_ordered_dict.py": "pure",
+    "worker": "files",
+    "worker/processes": "processes",
+    "worker/processes/test_reporter.py": "pure",
+    "worker/shuffle/test_lines.py": "pure",
+    "worker/test_manager_link.py": "sockets",
+    "worker/test_progress_sender.py": "pure",
+}
+
+_TESTS = pathlib.Path(__file__).parents[1]
+
+
+def kind_of(item):
+    """Return the kind of a test that pytest has collected.
+
+    Raises KeyError where the folder of the test is not named above.
+    """
+    for fixture, kind in KIND_OF_FIXTURE.items():
+        if fixture in item.fixturenames:
+            return kind
+    path = item.path.relative_to(_TESTS)
+    for place in (path, *path.parents[:-1]):
+        if str(place) in KIND_OF_PATH:
+            return KIND_OF_PATH[str(place)]
+    raise KeyError(f"tests/support/kinds.py names no kind for {path}")

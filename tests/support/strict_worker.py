@@ -1,0 +1,57 @@
+"""A Worker that knows the specification only, on a real port."""
+import contextlib
+import json
+import socket
+import threading
+
+from tests.support import wire
+from tests.support.waiting import wait_until
+
+
+class StrictWorker:
+    """Knows the specification only; says that it has done what it is told."""
+
+    def __init__(self, manager_port):
+        """Begin with nothing heard."""
+        self.heard = []  # every message, in order
+        self._manager_port = manager_port
+        self._server = socket.create_server(("localhost", 0))
+        self._port = self._server.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve)
+
+    def __enter__(self):
+        """Register with the Manager, and serve until the end of the block."""
+        self._thread.start()
+        self._send(wire.register(self._port))
+        assert wait_until(lambda: self.types == ["register_ack"])
+        return self
+
+    def __exit__(self, *_):
+        """End."""
+        with contextlib.suppress(OSError):
+            self._server.shutdown(socket.SHUT_RDWR)
+        self._server.close()
+        self._thread.join()
+
+    @property
+    def types(self):
+        """The types of the messages that came, in order."""
+        return [message["message_type"] for message in self.heard]
+
+    def _send(self, message):
+        with socket.create_connection(
+                ("localhost", self._manager_port)) as sock:
+            sock.sendall(wire.encode(message))
+
+    def _serve(self):
+        while True:
+            try:
+                connection, _ = self._server.accept()
+            except OSError:
+                return
+            with connection:
+                message = json.loads(b"".join(
+                    iter(lambda sock=connection: sock.recv(65536), b"")))
+            self.heard.append(message)
+            if message["message_type"] in ("new_map_task", "new_reduce_task"):
+                self._send(wire.finished(message["task_id"], self._port))

@@ -1,0 +1,35 @@
+"""Inputs are read in blocks, and must stay what they are meanwhile."""
+import os
+
+import pytest
+
+from mapreduce.worker.errors import TaskError
+from mapreduce.worker.inputs.files import read_blocks
+from tests.support.files import write_files
+
+
+@pytest.mark.parametrize("content", [b"", b"a", b"a\nbb\n\nccc"])
+def test_file_is_read_in_blocks_of_any_size(tmp_path, content):
+    [path] = write_files(tmp_path / "input", content)
+    for size in range(1, len(content) + 2):
+        blocks = list(read_blocks(path, size))
+        assert b"".join(blocks) == content
+        assert all(len(block) == size for block in blocks[:-1])
+
+
+def test_input_that_is_replaced_meanwhile_is_an_error(tmp_path):
+    """Its first lines and the last ones of another file are no result."""
+    old, new = write_files(tmp_path / "input", b"a\n" * 9, b"bb\n" * 9)
+    blocks = read_blocks(old, 2)
+    assert next(blocks) == b"a\n"
+    os.replace(new, old)
+    with pytest.raises(TaskError, match="was replaced while it was read"):
+        next(blocks)
+
+
+def test_file_is_open_only_while_it_is_read(tmp_path):
+    [path] = write_files(tmp_path / "input", b"a\n" * 9)
+    before = os.listdir("/dev/fd")
+    blocks = read_blocks(path, 2)
+    assert next(blocks) == b"a\n"
+    assert len(os.listdir("/dev/fd")) == len(before)

@@ -1,0 +1,202 @@
+"""The contact of a Worker with its Manager: how it is kept, lost and found.
+
+Everything here happens in one thread and at no certain time: the clock and
+what comes of a send are the test's.
+"""
+import threading
+
+import pytest
+
+from mapreduce.protocol.messages import FinishedMessage
+from mapreduce.worker.manager_link import ManagerLink
+from tests.support.ports import free_port
+
+REFUSED = ConnectionRefusedError(111, "Connection refused")
+TOO_LATE = TimeoutError("timed out")
+UNREACHABLE = OSError(101, "Network is unreachable")
+
+
+@pytest.fixture(name="stop")
+def make_stop():
+    """Return the stop flag of the Worker."""
+    return threading.Event()
+
+
+@pytest.fixture(name="losses")
+def make_losses():
+    """Return a list, to which the reason of each loss is added."""
+    return []
+
+
+def new_contact(stop, on_loss):
+    """Return a ManagerLink with a port where nobody listens."""
+    return ManagerLink(
+        ("localhost", free_port()), ("localhost", 6001), stop, on_loss)
+
+
+@pytest.fixture(name="contact")
+def make_contact(stop, losses):
+    """Return a ManagerLink whose losses are noted."""
+    return new_contact(stop, losses.append)
+
+
+@pytest.fixture(name="ending")
+def make_ending_contact(stop, losses):
+    """Return a ManagerLink that sends no more heartbeats after a loss."""
+    return new_contact(
+        stop, lambda reason: (losses.append(reason), stop.set()))
+
+
+@pytest.fixture(name="send_tcp")
+def fake_tcp(mocker):
+    """Replace sending over TCP, where all goes well, by a mock."""
+    return mocker.patch("mapreduce.utils.outbox.send_tcp")
+
+
+@pytest.fixture(name="clock")
+def fake_clock(mocker):
+    """Return a mock of the clock; it stands still at 100 s."""
+    clock = mocker.patch("mapreduce.worker.manager_link.time").monotonic
+    clock.return_value = 100.0
+    return clock
+
+
+@pytest.fixture(name="no_interval")
+def shorten_interval(mocker):
+    """Have heartbeats follow one another without a pause."""
+    mocker.patch("mapreduce.worker.manager_link.HEARTBEAT_INTERVAL", 0.0)
+
+
+@pytest.fixture(name="keep")
+def make_keep(contact, mocker, stop, no_interval):
+    """Return a function: send heartbeats until these outcomes are used up.
+
+    An outcome is None, where all goes well, or an error.
+    """
+    def keep(*outcomes):
+        left = list(outcomes)
+
+        def send(*_, linger):
+            linger()
+            outcome = left.pop(0)
+            if not left:
+                stop.set()
+            if outcome:
+                raise outcome
+
+        mocker.patch("mapreduce.utils.outbox.send_udp", send)
+        contact.keep()
+    return keep
+
+
+@pytest.fixture(name="registered")
+def register(contact, send_tcp):
+    """Register, with an acknowledgement; return what the Manager was sent."""
+    contact.register()
+    assert contact.acknowledge()
+    return send_tcp
+
+
+# Registration
+
+def test_acknowledgement_counts_once(contact, send_tcp):
+    assert contact.seconds_to_registration() is None
+    contact.register()
+    assert [contact.acknowledge() for _ in range(3)] == [True, False, False]
+    send_tcp.assert_called_once()
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize("error", [REFUSED, TOO_LATE, UNREACHABLE], ids=repr)
+def test_failing_registration_is_tried_ever_later(contact, send_tcp, error):
+    send_tcp.side_effect = error
+    delays = []
+    for _ in range(7):
+        contact.register()
+        delays.append(contact.seconds_to_registration())
+    assert delays == [1, 2, 4, 8, 16, 30, 30]
+
+
+@pytest.mark.usefixtures("clock")
+def test_delay_begins_anew_after_an_acknowledgement(contact, send_tcp):
+    send_tcp.side_effect = [REFUSED, REFUSED, None]
+    for _ in range(3):
+        contact.register()
+    contact.acknowledge()
+    contact.plan_registration()
+    assert contact.seconds_to_registration() == 1
+
+
+@pytest.mark.usefixtures("registered")
+def test_registration_is_planned_once_whatever_the_number_of_losses(
+        contact, clock):
+    contact.plan_registration()
+    clock.return_value += 0.25
+    contact.plan_registration()
+    assert contact.seconds_to_registration() == 0.75
+    contact.register()
+    assert contact.seconds_to_registration() is None
+
+
+def test_acknowledgement_of_a_lost_registration_does_not_count(
+        contact, send_tcp):
+    contact.register()
+    contact.plan_registration()
+    assert not contact.acknowledge()
+    contact.register()
+    assert contact.acknowledge()
+    assert send_tcp.call_count == 2
+
+
+# Reports
+
+@pytest.mark.parametrize("error", [REFUSED, TOO_LATE, UNREACHABLE], ids=repr)
+def test_report_that_cannot_be_sent_is_a_loss(
+        contact, send_tcp, losses, error):
+    send_tcp.side_effect = error
+    contact.send_outcome(FinishedMessage(5, "localhost", 6001))
+    assert losses == [f"cannot report task 5: {error}"]
+
+
+# Heartbeats
+
+@pytest.mark.usefixtures("registered")
+@pytest.mark.parametrize("outcomes, num_losses", [
+    pytest.param([None, None], 0, id="all-taken"),
+    pytest.param([None, REFUSED], 1, id="refused-by-one-who-took-one"),
+    pytest.param([REFUSED, REFUSED, None], 0, id="manager-still-starts"),
+    pytest.param([REFUSED, REFUSED, REFUSED], 1, id="never-taken"),
+    pytest.param([None, UNREACHABLE, UNREACHABLE], 0, id="network-is-down"),
+    pytest.param([None, REFUSED, REFUSED, REFUSED], 1, id="next-one-starts"),
+])
+def test_refused_heartbeats_are_a_loss(keep, losses, outcomes, num_losses):
+    keep(*outcomes)
+    assert losses == num_losses * [f"cannot send a heartbeat: {REFUSED}"]
+
+
+@pytest.mark.usefixtures("send_tcp", "no_interval")
+def test_refusal_is_learnt_from_the_socket(ending, losses):
+    """This one is real: the system tells of the refusal after the send."""
+    ending.register()
+    ending.acknowledge()
+    ending.keep()
+    assert losses == [
+        "cannot send a heartbeat: [Errno 111] Connection refused"]
+
+
+@pytest.mark.usefixtures("registered")
+@pytest.mark.parametrize("gap, num_losses", [(8.9, 0), (9.1, 1)])
+def test_standing_still_is_a_loss(keep, clock, losses, gap, num_losses):
+    """Less than the ten seconds after which the Manager thinks it dead."""
+    clock.side_effect = [0.0, 0.0, 2.0, 2.0, 2.0 + gap, 2.0 + gap]
+    keep(None, None)
+    assert losses == num_losses * ["this process stood still for 9.1 s"]
+
+
+@pytest.mark.usefixtures("send_tcp", "no_interval")
+def test_standing_still_before_the_acknowledgement_is_a_loss(
+        ending, clock, losses):
+    ending.register()
+    clock.side_effect = [0.0, 0.0, 60.0, 60.0]
+    ending.keep()
+    assert losses == ["this process stood still for 60 s"]
