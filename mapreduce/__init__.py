@@ -5,6 +5,8 @@
 that a client does not load what only the daemons need.
 """
 import importlib
+import signal
+import sys
 from types import ModuleType
 
 _LAZY = ("manager", "worker")
@@ -15,3 +17,18 @@ def __getattr__(name: str) -> ModuleType:
     if name in _LAZY:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _is_command() -> bool:
+    """Return whether this process was started as one of our commands."""
+    script = sys.argv[0].rpartition("/")[2] if sys.argv else ""
+    if script == "-m":
+        script = sys.orig_argv[sys.orig_argv.index("-m") + 1]
+    return script.startswith(("mapreduce-", "mapreduce."))
+
+
+# Ctrl-C while a command still imports what it needs ends it at once. Python's
+# own handler would show a traceback. This package is what is imported first.
+if _is_command() and (
+        signal.getsignal(signal.SIGINT) is signal.default_int_handler):
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -31,6 +31,16 @@ def pytest_collection_modifyitems(items):
         item.add_marker(kind_of(item))
 
 
+@pytest.fixture(autouse=True)
+def _same_signal_handlers():
+    """A command that runs in this process leaves its signals ignored."""
+    numbers = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+    handlers = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, handlers):
+        signal.signal(number, handler)
+
+
 @pytest.fixture(name="sockets")
 def _sockets(mocker):
     """All sockets replaced; every thread must have ended after the test."""

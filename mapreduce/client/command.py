@@ -7,6 +7,7 @@ was used wrongly, 3 when there is no Manager that answers, 130 on Ctrl-C,
 """
 from __future__ import annotations
 
+import atexit
 import contextlib
 import errno
 import os
@@ -18,6 +19,7 @@ from typing import IO, Any, NoReturn, TypeVar
 import click
 
 from mapreduce.client.errors import Interrupted
+from mapreduce.system.command_line import CommandLine
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -27,14 +29,15 @@ PORT = click.IntRange(1, 65535)
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Command(click.Command):
+class Command(CommandLine):
     """A command that ends on signals with their exit code and no traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
+        """Run the command; its process ends soon after."""
+        _handle_signals(_interrupt)
         try:
-            with _interruptible():
-                result = super().invoke(ctx)
+            result = super().invoke(ctx)
+            ignore_signals()
         except OSError as error:
             if error.errno == errno.EPIPE:  # Click ends quietly.
                 raise
@@ -63,34 +66,49 @@ class JobCommand(Command):
                 "arguments", error.ctx) from error
 
 
-@contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
+def _interrupt(number: int, _: object) -> NoReturn:
     """Raise Interrupted at the first of the signals, once."""
-    def interrupt(number: int, _: object) -> NoReturn:
-        for other in SIGNALS:
-            signal.signal(other, signal.SIG_IGN)
-        raise Interrupted(number)
+    ignore_signals()
+    raise Interrupted(number)
 
-    with on_signals(interrupt):
-        yield
+
+def ignore_signals() -> None:
+    """Let no signal end this process any more: what is done stays done.
+
+    Not by SIG_IGN, which child processes would inherit. But at its end Python
+    removes its handlers some milliseconds before the process is gone: then
+    there are no more children, and SIG_IGN it is.
+    """
+    _handle_signals(lambda number, frame: None)
+    atexit.register(_handle_signals, signal.SIG_IGN)
+
+
+def _handle_signals(
+    handle: Callable[[int, Any], object] | signal.Handlers
+) -> None:
+    """Have all signals that end a client handled in one way.
+
+    What the caller ignores stays ignored, as nohup wants it.
+    """
+    for number in SIGNALS:
+        if number is signal.SIGTERM or (
+                signal.getsignal(number) != signal.SIG_IGN):
+            signal.signal(number, handle)
 
 
 @contextlib.contextmanager
-def on_signals(handle: Callable[[int, Any], object]) -> Iterator[None]:
-    """Have the signals that end a client handled, until the end of the block.
-
-    SIGHUP stays ignored where the caller ignores it, as nohup wants it.
-    """
+def postponed_signals() -> Iterator[None]:
+    """Have signals that end a client wait until the end of the block."""
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
-    if handlers[signal.SIGHUP] == signal.SIG_IGN:
-        del handlers[signal.SIGHUP]
-    for number in handlers:
-        signal.signal(number, handle)
+    came: list[int] = []
+    _handle_signals(lambda number, frame: came.append(number))
     try:
         yield
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
+    if came:
+        signal.raise_signal(came[0])
 
 
 def manager_options(command: Decorated) -> Decorated:

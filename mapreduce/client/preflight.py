@@ -56,7 +56,7 @@ def list_files(paths: Sequence[str]) -> list[str]:
     try:
         return inputs.list_inputs(paths)
     except inputs.InputError as error:
-        raise UsageError(f"{error}{_place(*paths)}") from error
+        raise UsageError(str(error)) from error
 
 
 def check_command(what: str, command: str | None, path: str | None) -> None:
@@ -77,20 +77,10 @@ def check_command(what: str, command: str | None, path: str | None) -> None:
             raise UsageError(f"{subject}: there is no program {program!r} in "
                              "the working directory or on the PATH")
     elif not os.path.exists(program):
-        raise UsageError(
-            f"{subject}: there is no file {program!r}{_place(program)}")
+        raise UsageError(f"{subject}: there is no file {program!r}"
+                         f"{inputs.place_of(program)}")
     elif os.path.isdir(program):
         raise UsageError(f"{subject} is a directory; name a program in it")
     elif not os.access(program, os.X_OK):
         raise UsageError(
             f"{subject} is not executable; chmod +x {shlex.quote(program)}")
-
-
-def _place(*paths: str) -> str:
-    """Return where relative paths were looked for, for an error message."""
-    if all(map(os.path.isabs, paths)):
-        return ""
-    try:
-        return f" in {os.getcwd()}"
-    except FileNotFoundError:
-        return " in the working directory, which is gone"

@@ -22,7 +22,8 @@ from mapreduce.display import text
 from mapreduce.engines.local_cluster import ClusterError, LocalCluster
 from mapreduce.protocol import messages
 from mapreduce.protocol.extensions import ExtendedJobMessage
-from mapreduce.protocol.status import JobStatus
+from mapreduce.protocol.status import JobState, JobStatus
+from mapreduce.system.command_line import check_working_directory
 
 CANCEL_TIME = 3.0  # seconds for the tasks of an interrupted job to end
 POLL_INTERVAL = 0.02  # seconds between two looks at it
@@ -30,6 +31,7 @@ POLL_INTERVAL = 0.02  # seconds between two looks at it
 
 def run(job: JobSpec, workers: int | None, quiet: bool) -> None:
     """Do a job on so many Workers, one a core if None; fail as it does."""
+    check_working_directory()
     num_workers = workers or _num_cores()
     job = submission.validate(_with_defaults(job, num_workers))
     path = (job.environment or {}).get("PATH")
@@ -68,15 +70,24 @@ def _num_cores() -> int:
 
 
 def _do(job: ExtendedJobMessage, num_workers: int, quiet: bool) -> None:
-    """Have a cluster do a job; tell how it ended."""
+    """Have a cluster do a job; report how it ended.
+
+    A signal that comes after the job is done changes nothing: the result is
+    complete and stays. Before that, the job is cancelled, and nothing stays.
+    """
+    cluster = LocalCluster(num_workers)
+    attempt = _Run(cluster, job, quiet)
     try:
-        with LocalCluster(num_workers) as cluster:
-            manager = RemoteManager(*cluster.start())
-            ended = _follow(cluster, manager, job, quiet)
-            if not quiet:
-                progress.show_counters(manager, ended)
+        with cluster:
+            attempt.follow()
     except ClusterError as error:
         raise JobFailed(text.clean(str(error))) from error
+    except Interrupted:
+        cluster.end()  # The signal may have come before the block did it.
+        if attempt.status is None or attempt.status.state is not JobState.DONE:
+            raise
+    ended = attempt.status
+    assert ended
     progress.check(ended)
     if not quiet:
         num_parts = ended.reduce_tasks or ended.map_tasks
@@ -86,38 +97,50 @@ def _do(job: ExtendedJobMessage, num_workers: int, quiet: bool) -> None:
             f"{text.clean(ended.output_directory)}", err=True)
 
 
-def _follow(
-    cluster: LocalCluster, manager: RemoteManager, job: ExtendedJobMessage,
-    quiet: bool,
-) -> JobStatus:
-    """Submit a job; return how it ended."""
-    def look() -> JobStatus | None:
-        status = cluster.watch(lambda: manager.status(job.job_key))
-        return next(iter(status.jobs), None)
+class _Run:
+    """A job on a cluster that has no other; its last status, once seen."""
 
-    try:
-        cluster.talk(lambda: manager.send(job))
-        with progress.progress(quiet) as shown:
-            return progress.follow(look, shown)
-    except Interrupted:
-        _cancel(manager)
-        raise
+    def __init__(
+        self, cluster: LocalCluster, job: ExtendedJobMessage, quiet: bool
+    ) -> None:
+        self.status: JobStatus | None = None
+        self._cluster = cluster
+        self._job = job
+        self._quiet = quiet
 
+    def follow(self) -> None:
+        """Submit the job, and return when it has ended."""
+        manager = RemoteManager(*self._cluster.start())
+        try:
+            self._cluster.talk(lambda: manager.send(self._job))
+            with progress.progress(self._quiet) as shown:
+                progress.follow(lambda: self._look(manager), shown)
+            if not self._quiet and self.status:
+                progress.show_counters(manager, self.status)
+        except Interrupted:
+            self._cancel(manager)
+            raise
 
-def _cancel(manager: RemoteManager) -> None:
-    """Have the parts of a result removed that will not be complete."""
-    deadline = time.monotonic() + CANCEL_TIME
-    with contextlib.suppress(NoManager):
-        manager.send(messages.CancelJobMessage(0))
-        while not _has_ended(manager) and time.monotonic() < deadline:
-            time.sleep(POLL_INTERVAL)
+    def _look(self, manager: RemoteManager) -> JobStatus | None:
+        status = self._cluster.watch(
+            lambda: manager.status(self._job.job_key))
+        self.status = next(iter(status.jobs), None)
+        return self.status
 
+    def _cancel(self, manager: RemoteManager) -> None:
+        """Have the parts of a result removed that will not be complete.
 
-def _has_ended(manager: RemoteManager) -> bool:
-    """Tell whether the one job that a Manager has is over."""
-    with contextlib.suppress(UnknownJob):  # It has not read of it yet.
-        return manager.job(0).ended
-    return False
+        The job may have ended before: only the Manager can say so.
+        """
+        deadline = time.monotonic() + CANCEL_TIME
+        with contextlib.suppress(NoManager):
+            manager.send(messages.CancelJobMessage(0))
+            while time.monotonic() < deadline:
+                with contextlib.suppress(UnknownJob):  # It is not read yet.
+                    self.status = manager.job(0)
+                if self.status and self.status.ended:
+                    return
+                time.sleep(POLL_INTERVAL)
 
 
 def _count(number: int, noun: str) -> str:

@@ -13,11 +13,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import IO, TypeVar
 
 import mapreduce
-from mapreduce.client.command import SIGNALS, on_signals
+from mapreduce.client.command import ignore_signals, postponed_signals
 from mapreduce.protocol import codec, layout, messages
 from mapreduce.protocol.status import ClusterStatus
 from mapreduce.system import scratch
@@ -57,12 +57,15 @@ class LocalCluster:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End all processes.
+        """End all processes."""
+        self.end()
 
-        From here on nothing interrupts: this process is about to end.
+    def end(self) -> None:
+        """End all processes, also when some or all have ended before.
+
+        From here on no signal interrupts: this process is about to end.
         """
-        for number in SIGNALS:
-            signal.signal(number, signal.SIG_IGN)
+        ignore_signals()
         children = [*([self._manager] if self._manager else []),
                     *self._workers]
         for child in children:
@@ -78,7 +81,7 @@ class LocalCluster:
         The Manager listens there when this returns; Workers come by and by.
         Raises ClusterError if the Manager doesn't start.
         """
-        with _uninterrupted():
+        with postponed_signals():  # No process may start unnoticed.
             self._manager = DaemonProcess("manager", 0)
         port = self._manager.wait_for_port()
         if not port:
@@ -143,7 +146,7 @@ class LocalCluster:
     def _add_worker(self, port: int = 0) -> None:
         """Start a Worker, on any free port unless one is given."""
         assert self._manager
-        with _uninterrupted():
+        with postponed_signals():  # No process may start unnoticed.
             self._workers.append(DaemonProcess(
                 "worker", port, "--manager-host", HOST,
                 "--manager-port", str(self._manager.port)))
@@ -255,19 +258,6 @@ class _Log:
         """Return the last lines of a process that has ended."""
         self._thread.join(LOG_TIME)
         return self._tail.decode("utf-8", "replace").splitlines()[-LINES:]
-
-
-@contextlib.contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Have the ending signals wait for the end of the block.
-
-    So that no process is started of which nobody knows.
-    """
-    came: list[int] = []
-    with on_signals(lambda number, _: came.append(number)):
-        yield
-    if came:
-        signal.raise_signal(came[0])
 
 
 def _start(module: str, *options: str) -> subprocess.Popen[bytes]:

@@ -11,9 +11,10 @@ import click
 from mapreduce.manager.daemon import Manager
 from mapreduce.protocol import layout
 from mapreduce.system import daemon, scratch
+from mapreduce.system.command_line import CommandLine
 
 
-@click.command()
+@click.command(cls=CommandLine)
 @daemon.options(default_port=6000)
 @click.option("--shared_dir", "--shared-dir",
               type=click.Path(exists=True, file_okay=False, writable=True),

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import click
 
+from mapreduce.system.command_line import check_working_directory
 from mapreduce.utils import network
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -76,6 +77,7 @@ def run(name: str, wanted: Options, serve: Serve) -> None:
     """
     for number in ENDING_SIGNALS:
         signal.signal(number, lambda *_: sys.exit(0))
+    check_working_directory()
     # Whoever ignores it can't wait for child processes.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     tries = 1 if wanted.port else PORT_TRIES

@@ -13,6 +13,19 @@ class InputError(Exception):
     """A job can't read its input; the text says why."""
 
 
+def place_of(path: str) -> str:
+    """Return, e.g., " in /home/me": where a relative path is looked for.
+
+    For the end of an error message; empty for an absolute path.
+    """
+    if os.path.isabs(path):
+        return ""
+    try:
+        return f" in {os.getcwd()}"
+    except FileNotFoundError:
+        return " in the working directory, which is gone"
+
+
 def list_inputs(names: Iterable[str]) -> list[str]:
     """Return the paths of the files that are meant by names, in their order.
 
@@ -44,7 +57,8 @@ def _paths(name: str) -> list[str]:
         return [name]
     matches = sorted(glob.glob(name, recursive=True))
     if not matches:
-        raise InputError(f"no file matches the input {name!r}")
+        raise InputError(
+            f"no file matches the input {name!r}{place_of(name)}")
     return matches
 
 
@@ -59,7 +73,8 @@ def _files_in(path: str) -> Iterator[str]:
         raise InputError(f"the input {path!r} is no regular file") from error
     except OSError as error:
         raise InputError(
-            f"cannot read the input {path!r}: {error.strerror}") from error
+            f"cannot read the input {path!r}: {error.strerror}"
+            f"{place_of(path)}") from error
     for name in sorted(names):
         member = os.path.join(path, name)
         if os.path.isdir(member):

@@ -8,11 +8,12 @@ import click
 
 from mapreduce.protocol import layout
 from mapreduce.system import daemon, scratch
+from mapreduce.system.command_line import CommandLine
 from mapreduce.worker.daemon import Worker, WorkerEnvironment
 from mapreduce.worker.processes.reaper import running_reaper
 
 
-@click.command()
+@click.command(cls=CommandLine)
 @daemon.options(default_port=6001)
 @click.option("--manager-host", default="localhost", show_default=True,
               help="Address of the Manager.")

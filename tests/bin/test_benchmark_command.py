@@ -11,7 +11,8 @@ import xml.etree.ElementTree as ET
 import click.testing
 import pytest
 
-from tests.benchmark import __main__ as command, peers, scheduler
+from tests.benchmark import __main__ as command
+from tests.benchmark import peers, scheduler
 from tests.support.benchmarking import SCALE
 from tests.support.files import ROOT
 from tests.support.waiting import wait_until

@@ -14,7 +14,6 @@ from tests.support.cluster import pipeline
 from tests.support.files import in_order, write_executable
 from tests.support.waiting import wait_until
 
-
 # Runs
 
 

@@ -23,6 +23,17 @@ def test_help(name):
         assert option in outcome.stdout
 
 
+@pytest.mark.parametrize("name", [*COMMANDS, "run", "streaming"])
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_output_that_cannot_be_written(name, option):
+    with open("/dev/full", "wb") as full:
+        outcome = subprocess.run(
+            [command(name), option], stdout=full, stderr=subprocess.PIPE,
+            text=True, check=False)
+    assert (outcome.returncode, outcome.stderr) == (
+        1, "Error: cannot write the output: No space left on device\n")
+
+
 @pytest.mark.parametrize("code", [
     pytest.param(
         "import mapreduce; mapreduce.manager.Manager; mapreduce.worker.Worker",

@@ -1,10 +1,8 @@
 """mapreduce-run and its daemons: signals and deaths leave nothing behind."""
-import contextlib
 import os
 import pathlib
 import re
 import signal
-import subprocess
 
 import pytest
 
@@ -42,20 +40,6 @@ def test_interrupted(run, waiting, pid_of_task, number, times, code):
     assert not any(map(lives, pids))
     assert names_in(run.temporary) == []
     assert run.output.exists() == (number == signal.SIGKILL)
-
-
-@pytest.mark.parametrize("milliseconds", [0, 150, 300, 450])
-def test_interrupted_while_it_starts(run, milliseconds):
-    """At any moment: that is all the same."""
-    with run.started("--quiet") as process:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(milliseconds / 1000)
-        process.terminate()
-        stdout, stderr = process.communicate(timeout=TIMEOUT)
-        assert (stdout, stderr) == ("", "")
-        assert process.returncode in (-signal.SIGTERM, 143, 0)
-    assert names_in(run.temporary) == []
-    assert run.output.exists() == (process.returncode == 0)
 
 
 def test_killed_worker_is_replaced(run, waiting, pid_of_task, open_gate):

@@ -9,8 +9,8 @@ from mapreduce.manager.output_safety import StorageError
 from mapreduce.manager.storage import Storage
 from tests.support.storage import job
 
-
 # Map output that is kept
+
 
 def keep(place, kept, **changes):
     """Prepare a job and keep its map output; return what is there then."""

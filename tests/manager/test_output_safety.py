@@ -14,8 +14,8 @@ from mapreduce.manager.output_safety import (
 from mapreduce.manager.storage import Storage
 from tests.support.storage import job
 
-
 # Outputs
+
 
 def check(submission, place):
     """Check the output directory of a job."""

@@ -15,8 +15,8 @@ from mapreduce.protocol.fields import Split
 from tests.support.files import make_pipe
 from tests.support.storage import job
 
-
 # Directories
+
 
 @pytest.mark.parametrize("spelling", [
     "output", "output/", "output//", "./output", "../here/output",

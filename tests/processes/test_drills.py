@@ -10,8 +10,8 @@ from tests.support.files import ROOT, in_order
 from tests.support.ports import answers
 from tests.support.waiting import TIMEOUT
 
-
 # Drills
+
 
 def test_worker_fails_after_so_many_tasks(cluster, tmp_path, output):
     """At once and without a word; another one does the rest."""

@@ -15,8 +15,8 @@ from tests.support.faults import (
 from tests.support.files import write_executable, write_files
 from tests.support.waiting import TIMEOUT
 
-
 # Tasks that fail
+
 
 @pytest.mark.parametrize("script, fate", [
     ("cat; echo 'KeyError: x' >&2; exit 3", "exited 3:\nKeyError: x"),

@@ -12,8 +12,8 @@ from tests.support.faults import COPY, ONE_TASK, check_next_job, needs_proc
 from tests.support.files import write_files
 from tests.support.ports import free_port
 
-
 # Messages
+
 
 @needs_proc
 def test_worker_registers_beside_500_silent_clients(cluster):

@@ -15,8 +15,8 @@ from tests.support.faults import (
 )
 from tests.support.files import names_in, write_executable
 
-
 # Processes
+
 
 @pytest.fixture(name="alive")
 def _alive(tmp_path):

@@ -18,6 +18,7 @@ KIND_OF_PATH = {
     "commands": "sockets",
     "commands/test_help.py": "processes",
     "commands/test_signals.py": "processes",
+    "commands/test_surroundings.py": "processes",
     "display": "pure",
     "display/test_screen.py": "processes",
     "engines": "processes",

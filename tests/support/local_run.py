@@ -24,10 +24,11 @@ class Run:
             path.mkdir()
 
     @contextlib.contextmanager
-    def started(self, *options, mapper=MAPPER, output="output"):
+    def started(self, *options, mapper=MAPPER, output="output",
+                program=(command("run"),)):
         """Start it; it is killed if it still runs after the block."""
         with subprocess.Popen(
-                [command("run"), "-i", INPUT, "-o", output, "-m", mapper,
+                [*program, "-i", INPUT, "-o", output, "-m", mapper,
                  "-r", REDUCER, *options], cwd=self.directory, env=self.env,
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE, text=True) as process:

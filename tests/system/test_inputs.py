@@ -53,13 +53,15 @@ def test_name_that_is_no_utf8_matches_a_pattern():
 
 
 @pytest.mark.parametrize("name, reason", [
-    ("none", "cannot read the input 'none': No such file or directory"),
-    ("", "cannot read the input '': No such file or directory"),
-    ("x*", "no file matches the input 'x*'"),
+    ("none", "cannot read the input 'none': No such file or directory{here}"),
+    ("", "cannot read the input '': No such file or directory{here}"),
+    ("x*", "no file matches the input 'x*'{here}"),
     ("pipe", "the input 'pipe' is no regular file"),
     ("p*", "the input 'pipe' is no regular file"),
     ("with-pipe", "the input 'with-pipe/pipe' is no regular file"),
-    ("astray", "cannot read the input 'astray': No such file or directory"),
+    ("astray",
+     "cannot read the input 'astray': No such file or directory{here}"),
+    ("/none", "cannot read the input '/none': No such file or directory"),
 ])
 def test_what_is_no_input_is_named(tree, name, reason):
     os.mkfifo(tree / "pipe")
@@ -68,4 +70,4 @@ def test_what_is_no_input_is_named(tree, name, reason):
     (tree / "astray").symlink_to(tree / "nowhere")
     with pytest.raises(InputError) as caught:
         list_inputs([name])
-    assert str(caught.value) == reason
+    assert str(caught.value) == reason.format(here=f" in {os.getcwd()}")

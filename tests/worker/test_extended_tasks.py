@@ -256,7 +256,7 @@ def test_silent_executable_fails_the_task(
     assert failure[2]["message_type"] == "failed"
     assert failure[2]["reason"].startswith(path)
     assert failure[2]["reason"].endswith(
-        "neither read, wrote nor reported for 0.5 s")
+        "neither read, wrote nor reported for 0.5 s (see --task-timeout)")
     assert lifeline.all_ended()
     assert os.listdir(output) == []
 

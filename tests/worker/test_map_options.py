@@ -311,7 +311,8 @@ def test_failing_mapper_leaves_no_result(tmp_path, fail):
 def test_silent_command_of_any_kind_is_killed(write, fail, options):
     complaint = fail([write(b"a\n")], task_timeout=0.3, **options)
     assert complaint.startswith("sleep 99 as the ")
-    assert "neither read, wrote nor reported for 0.3 s" in complaint
+    assert ("neither read, wrote nor reported for 0.3 s "
+            "(see --task-timeout)") in complaint
 
 
 @pytest.mark.parametrize("name, content", [
@@ -322,4 +323,5 @@ def test_mapper_that_stops_reading_is_killed(write, fail, name, content):
     complaint = fail([], "sh -c 'read line; sleep 99'", task_timeout=0.3,
                      splits=[Split(path, 0, None if "." in name else 10**6)],
                      decompress=True)
-    assert "neither read, wrote nor reported for 0.3 s" in complaint
+    assert ("neither read, wrote nor reported for 0.3 s "
+            "(see --task-timeout)") in complaint

@@ -195,7 +195,7 @@ class Process:
         elif idle_timeout.is_over():
             raise TaskError(self._describe(
                 "neither read, wrote nor reported for "
-                f"{idle_timeout.seconds:g} s"))
+                f"{idle_timeout.seconds:g} s (see --task-timeout)"))
 
     def _describe(self, fate: str) -> str:
         """Return, e.g., wc_map.py exited 3, with its last words."""

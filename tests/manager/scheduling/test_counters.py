@@ -10,8 +10,8 @@ from tests.support.extended_jobs import (
     tell,
 )
 
-
 # Counters
+
 
 def test_counters_are_sums_over_the_tasks_that_are_done(world):
     world.register(1, 2)

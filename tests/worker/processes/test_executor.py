@@ -1,5 +1,6 @@
 """The commands of a task: their words, their environment, their timeout."""
 import os
+import re
 import subprocess
 import sys
 
@@ -131,7 +132,8 @@ def _file(tmp_path):
         yield file
 
 
-COMPLAINT = f"job neither read, wrote nor reported for {SHORT:g} s"
+COMPLAINT = (f"job neither read, wrote nor reported for {SHORT:g} s "
+             "(see --task-timeout)")
 FIVE_TIMES = "for _ in 1 2 3 4 5; do sleep 0.25;"
 
 
@@ -158,7 +160,7 @@ def test_last_words_of_a_silent_process_are_told(start):
 
 
 def test_process_that_neither_reads_nor_ends_is_killed(start):
-    with pytest.raises(TaskError, match=COMPLAINT):
+    with pytest.raises(TaskError, match=re.escape(COMPLAINT)):
         with start("sleep 600", subprocess.PIPE) as process:
             process.write([b"x" * 2**20])
 
@@ -205,7 +207,7 @@ def test_process_is_not_to_blame_for_a_slow_reader(
         start, lifeline, gate, mocker):
     """What it wrote meanwhile counts, but only once."""
     clock = mocker.patch("time.monotonic", return_value=0.0)
-    with pytest.raises(TaskError, match=COMPLAINT), start(
+    with pytest.raises(TaskError, match=re.escape(COMPLAINT)), start(
             f"{lifeline}; printf x; {gate.line}; printf y; echo started >&9;"
             "sleep 600") as process:
         blocks = process.read()

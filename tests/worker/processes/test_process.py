@@ -10,7 +10,7 @@ import pytest
 from mapreduce.worker.errors import TaskError
 from mapreduce.worker.processes.launcher import Launcher
 from mapreduce.worker.processes.process import BLOCK
-from tests.support.cluster import TAIL
+from mapreduce.worker.processes.streams import TAIL
 
 # Nothing here takes seconds, but a process that is not killed takes 600.
 pytestmark = [

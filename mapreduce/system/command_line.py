@@ -1,0 +1,45 @@
+"""What every command of this project is, client or daemon."""
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from typing import Any
+
+import click
+
+
+class CommandLine(click.Command):
+    """A command that shows no traceback where its output can't be written."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command as the whole program; exit with its code."""
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise
+            click.echo(f"Error: cannot write the output: "
+                       f"{error.strerror or error}", err=True)
+            _drop_output()
+            sys.exit(1)
+
+
+def check_working_directory() -> None:
+    """Raise click.ClickException if the working directory was deleted."""
+    try:
+        os.getcwd()
+    except FileNotFoundError as error:
+        raise click.ClickException(
+            "the working directory is gone; cd to one that exists"
+        ) from error
+
+
+def _drop_output() -> None:
+    """Discard what is still in the buffer of standard output.
+
+    Python would try to write it at its end, and fail again.
+    """
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
