@@ -125,7 +125,7 @@ def _build(
 
 def _bad_option(error: FieldError) -> click.UsageError:
     """Return an error in the words of the option that set a field."""
-    problem = f"{error.value} is not {error.wanted}"
+    problem = f"{error.value} is not {error.expected}"
     name = {"input_directory": "input_paths"}.get(error.field, error.field)
     context = click.get_current_context(silent=True)
     for option in context.command.params if context else ():

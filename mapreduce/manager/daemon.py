@@ -26,7 +26,7 @@ from mapreduce.protocol.codec import encode
 from mapreduce.system import scratch
 from mapreduce.system.daemon import ending_on
 from mapreduce.utils import outbox
-from mapreduce.utils.inbox import Inbox, Question, Terminated
+from mapreduce.utils.inbox import Inbox, PendingQuery, Terminated
 from mapreduce.utils.network import MessageTooLong, tcp_server, udp_server
 
 LOGGER = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class Manager:
             udp_server(host, port) as udp,
             tcp_server(host, port) as tcp,
             contextlib.closing(Storage(shared_directory)) as self._storage,
-            Inbox(self._admit) as self._inbox,
+            Inbox(self._preprocess) as self._inbox,
             contextlib.closing(CapabilityProbe(self._inbox)) as self._probe,
             ending_on(ending_signals, self.terminate),
         ):
@@ -105,7 +105,7 @@ class Manager:
             match event:
                 case Terminated():
                     return
-                case Question():
+                case PendingQuery():
                     self._answer(event, received)
                 case _:
                     if self._handle(event, received):
@@ -113,25 +113,25 @@ class Manager:
             if isinstance(event, events.Tick):
                 self._show(time.monotonic())
 
-    def _answer(self, question: Question, now: float) -> None:
-        """Answer a question by how things are now."""
-        match question.message:
+    def _answer(self, query: PendingQuery, now: float) -> None:
+        """Answer a query by how things are now."""
+        match query.message:
             case messages.GetJobMessage(job_id):
                 details = self._scheduler.details(job_id, now)
-                question.answer(lambda: encode(details))
+                query.answer(lambda: encode(details))
             case messages.GetStatusMessage(job_key):
                 # Kept: the next answer must not be an older one.
                 snapshot = self._snapshot = self._scheduler.snapshot(now)
-                question.answer(lambda: encode(snapshot.status(now, job_key)))
+                query.answer(lambda: encode(snapshot.status(now, job_key)))
 
-    def _admit(self, event: object) -> object:
+    def _preprocess(self, event: object) -> object:
         """Return what is left to do, in the loop, of what was heard.
 
         The loop may be busy for long, with a Worker that does not answer or a
         directory that is large: then the status is the last that was made.
         """
         match event:
-            case Question(messages.GetStatusMessage(job_key), answer) if (
+            case PendingQuery(messages.GetStatusMessage(job_key), answer) if (
                     not self._is_waiting):
                 snapshot, now = self._snapshot, time.monotonic()
                 answer(lambda: encode(snapshot.status(now, job_key)))

@@ -1,1 +1,4 @@
-"""What is said: messages, answers, their JSON and their names. Pure."""
+"""What processes say to each other: messages, answers, and names of files.
+
+Pure: what lives here turns values into other values and touches nothing else.
+"""

@@ -1,11 +1,12 @@
-"""JSON to messages and answers, and back. The only place that knows JSON.
+"""Convert messages and answers to JSON and back. No sockets, no files.
 
-Bytes come in, frozen dataclasses go out, and back. No sockets, no files. The
-fields of a document, and their order on the wire, are those of the class.
+The only module that handles JSON: bytes on one side, frozen dataclasses on the
+other. The fields of a JSON object, and their order on the wire, are those of
+the class.
 
-A document that cannot be used raises ProtocolError; whatever reads documents
-of others catches it, logs it and goes on. Unknown fields are ignored, as the
-specification asks; only a field with a default may be missing.
+A JSON object that cannot be used raises ProtocolError; the code that receives
+from a peer catches it, logs it and continues. Unknown fields are ignored, as
+the specification requires; only a field with a default may be missing.
 """
 from __future__ import annotations
 
@@ -88,10 +89,11 @@ def name_of(cls: type[Message]) -> str:
 def to_document(record: Message | Record) -> dict[str, Any]:
     """Return, e.g., {"message_type": "heartbeat", "worker_host": …}.
 
-    Fields of a message that are None are left out: they are extensions that
-    the specification does not know. Answers have all their fields.
+    Fields of a message that are None are left out. Answers have all fields.
     """
     if isinstance(record, Message):
+        # Only our extensions can be None. Without them, every byte is as in
+        # the specification, so that foreign peers accept the message.
         return {"message_type": _TYPES[type(record)], **{
             name: value for name, value in vars(record).items()
             if value is not None}}
@@ -109,19 +111,19 @@ def _to_json(value: Any) -> Any:
 
 def encode(record: Message | ClusterStatus | JobDetails | MessageTypes
            ) -> bytes:
-    """Return a message or an answer as it goes over the wire.
+    """Return the bytes of a message or an answer, as they are sent.
 
-    That is the default form of json.dumps, in UTF-8.
+    They are the default output of json.dumps, in UTF-8.
     """
     if isinstance(record, Message):
         return json.dumps(to_document(record)).encode("utf-8")
+    # Field by field: an answer may list 10,000 tasks, whose JSON is cached.
     items = ", ".join(f'"{field.key}": {_encode(getattr(record, field.name))}'
                       for field in _FIELDS[type(record)])
     return f"{{{items}}}".encode("utf-8")
 
 
 def _encode(value: Any) -> str:
-    """Return the JSON of a field of an answer, or of an item of it."""
     if isinstance(value, tuple):
         return f"[{', '.join(map(_encode, value))}]"
     if isinstance(value, TaskStatus):
@@ -132,11 +134,9 @@ def _encode(value: Any) -> str:
 
 
 def _encode_task(task: TaskStatus) -> str:
-    """Return the JSON of a task.
-
-    Beside the fields of the record, as by functools.cached_property: of
-    10,000 tasks, most have not changed since the last question.
-    """
+    # Most of 10,000 tasks have not changed since the last query, and their
+    # records are the same objects. The cache is an attribute of the record,
+    # as with functools.cached_property: it is freed together with it.
     attributes = vars(task)
     if _ENCODED not in attributes:
         attributes[_ENCODED] = json.dumps(to_document(task))
@@ -146,21 +146,22 @@ def _encode_task(task: TaskStatus) -> str:
 
 @functools.lru_cache(maxsize=1_000)
 def _encode_ended(job: JobStatus) -> str:
-    """Return the JSON of a job that ended, which never changes again."""
+    # May be cached by value: the record of an ended job never changes.
     return json.dumps(to_document(job))
 
 
 class Indented:
-    """A document for the log: rendered only if the log takes it."""
+    """A JSON object for the log, formatted only if it is really logged."""
 
     def __init__(self, document: dict[str, Any]) -> None:
-        """Keep what to_document or parse returned."""
+        """Keep a JSON object that to_document or parse returned."""
         self._document = document
 
     def __str__(self) -> str:
-        """Return the document as json.dumps with an indent of 2."""
+        """Return the output of json.dumps with an indent of 2."""
         try:
             return json.dumps(self._document, indent=2)
+        # The C encoder recurses; a peer may send thousands of brackets.
         except RecursionError:
             return "(a document nested too deeply to show)"
 
@@ -173,8 +174,8 @@ def parse(payload: bytes) -> dict[str, Any]:
         document = json.loads(payload.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise ProtocolError(f"no UTF-8: {reprlib.repr(payload)}") from error
-    # RecursionError: brackets nested by the thousand; ValueError: no JSON,
-    # or an integer of more digits than Python is willing to read.
+    # RecursionError: thousands of nested brackets. ValueError: not JSON, or
+    # an integer with more digits than Python accepts (4,300).
     except (ValueError, RecursionError, MemoryError) as error:
         raise ProtocolError(f"no JSON: {reprlib.repr(payload)}") from error
     if not isinstance(document, dict):
@@ -188,10 +189,10 @@ def decode(payload: bytes) -> Message:
 
 
 def from_document(document: dict[str, Any]) -> Message:
-    """Return the message that a JSON object stands for.
+    """Return the message that a JSON object represents.
 
     Raises ProtocolError for an unknown message_type, and for a field that is
-    missing or is not what the protocol says.
+    missing or breaks its rule.
     """
     message_type = document.get("message_type")
     if not isinstance(message_type, str) or message_type not in _CLASSES:
@@ -203,7 +204,7 @@ def from_document(document: dict[str, Any]) -> Message:
 def answer_from_document(
     cls: type[Answer], document: dict[str, Any]
 ) -> Answer:
-    """Return the answer of a class that a JSON object stands for.
+    """Return the answer, of the given class, that a JSON object represents.
 
     Raises ProtocolError, as from_document does.
     """
@@ -211,16 +212,13 @@ def answer_from_document(
 
 
 class _Field(NamedTuple):
-    """A field of a message or a record."""
-
     name: str  # of the attribute
     key: str  # in JSON
-    kind: Any  # its type
+    kind: Any  # the type hint
     is_optional: bool
 
 
 def _fields_of(cls: type[Message] | type[Record]) -> tuple[_Field, ...]:
-    """Return the fields of a message or record, in order."""
     kinds = typing.get_type_hints(cls, include_extras=True)
     return tuple(
         _Field(field.name, field.metadata.get("json", field.name),
@@ -229,12 +227,13 @@ def _fields_of(cls: type[Message] | type[Record]) -> tuple[_Field, ...]:
         for field in dataclasses.fields(cls))
 
 
+# Computed once: resolving type hints takes longer than decoding a message.
 _FIELDS: dict[type[Any], tuple[_Field, ...]] = {
     cls: _fields_of(cls) for cls in (*_TYPES, *typing.get_args(Record))}
 
 
 def _build(cls: type[Built], title: str, document: dict[str, Any]) -> Built:
-    """Return an object of a class, whose name for errors is the title."""
+    """Return an object of a class; the title is its name in errors."""
     values = {}
     for field in _FIELDS[cls]:
         if field.key in document:
@@ -246,9 +245,9 @@ def _build(cls: type[Built], title: str, document: dict[str, Any]) -> Built:
 
 
 def _convert(where: tuple[str, str], kind: Any, value: Any) -> Any:
-    """Return a JSON value as the type of a field asks for it.
+    """Return a JSON value converted to the type of a field.
 
-    Where is the title of the object and the name of its field.
+    `where` is the title of the object and the name of its field, for errors.
     """
     origin = typing.get_origin(kind)
     if origin is Annotated:
@@ -274,7 +273,7 @@ def _convert(where: tuple[str, str], kind: Any, value: Any) -> Any:
             raise FieldError(*where, f"a {kind.__name__}", value)
         return kind(value)
     kinds = (int, float) if kind is float else kind
-    # To Python, true and false are integers; to JSON they are not.
+    # In Python, true and false are integers; in JSON they are not.
     if not isinstance(value, kinds) or (
             isinstance(value, bool) and kind is not bool):
         raise FieldError(*where, f"a {kind.__name__}", value)

@@ -1,9 +1,9 @@
-"""The messages of jobs and tasks with options.
+"""Define the messages of jobs and tasks with options beyond the specification.
 
-A job with options that the specification doesn't know is submitted by a
-message type of its own: a Manager that can't do it must not do half of it. If
-an option changes what a task does, the tasks have types of their own as well,
-and go only to Workers that say that they know them.
+A job with such options is submitted with a message type of its own, because a
+strict Manager must not run the job without its options. If an option changes
+what a task does, its tasks have message types of their own as well. They are
+sent only to Workers that answered a query that they accept them.
 """
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ from mapreduce.protocol.fields import (
 
 @dataclasses.dataclass(frozen=True)
 class _MapOptions:
-    """What a map task does beside running its mapper."""
+    """Options of a job that its map tasks have, too."""
 
-    # Inputs whose names say that they are compressed.
+    # Only inputs with a name that ends as in layout.COMPRESSED.
     decompress: OptionalFlag = None
     combiner: OptionalCommand = None
     partitioner: OptionalCommand = None
@@ -44,9 +44,9 @@ class _MapOptions:
 
 @dataclasses.dataclass(frozen=True)
 class _Limits:
-    """What is too much for a task of a job."""
+    """Limits at which a task, or its job, fails."""
 
-    # Seconds in which an executable neither reads, writes nor reports.
+    # Seconds during which an executable neither reads, writes nor reports.
     task_timeout: OptionalSeconds = None
     max_map_attempts: OptionalCount = None
     max_reduce_attempts: OptionalCount = None
@@ -54,41 +54,41 @@ class _Limits:
 
 @dataclasses.dataclass(frozen=True)
 class _Planning:
-    """How many map tasks a job has, and what else the Manager sees to."""
+    """Options that only the Manager uses."""
 
-    # Exactly so many map tasks; or one for each split, but at most so many.
+    # A job has one of the two. With num_mappers, the number of map tasks is
+    # exact; with max_mappers there is one for each split, up to that number.
     num_mappers: OptionalCount = None
     max_mappers: OptionalCount = None
-    split_size: OptionalSize = None  # bytes, at the most; None: whole files
-    # An output directory that exists is an error.
+    split_size: OptionalSize = None  # bytes, at most; None: whole files
+    # The job fails if its output directory exists.
     no_clobber: OptionalFlag = None
     keep_intermediate: OptionalPath = None  # a directory for the map output
 
 
 @dataclasses.dataclass(frozen=True)
 class _ExtendedJobFields:
-    """What every job has."""
-
     input_paths: Paths  # files, directories and patterns, as in a shell
     output_directory: Path
     mapper_executable: Command
     num_reducers: CountOrZero  # 0: the map output is the result
     reducer_executable: OptionalCommand = None
-    # Of every executable; None: tasks are as in the specification, unless
-    # another option changes them.
+    # Added to the environment of each executable. {} is not None: also an
+    # empty one makes the tasks extended, which sets Hadoop's variables.
     environment: OptionalEnvironment = None
 
 
-# The fields of the last base come first.
+# A dataclass takes the fields of its last base first. So the required fields,
+# which have no defaults, are in the last base.
 @dataclasses.dataclass(frozen=True)
 class ExtendedJobMessage(_Limits, _MapOptions, _Planning, _ExtendedJobFields):
-    """A client submits a job with options that the specification lacks."""
+    """A client submits a job with options beyond the specification."""
 
     job_key: OptionalName = None
     job_name: OptionalName = None
 
     def __post_init__(self) -> None:
-        """Raise ProtocolError for fields that do not go together."""
+        """Raise ProtocolError for fields that contradict each other."""
         if not self.input_paths:
             raise ProtocolError("a job has no input")
         if (self.num_mappers is None) == (self.max_mappers is None):
@@ -102,7 +102,9 @@ class ExtendedJobMessage(_Limits, _MapOptions, _Planning, _ExtendedJobFields):
 
     @property
     def changes_tasks(self) -> bool:
-        """Whether its tasks are more than the specification has words for."""
+        """Whether its tasks cannot be expressed in the specification."""
+        # The other options concern only the Manager. A job that has none of
+        # these can run on strict Workers.
         return not self.num_reducers or any(
             option is not None for option in (
                 self.environment, self.split_size, self.decompress,
@@ -111,25 +113,23 @@ class ExtendedJobMessage(_Limits, _MapOptions, _Planning, _ExtendedJobFields):
 
 @dataclasses.dataclass(frozen=True)
 class _ExtendedMapFields:
-    """What every such map task has."""
-
     task_id: TaskId
     splits: Splits
     executable: Command
     output_directory: Path
-    num_partitions: CountOrZero  # 0: the output is a part of the result
+    num_partitions: CountOrZero  # 0: the map output is the result
     environment: Environment
     task_timeout: OptionalSeconds = None
 
 
 @dataclasses.dataclass(frozen=True)
 class ExtendedMapTaskMessage(_MapOptions, _ExtendedMapFields):
-    """The Manager gives a Worker a map task that strict ones can't do."""
+    """The Manager assigns a map task that a strict Worker cannot do."""
 
 
 @dataclasses.dataclass(frozen=True)
 class ExtendedReduceTaskMessage:
-    """The Manager gives a Worker a reduce task that strict ones can't do."""
+    """The Manager assigns a reduce task that a strict Worker cannot do."""
 
     task_id: TaskId
     executable: Command
@@ -141,9 +141,10 @@ class ExtendedReduceTaskMessage:
 
 @dataclasses.dataclass(frozen=True)
 class ProgressMessage:
-    """A Worker tells what the executable of its task says of itself.
+    """A Worker reports a status line of the executable of its task.
 
-    Only of the tasks above; the status is what Hadoop Streaming calls so.
+    Sent only for the extended tasks above. An executable writes the line as
+    in Hadoop Streaming: reporter:status:MESSAGE on its standard error.
     """
 
     task_id: TaskId

@@ -1,8 +1,8 @@
-"""What a field of a message may hold: types, each with its rule.
+"""Define the types of the fields of messages, each with its rule.
 
-A rule is checked where a message is decoded; the type is what the rest of the
-program sees. A field whose type begins with Optional is left out of the JSON
-where it is None.
+The codec checks the rule when it decodes a message, so the rest of the program
+may rely on it. A field whose type begins with Optional is left out of the JSON
+when it is None.
 """
 from __future__ import annotations
 
@@ -21,50 +21,52 @@ MAX_NAME = 255  # characters
 MAX_COUNTERS = 1_000  # of a task, and of a job
 MAX_AMOUNT = 2**63 - 1  # of a counter, up or down
 MAX_SIZE = 2**63 - 1  # bytes, as of a file
-MAX_SECONDS = 10**9  # some thirty years
+MAX_SECONDS = 10**9  # about thirty years
 
 
 class ProtocolError(Exception):
-    """A peer sent what is no message; the text says what is wrong."""
+    """A peer sent bytes that are not a message; the text says why."""
 
 
 class FieldError(ProtocolError):
-    """A field of a message is not what the protocol says."""
+    """A field of a message breaks its rule."""
 
     def __init__(
-        self, title: str, field: str, wanted: str, value: object
+        self, title: str, field: str, expected: str, value: object
     ) -> None:
-        """Name the message, its field, what that must be, and what it is."""
+        """Keep the parts of the error; `title` names the message."""
+        # Apart from each other, so that a client can name its own option
+        # instead of the field.
         self.field = field
-        self.wanted = wanted
+        self.expected = expected
         self.value = reprlib.repr(value)
         super().__init__(f"{title} has a field {field!r} that is not "
-                         f"{wanted}: {self.value}")
+                         f"{expected}: {self.value}")
 
 
 class Split(NamedTuple):
-    """What a mapper reads: a file, or the lines that begin in a range of it.
+    """A part of the input of a mapper: the lines that begin in a byte range.
 
-    On the wire: [path, start, end], where end may be null.
+    On the wire: [path, start, end]. An end of null is the end of the file.
     """
 
     path: str
     start: int = 0  # bytes from the beginning of the file
-    end: int | None = None  # None: where the file ends
+    end: int | None = None  # None: the end of the file
 
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """What a field must be, for a check and for an error message."""
+    """A condition on the JSON value of a field, and its text for errors."""
 
     description: str
     accepts: Callable[[Any], bool]
-    # What JSON can't tell from something simpler is made by this.
+    # For types that JSON lacks: a split, for example, is an array there.
     convert: Callable[[Any], Any] = lambda value: value
 
 
 def _is_integer(value: object) -> bool:
-    """Tell integers from true and false, which Python counts among them."""
+    # In Python, True and False are integers, too.
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -76,15 +78,13 @@ _is_size = _is_between(0, MAX_SIZE)
 
 
 def _is_name(value: object, length: int = MAX_PATH) -> bool:
-    """Tell a text that the operating system could take for a path.
-
-    JSON carries the bytes of a name that is no UTF-8 as lone surrogates,
-    the way os.fsdecode makes them; any other lone surrogate stands for
-    nothing.
-    """
+    """Return whether the operating system accepts a value as a path."""
+    # No path contains NUL, and os functions raise ValueError for it.
     if not isinstance(value, str) or "\0" in value:
         return False
     try:
+        # A name that is not UTF-8 has its bytes as lone surrogates in JSON,
+        # as os.fsdecode makes them. Other lone surrogates have no bytes.
         name = value.encode(sys.getfilesystemencoding(), "surrogateescape")
     except UnicodeEncodeError:
         return False
@@ -96,7 +96,8 @@ def _is_command(value: object) -> bool:
 
 
 def _is_host(value: object) -> bool:
-    """Tell a text that could be an address or a host name."""
+    # Names are resolved later. Only values that would break a log line or
+    # the resolver are refused here.
     return (isinstance(value, str) and 1 <= len(value) <= MAX_HOST
             and value.isprintable() and " " not in value)
 
@@ -122,6 +123,7 @@ def _to_splits(value: list[Any]) -> list[Split]:
 
 
 def _is_environment(value: object) -> bool:
+    # No environment can hold an empty name or a name with "=".
     return isinstance(value, dict) and all(
         name and "=" not in name and _is_command(name) and _is_command(text)
         for name, text in value.items())

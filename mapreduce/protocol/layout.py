@@ -1,6 +1,6 @@
-"""The names of the directories and files of a job, as the spec gives them.
+"""Name the directories and files of a job, as the specification defines them.
 
-Names only: nothing here looks at a disk.
+Only names: nothing here accesses the file system.
 """
 import re
 
@@ -17,7 +17,8 @@ def job_directory(job_id: int) -> str:
 
 
 def is_job_directory(name: str) -> bool:
-    """Tell whether a name is that of a job's directory."""
+    """Return whether a name is that of a job's directory."""
+    # The ids of jobs are padded to five digits, but they have no limit.
     return re.fullmatch(r"job-\d{5,}", name) is not None
 
 
@@ -27,7 +28,7 @@ def map_output(task_id: int, partition: int) -> str:
 
 
 def is_map_output(name: str) -> bool:
-    """Tell whether a name is that of map output."""
+    """Return whether a name is that of map output."""
     return re.fullmatch(r"maptask\d{5,}-part\d{5,}", name) is not None
 
 
@@ -42,19 +43,19 @@ def partial_output(name: str, unique: str) -> str:
 
 
 def is_reduce_output(name: str) -> bool:
-    """Tell whether a name is that of a part of a result, partial or not."""
+    """Return whether a name is that of a part of a result, partial or not."""
     return re.match(r"part-\d{5,}$|\.part-\d{5,}-", name) is not None
 
 
 def local_directory_prefix(task_id: int) -> str:
-    """Return, e.g., mapreduce-local-task00001- (a Worker's own)."""
+    """Return, e.g., mapreduce-local-task00001- in a Worker."""
     return f"{LOCAL_DIRECTORY_PREFIX}task{task_id:05d}-"
 
 
-# The ends of the names of compressed files, which can't be divided.
+# Endings of the names of compressed files, which cannot be split.
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 
 
 def is_compressed(path: str) -> bool:
-    """Tell whether the name of a file says that it is compressed."""
+    """Return whether the name of a file ends as that of a compressed one."""
     return path.endswith(COMPRESSED)

@@ -1,8 +1,8 @@
-"""The messages of the protocol, as frozen dataclasses.
+"""Define the messages of the protocol, as frozen dataclasses.
 
-The fields of each message, and their order on the wire, are those of its
-class; what may be in a field is the rule in its annotation. The codec turns
-messages into bytes and back.
+The fields of a message, and their order on the wire, are those of its class.
+The annotation of a field holds the rule for its value. The codec converts
+messages to bytes and back.
 """
 from __future__ import annotations
 
@@ -28,12 +28,14 @@ from mapreduce.protocol.fields import (
     Text,
 )
 
-Address = tuple[str, int]  # a host and a port, as their owner gave them
+# A host and a port exactly as the Worker sent them. They are its identity:
+# "localhost" and "127.0.0.1" are two Workers.
+Address = tuple[str, int]
 
 
 @dataclasses.dataclass(frozen=True)
 class RegisterMessage:
-    """A Worker tells the Manager where it listens."""
+    """A Worker announces the address at which it listens."""
 
     worker_host: Host
     worker_port: Port
@@ -41,12 +43,12 @@ class RegisterMessage:
 
 @dataclasses.dataclass(frozen=True)
 class RegisterAckMessage:
-    """The Manager has the Worker in its books."""
+    """The Manager has registered the Worker."""
 
 
 @dataclasses.dataclass(frozen=True)
 class HeartbeatMessage:
-    """A Worker lives; the only message that goes over UDP."""
+    """A Worker is alive; the only message that is sent over UDP."""
 
     worker_host: Host
     worker_port: Port
@@ -54,8 +56,6 @@ class HeartbeatMessage:
 
 @dataclasses.dataclass(frozen=True)
 class _JobFields:
-    """What the specification lets a client say of a job."""
-
     input_directory: Path
     output_directory: Path
     mapper_executable: Path
@@ -68,20 +68,21 @@ class _JobFields:
 class ManagerJobMessage(_JobFields):
     """A client submits a job.
 
-    Beyond the specification, the client may make a key for the job, by which
-    it can be asked for, and name it for its user. Of two submissions with one
-    key, the second is ignored.
+    Beyond the specification, a job may have a name, shown to people, and a
+    key. The client makes the key, and later queries the job by it. The Manager
+    ignores a second submission with the same key.
     """
 
+    # Submissions are not answered, so the client never receives the job's id.
     job_key: OptionalName = None
     job_name: OptionalName = None
 
 
 @dataclasses.dataclass(frozen=True)
 class GetStatusMessage:
-    """A client asks for all Workers and jobs, or for the job with a key.
+    """A client queries all Workers, and all jobs or the job with a key.
 
-    Not in the specification; the answer is a ClusterStatus.
+    Not in the specification. The answer is ClusterStatus.
     """
 
     job_key: OptionalName = None
@@ -89,9 +90,9 @@ class GetStatusMessage:
 
 @dataclasses.dataclass(frozen=True)
 class GetJobMessage:
-    """A client asks for a job and its tasks.
+    """A client queries a job and its tasks.
 
-    Not in the specification; the answer is JobDetails.
+    Not in the specification. The answer is JobDetails.
     """
 
     job_id: JobId
@@ -99,15 +100,15 @@ class GetJobMessage:
 
 @dataclasses.dataclass(frozen=True)
 class GetMessageTypesMessage:
-    """Somebody asks a daemon which messages it takes.
+    """The sender queries which types of messages a daemon accepts.
 
-    Not in the specification; the answer is MessageTypes.
+    Not in the specification. The answer is MessageTypes.
     """
 
 
 @dataclasses.dataclass(frozen=True)
 class CancelJobMessage:
-    """A client wants a job to end, or not to start.
+    """A client cancels a job, queued or running.
 
     Not in the specification.
     """
@@ -117,7 +118,7 @@ class CancelJobMessage:
 
 @dataclasses.dataclass(frozen=True)
 class MapTaskMessage:
-    """The Manager gives a Worker a map task."""
+    """The Manager assigns a map task to a Worker."""
 
     task_id: TaskId
     input_paths: Paths
@@ -128,7 +129,7 @@ class MapTaskMessage:
 
 @dataclasses.dataclass(frozen=True)
 class ReduceTaskMessage:
-    """The Manager gives a Worker a reduce task."""
+    """The Manager assigns a reduce task to a Worker."""
 
     task_id: TaskId
     executable: Path
@@ -138,10 +139,10 @@ class ReduceTaskMessage:
 
 @dataclasses.dataclass(frozen=True)
 class FinishedMessage:
-    """A Worker has done its task, and every file of it is in place.
+    """A Worker has done its task, and every output file is in place.
 
-    Beyond the specification, and only of a task that is, it tells what the
-    executables have counted, if anything: amounts by groups and names.
+    Beyond the specification, and only for an extended task, it may carry the
+    counters of the executables: amounts by group and name.
     """
 
     task_id: TaskId
@@ -152,9 +153,9 @@ class FinishedMessage:
 
 @dataclasses.dataclass(frozen=True)
 class FailedMessage:
-    """A Worker could not do its task; the reason is for the job's owner.
+    """A Worker could not do its task; the reason is for the user.
 
-    Not in the specification, whose Managers ignore it.
+    Not in the specification. A strict Manager ignores it.
     """
 
     task_id: TaskId
@@ -165,9 +166,9 @@ class FailedMessage:
 
 @dataclasses.dataclass(frozen=True)
 class CancelMessage:
-    """The Manager no longer wants a task; the answer is FailedMessage.
+    """The Manager cancels a task; the Worker then sends FailedMessage.
 
-    Not in the specification, whose Workers ignore it and finish the task.
+    Not in the specification. A strict Worker ignores it and finishes the task.
     """
 
     task_id: TaskId
@@ -175,13 +176,13 @@ class CancelMessage:
 
 @dataclasses.dataclass(frozen=True)
 class ShutdownMessage:
-    """The receiver is to end; a Manager passes it on to its Workers."""
+    """The receiver must end; a Manager first forwards this to its Workers."""
 
 
 JobMessage = ManagerJobMessage | ExtendedJobMessage
 ExtendedTaskMessage = ExtendedMapTaskMessage | ExtendedReduceTaskMessage
 TaskMessage = MapTaskMessage | ReduceTaskMessage | ExtendedTaskMessage
-# What is answered at once.
+# Answered on the same connection. All other messages have no answer.
 Query = GetStatusMessage | GetJobMessage | GetMessageTypesMessage
 Message = (
     RegisterMessage | RegisterAckMessage | HeartbeatMessage
@@ -192,7 +193,7 @@ Message = (
 
 
 def extended_job(submission: JobMessage) -> ExtendedJobMessage:
-    """Return a submission in the form that can carry options.
+    """Return a submission in the form that can hold options.
 
     The Manager keeps every job in this one form.
     """
@@ -204,7 +205,7 @@ def extended_job(submission: JobMessage) -> ExtendedJobMessage:
 
 
 def extended_task(task: TaskMessage) -> ExtendedTaskMessage:
-    """Return a task in the form that can carry options, with none set.
+    """Return a task in the form that can hold options, with none set.
 
     The Worker does every task in this one form.
     """

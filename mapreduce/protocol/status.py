@@ -1,8 +1,8 @@
-"""What a Manager tells clients of its Workers, jobs and tasks.
+"""Define all states, and the records that a Manager sends to clients.
 
-Frozen records, and the names of all states. The codec makes JSON objects of
-the records; the names of the fields are the same in both. No sockets, files,
-threads, locks or clocks.
+The records are frozen: one thread makes them and another encodes them. In
+JSON, the fields have the same names. No sockets, files, threads, locks or
+clocks.
 """
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import enum
 
 
 class WorkerState(str, enum.Enum):
-    """What can be said of a Worker."""
+    """The states of a Worker; manager/scheduling shows how they change."""
 
     READY = "ready"
     BUSY = "busy"
@@ -19,23 +19,23 @@ class WorkerState(str, enum.Enum):
 
 
 class Stage(str, enum.Enum):
-    """One half of a job."""
+    """The two stages of a job."""
 
     MAP = "map"
     REDUCE = "reduce"
 
 
 class JobState(str, enum.Enum):
-    """Where a job stands.
+    """The states of a job; manager/scheduling/job shows how they change.
 
-    PREPARING and KEEPING are never shown to clients: such a job is shown as
+    PREPARING and KEEPING are never sent to clients. Such a job is shown as
     queued, or in the stage that it began last.
     """
 
     QUEUED = "queued"
-    PREPARING = "preparing"  # its directories are being made
+    PREPARING = "preparing"  # the Manager makes its directories
     MAP = "map"
-    KEEPING = "keeping"  # its map output is being put where its user wants it
+    KEEPING = "keeping"  # the Manager keeps its map output for the user
     REDUCE = "reduce"
     DONE = "done"
     FAILED = "failed"
@@ -43,12 +43,12 @@ class JobState(str, enum.Enum):
 
     @property
     def is_final(self) -> bool:
-        """Whether a job stays in this state for ever."""
+        """Whether a job in this state never changes again."""
         return self in (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
 
 
 class TaskState(str, enum.Enum):
-    """Where a task stands."""
+    """The states of a task; manager/scheduling/tasks shows their changes."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -59,7 +59,7 @@ class TaskState(str, enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class WorkerTask:
-    """The task that a Worker has: which one of which job."""
+    """The task that a Worker holds."""
 
     job_id: int
     stage: Stage
@@ -68,7 +68,7 @@ class WorkerTask:
 
 @dataclasses.dataclass(frozen=True)
 class WorkerAddress:
-    """Where a Worker listens."""
+    """The address at which a Worker listens."""
 
     host: str
     port: int
@@ -76,33 +76,29 @@ class WorkerAddress:
 
 @dataclasses.dataclass(frozen=True)
 class WorkerStatus:
-    """A Worker, also a dead one."""
+    """A Worker, living or dead."""
 
     host: str
     port: int
     state: WorkerState
     task: WorkerTask | None
-    silent_seconds: float  # since the Manager last heard of it
+    silent_seconds: float  # since its last heartbeat or registration
     tasks_done: int
     tasks_failed: int
 
 
 @dataclasses.dataclass(frozen=True)
-class _JobState:
-    """Which job it is, and how it fares."""
-
+class _JobIdentity:
     id: int
-    name: str  # empty where none was given
-    key: str | None  # the id that its client made for it
+    name: str  # empty if none was given
+    key: str | None  # made by the client, to find its job
     state: JobState
-    seconds: float  # of running: until now, or to its end
-    reason: str | None  # why it failed, with the tail of standard error
+    seconds: float  # from its start until now, or until its end
+    reason: str | None  # why it failed, with the end of standard error
 
 
 @dataclasses.dataclass(frozen=True)
 class _JobProgress:
-    """How many of its tasks are done."""
-
     tasks_done: int
     tasks: int  # of both stages together
     map_tasks_done: int
@@ -113,45 +109,42 @@ class _JobProgress:
 
 @dataclasses.dataclass(frozen=True)
 class _JobPaths:
-    """What it reads, runs and writes."""
-
     input_directory: str
     output_directory: str
     mapper_executable: str
     reducer_executable: str
-    directory: str  # where relative paths are meant
+    directory: str  # the one to which relative paths refer
 
 
-# The fields of the last base come first.
+# In three parts, because style limits the fields of one class. A dataclass
+# takes the fields of its last base first: this is their order in JSON.
 @dataclasses.dataclass(frozen=True)
-class JobStatus(_JobPaths, _JobProgress, _JobState):
+class JobStatus(_JobPaths, _JobProgress, _JobIdentity):
     """A job: queued, running or ended."""
 
     @property
     def ended(self) -> bool:
-        """Whether nothing will happen to the job any more."""
+        """Whether the job is done, failed or cancelled."""
         return self.state.is_final
 
 
 @dataclasses.dataclass(frozen=True)
-class _TaskState:
-    """Which task of a job it is, and how it fares."""
-
+class _TaskIdentity:
     stage: Stage
     task_id: int
     state: TaskState
 
 
 @dataclasses.dataclass(frozen=True)
-class TaskStatus(_TaskState):
+class TaskStatus(_TaskIdentity):
     """A task of a job, and its last attempt."""
 
-    worker: WorkerAddress | None  # who has it, or had it last
+    worker: WorkerAddress | None  # the Worker that holds it, or held it last
     attempts: int
-    seconds: float | None  # of the attempt that runs, or else the last one
-    reason: str | None  # why the last attempt that failed has failed
-    # What its executable last said of itself. In JSON it keeps its first name,
-    # which scripts know.
+    seconds: float | None  # of the running attempt, otherwise the last one
+    reason: str | None  # of the last failure
+    # The last status line of its executable. In JSON the field has its old
+    # name, "status", because scripts of users read it.
     message: str | None = dataclasses.field(
         default=None, metadata={"json": "status"})
 
@@ -166,7 +159,7 @@ class ClusterStatus:
 
     @property
     def is_stuck(self) -> bool:
-        """Whether there are jobs to be done, and no Worker lives."""
+        """Whether jobs wait although no Worker is alive."""
         any_alive = any(
             worker.state is not WorkerState.DEAD for worker in self.workers)
         return not any_alive and not all(job.ended for job in self.jobs)
@@ -174,7 +167,7 @@ class ClusterStatus:
 
 @dataclasses.dataclass(frozen=True)
 class Counter:
-    """What the executables of a job have counted under a name."""
+    """A sum of what the executables of a job have counted."""
 
     group: str
     name: str
@@ -185,8 +178,8 @@ class Counter:
 class JobDetails:
     """The answer to get_job."""
 
-    job: JobStatus | None  # None: the Manager knows no such job
-    tasks: tuple[TaskStatus, ...]  # empty where none are kept
+    job: JobStatus | None  # None: the Manager has no such job
+    tasks: tuple[TaskStatus, ...]  # empty for old jobs: memory has a limit
     # Sums over the tasks that are done, by group and name.
     counters: tuple[Counter, ...] = ()
 

@@ -1,7 +1,7 @@
-"""How bytes travel: sockets, connections, and what waits at their ends.
+"""Send and receive bytes: sockets, connections, and the queues behind them.
 
 The names that the specification gives to this package are imported when they
-are first named (PEP 562): most of its users need only one of its modules.
+are first used (PEP 562): most of its users need only one of its modules.
 """
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,8 @@ __all__ = [
     "udp_server",
 ]
 
+# The only name that has nothing to do with sending, ThreadSafeOrderedDict, is
+# here because the specification puts it here.
 _HOMES = {
     "ThreadSafeOrderedDict": "ordered_dict",
     "tcp_client": "network",
@@ -33,7 +35,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Return one of the names above, from the module that has it."""
+    """Import the module that defines one of the names above."""
     if name not in _HOMES:
         raise AttributeError(
             f"module {__name__!r} has no attribute {name!r}")

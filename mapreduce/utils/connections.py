@@ -1,8 +1,14 @@
-"""Clients whose connections were accepted: read, watched, answered.
+"""Read accepted connections, watch the slow ones, and send answers.
 
-A client sends one message, which is all that it sends before it closes its
-side. Few get an answer, on the same connection. Whoever is slow, to send or to
-take the answer, keeps nobody waiting.
+A peer sends one message and then closes its side of the connection. For some
+messages, the answer goes back on the same connection. A peer that is slow to
+send, or slow to receive its answer, must not delay the others.
+
+This module never opens a socket. Its threads:
+
+    listener  Connection.read: the normal case, within READ_TIMEOUT
+    watcher   everything else; one thread, started for the first slow peer
+    any       SlowConnections.add and Connection.answer
 """
 from __future__ import annotations
 
@@ -16,40 +22,47 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-Socket = Any  # an accepted socket; this module can't make any
+Socket = Any  # an accepted socket; only network imports the socket module
 Handler = Callable[[bytes, "Connection"], None]
 
 LOGGER = logging.getLogger(__name__)
 
 MAX_MESSAGE = 64 * 2**20  # bytes
-BLOCK = 64 * 2**10  # bytes to ask of one recv
-READ_TIMEOUT = 0.1  # seconds that a client may keep the listener waiting
-SLOW_READ_TIMEOUT = 0.001  # seconds, while other slow clients wait
-SLOW_LIFETIME = 5.0  # seconds that a slow client has in all, and an answer
-MAX_SLOW = 1_000  # slow clients at a time; the oldest gives way
+BLOCK = 64 * 2**10  # bytes to request from one recv
+READ_TIMEOUT = 0.1  # seconds for which one peer may block the listener
+# The same, while other slow peers exist: 500 of them that send nothing would
+# otherwise block a registration for 50 seconds.
+SLOW_READ_TIMEOUT = 0.001
+SLOW_LIFETIME = 5.0  # seconds for a slow peer to send, and again to receive
+MAX_SLOW = 1_000  # slow peers at a time; above that the oldest is dropped
 
 
 class Connection:
-    """A connection, what came over it so far, and what is to go back."""
+    """A connection, the bytes received so far, and the answer, if any."""
 
     def __init__(
         self, sock: Socket, slow_connections: SlowConnections
     ) -> None:
-        """Take over a connection that was accepted."""
+        """Own an accepted socket, from now until it is closed."""
         self.socket = sock
         self.deadline = time.monotonic() + SLOW_LIFETIME
         self._slow_connections = slow_connections
         self._chunks: list[bytes] = []
         self._size = 0
-        self._is_expecting = False
-        # What makes the answer, then what is left of it.
+        self._awaits_answer = False
+        # A function that makes the answer, later the bytes not yet sent.
         self._answer: Callable[[], bytes] | memoryview | None = None
 
     def read(self, handle: Handler) -> None:
-        """Read the message and handle it, or hand a slow client over."""
+        """Read the message and handle it, or give a slow peer to the watcher.
+
+        Called by the listener, once.
+        """
         self.socket.settimeout(self._slow_connections.read_timeout)
-        # The clock runs from the second chunk: before the first, recv has a
-        # timeout of its own.
+        # Measured from the second chunk, not from the start: recv has a
+        # timeout, so only a peer that sends its message in small pieces can
+        # block the listener for longer. A test's stand-in for recv may also
+        # take seconds for the first chunk, and must still be read here.
         since = None
         try:
             while self._receive():
@@ -70,13 +83,13 @@ class Connection:
             self.socket.close()
 
     def _receive(self) -> bool:
-        """Receive one chunk; tell whether more may come.
+        """Receive one chunk; return whether more may follow.
 
-        Raises TimeoutError where nothing came, another OSError where the
-        connection failed or the message grew too long.
+        Raises TimeoutError if nothing arrives in time, and another OSError if
+        the connection fails or the message is too long.
         """
         chunk = self.socket.recv(BLOCK)
-        if not chunk:
+        if not chunk:  # The peer closed its side: the message is complete.
             return False
         self._chunks.append(chunk)
         self._size += len(chunk)
@@ -85,47 +98,51 @@ class Connection:
         return True
 
     def _finish(self, handle: Handler) -> bool:
-        """Handle the whole message; tell whether an answer will follow."""
+        """Handle the whole message; return whether an answer will follow."""
         handle(b"".join(self._chunks), self)
-        return self._is_expecting
+        return self._awaits_answer
 
     def expect_answer(self) -> None:
-        """Stay connected, since there will be an answer; for the handler."""
-        self._is_expecting = True
+        """Keep the connection open for an answer; called by the handler."""
+        self._awaits_answer = True
+        # The listener must accept the next connection, so the watcher waits.
         self._slow_connections.add(self)
 
     def answer(self, make: Callable[[], bytes]) -> None:
-        """Have the answer made and sent that was to be expected; any thread.
+        """Send the bytes that `make` returns; any thread may call this.
 
-        It is made by the thread that watches the slow clients.
+        The watcher calls `make`: it may take long to encode a large answer,
+        and the Manager's loop must not wait for that.
         """
+        # The peer is not at fault for the time that its query waited here.
         self.deadline = time.monotonic() + SLOW_LIFETIME
         self._answer = make
         self._slow_connections.add(self)
 
     @property
     def events(self) -> int:
-        """What is to be waited for (select.poll)."""
+        """The events of select.poll for which this connection waits."""
         if self._answer is not None:
             return select.POLLOUT
-        return 0 if self._is_expecting else select.POLLIN
+        # Even for 0, poll reports a connection that failed.
+        return 0 if self._awaits_answer else select.POLLIN
 
     def proceed(self, handle: Handler) -> bool:
-        """Do what is possible without waiting; tell whether more will be.
+        """Receive or send what is possible now; return whether to continue.
 
-        Raises OSError where the connection failed.
+        Raises OSError if the connection fails.
         """
         try:
             if self._answer is not None:
                 return self._send(self._answer)
-            if self._is_expecting:
+            if self._awaits_answer:
                 raise OSError("the client did not wait for its answer")
             return self._receive() or self._finish(handle)
         except (BlockingIOError, TimeoutError):
             return True
 
     def _send(self, answer: Callable[[], bytes] | memoryview) -> bool:
-        """Send what is possible of the answer; tell whether there is more."""
+        """Send what the socket accepts now; return whether bytes are left."""
         if not isinstance(answer, memoryview):
             answer = self._answer = memoryview(answer())
         self._answer = answer[self.socket.send(answer):]
@@ -133,17 +150,19 @@ class Connection:
 
 
 class SlowConnections:
-    """One thread that watches all clients that the listener can't wait for.
+    """The watcher: one thread for all peers that the listener can't wait for.
 
-    Nothing runs until the first such client comes; then it does to the end.
-    They hold memory and a file descriptor each, so there is a bound to their
-    number and their time.
+    The thread starts when the first slow peer is added, and runs until
+    __exit__. Each slow peer costs memory and a file descriptor, so their
+    number and their time are limited.
     """
 
     def __init__(self, handle: Handler) -> None:
-        """Have messages handled by a function, in the thread."""
+        """Call `handle` with each message, in the thread."""
         self._handle = handle
         self._arrivals: collections.deque[Connection] = collections.deque()
+        # By file descriptor, in the order of their deadlines; only the thread
+        # itself uses it, so it needs no lock.
         self._connections: dict[int, Connection] = {}
         self._thread: threading.Thread | None = None
         self._pipe = -1, -1  # to wake the thread
@@ -152,7 +171,7 @@ class SlowConnections:
 
     @property
     def read_timeout(self) -> float:
-        """Seconds that the next client may keep the listener waiting."""
+        """Seconds for which the next peer may block the listener."""
         slow = self._arrivals or self._connections
         return SLOW_READ_TIMEOUT if slow else READ_TIMEOUT
 
@@ -168,15 +187,16 @@ class SlowConnections:
                 return
             self._wake()
         self._thread.join()
+        # Only now: until it ended, the thread was the one to close sockets.
         for connection in self._arrivals:
             connection.socket.close()
         for descriptor in self._pipe:
             os.close(descriptor)
 
     def add(self, connection: Connection) -> None:
-        """Watch a client, or look anew what it is to wait for; any thread.
+        """Watch a connection, or update its events; any thread may call this.
 
-        It is dropped if this is over, or can't begin.
+        The connection is closed if the thread has ended or can't be started.
         """
         with self._lock:
             if self._closing or (self._thread is None and not self._start()):
@@ -186,12 +206,13 @@ class SlowConnections:
             self._wake()
 
     def _start(self) -> bool:
-        """Start the thread; tell whether the system had one to give."""
+        """Start the thread; return whether the system allowed it."""
         try:
             read_end, write_end = os.pipe()
         except OSError as error:
             LOGGER.warning("Dropped a slow connection: %s", error)
             return False
+        # If the pipe is full, the thread wakes anyway; add must not block.
         os.set_blocking(write_end, False)
         self._pipe = read_end, write_end
         thread = threading.Thread(target=self._watch)
@@ -206,11 +227,11 @@ class SlowConnections:
         return True
 
     def _wake(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # A full pipe wakes, too.
+        with contextlib.suppress(BlockingIOError):
             os.write(self._pipe[1], b"x")
 
     def _watch(self) -> None:
-        """Do whatever is possible, until __exit__; the thread's whole life."""
+        """Serve all connections until __exit__; runs in the thread."""
         poller = select.poll()
         wake_up = self._pipe[0]
         poller.register(wake_up, select.POLLIN)
@@ -221,27 +242,28 @@ class SlowConnections:
                 else:
                     self._proceed(descriptor, poller)
             while self._arrivals:
-                self._take_in(self._arrivals.popleft(), poller)
+                self._adopt(self._arrivals.popleft(), poller)
             self._drop_late(poller)
+        # The last answers: as much of each as its socket accepts at once.
         for descriptor, connection in list(self._connections.items()):
-            if connection.events == select.POLLOUT:  # As much as goes at once.
+            if connection.events == select.POLLOUT:
                 self._proceed(descriptor, poller)
         for descriptor in list(self._connections):
             self._drop(descriptor, poller)
 
     def _timeout(self) -> float | None:
-        """Return the milliseconds until the first client's time is over."""
+        """Return the milliseconds until the first deadline."""
         if not self._connections:
             return None
         oldest = next(iter(self._connections.values()))
         return max(0.0, oldest.deadline - time.monotonic()) * 1000 + 1
 
-    def _take_in(self, connection: Connection, poller: select.poll) -> None:
+    def _adopt(self, connection: Connection, poller: select.poll) -> None:
         descriptor = connection.socket.fileno()
-        if descriptor < 0:  # It was too late.
+        if descriptor < 0:  # Its time was over, and its socket was closed.
             return
         connection.socket.settimeout(0)
-        # Out and in again: they are in the order of their deadlines.
+        # Removed and added again, because a later deadline goes to the end.
         self._connections.pop(descriptor, None)
         self._connections[descriptor] = connection
         poller.register(descriptor, connection.events)
@@ -255,7 +277,7 @@ class SlowConnections:
             self._drop(descriptor, poller)
 
     def _drop_late(self, poller: select.poll) -> None:
-        """Drop the clients that are too many, or whose time is over."""
+        """Drop connections above the limit, and those past their deadline."""
         now = time.monotonic()
         for descriptor, connection in list(self._connections.items()):
             if (len(self._connections) <= MAX_SLOW

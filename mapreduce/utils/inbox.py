@@ -1,8 +1,12 @@
-"""Where everything that happens to a daemon arrives, in one order.
+"""Collect everything that happens to a daemon in one queue, in one order.
 
-Listener threads decode what they hear and put it in one queue; the thread
-that made the Inbox takes it out. The Inbox owns those threads: leaving it
-sets the stop flag that they look at, and joins them.
+Listener threads decode what they receive and add it to the queue; the thread
+that made the Inbox consumes it. The Inbox owns those threads: its __exit__
+sets the stop flag that they check, and joins them.
+
+    main thread       get, spawn, listen_tcp, listen_udp, __exit__
+    listener threads  preprocess, put
+    signal handlers   put
 """
 from __future__ import annotations
 
@@ -28,27 +32,29 @@ class Terminated:
 
 
 @dataclasses.dataclass(frozen=True)
-class Question:
-    """A message whose sender waits for an answer on its connection."""
+class PendingQuery:
+    """A query whose sender waits for the answer on its connection."""
 
     message: messages.Message
-    answer: Callable[[Callable[[], bytes]], None]  # takes what makes it
+    # To be called with a function that makes the answer.
+    answer: Callable[[Callable[[], bytes]], None]
 
 
 class Inbox:
-    """The queue of what happens, each with its time of receipt."""
+    """A queue of events, each with its time of receipt."""
 
     def __init__(
-        self, admit: Callable[[Any], object] = lambda message: message,
+        self, preprocess: Callable[[Any], object] = lambda message: message,
     ) -> None:
         """Start empty, with no thread.
 
-        Each message, or Question, goes through admit, in the thread that
-        hears it; what that returns is put in the queue, unless it is None.
+        A listener thread calls `preprocess` with each message or PendingQuery
+        and adds what it returns to the queue, unless that is None.
         """
-        self._admit = admit
+        self._preprocess = preprocess
         self.stop = threading.Event()
-        # SimpleQueue: its put may interrupt another put, as signals need.
+        # Not queue.Queue: a signal handler may call put while the main thread
+        # is inside put, and only SimpleQueue is reentrant.
         self._queue: queue.SimpleQueue[tuple[Any, float]] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
 
@@ -63,11 +69,13 @@ class Inbox:
             thread.join()
 
     def put(self, event: object) -> None:
-        """Add an event, received now; any thread and any signal handler."""
+        """Add an event, received now; for any thread and signal handler."""
+        # The time of receipt, not of handling: a heartbeat counts from when it
+        # arrived, however long the main thread was busy.
         self._queue.put((event, time.monotonic()))
 
     def get(self, timeout: float | None = None) -> tuple[Any, float]:
-        """Return the next event and when it was received (time.monotonic).
+        """Return the next event and its time of receipt (time.monotonic).
 
         Raises queue.Empty after timeout seconds.
         """
@@ -75,34 +83,34 @@ class Inbox:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing waits."""
+        """Whether no event waits."""
         return self._queue.empty()
 
     def spawn(self, target: Callable[..., None], *args: object) -> None:
-        """Run a function that looks at the stop flag in a thread."""
+        """Run a function in a thread; it must end when `stop` is set."""
         thread = threading.Thread(target=target, args=args)
         self._threads.append(thread)
         thread.start()
 
     def listen_tcp(self, server: TcpServer, *types: type) -> None:
-        """Take messages of these types from a TCP server from now on.
+        """Start to receive messages of these types from a TCP server.
 
-        Who asks which types those are is told at once.
+        A query for these types is answered without the main thread.
         """
         types = (*types, messages.GetMessageTypesMessage)
         receive = self._receiver("TCP", types)
         self.spawn(server.serve, receive, self.stop)
 
     def listen_udp(self, server: UdpServer, *types: type) -> None:
-        """Take messages of these types from a UDP server from now on."""
+        """Start to receive messages of these types from a UDP server."""
         self.spawn(server.serve, self._receiver("UDP", types), self.stop)
 
     def _receiver(
         self, protocol: str, types: tuple[type, ...]
     ) -> Callable[..., None]:
-        """Return a function that takes one payload, usable or not.
+        """Return a function that handles one payload.
 
-        Over TCP, it also takes the client that sent it.
+        Over TCP, its second argument is the connection of the sender.
         """
         def receive(
             payload: bytes, connection: Connection | None = None
@@ -124,7 +132,8 @@ class Inbox:
                     protocol, document["message_type"])
                 return
             if isinstance(message, messages.ShutdownMessage):
-                # The last message: its listener must not accept again.
+                # Here, not in the main thread: after a shutdown the listener
+                # must not accept again, and it does so when this returns.
                 self.stop.set()
             event: object = message
             if connection and isinstance(message, messages.Query):
@@ -132,14 +141,13 @@ class Inbox:
                 if isinstance(message, messages.GetMessageTypesMessage):
                     connection.answer(lambda: _encode_types(types))
                     return
-                event = Question(message, connection.answer)
-            event = self._admit(event)
+                event = PendingQuery(message, connection.answer)
+            event = self._preprocess(event)
             if event is not None:
                 self.put(event)
         return receive
 
 
 def _encode_types(types: tuple[type, ...]) -> bytes:
-    """Return the answer to who asks which messages are taken."""
     return codec.encode(status.MessageTypes(
         tuple(map(codec.name_of, types))))

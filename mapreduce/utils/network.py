@@ -1,11 +1,12 @@
-"""TCP and UDP, bytes in and bytes out: the only module that opens sockets.
+"""Send and receive bytes over TCP and UDP. The only module with sockets.
 
-A TCP message is all that a client sends on one connection; a UDP message is
-one datagram. What the bytes mean is no business of this module.
+A TCP message is everything that a peer sends on one connection; a UDP message
+is one datagram. This module does not interpret the bytes.
 
-Every socket is made and used in the few ways that the protocol's test suites
-stand in for: ``with socket.socket(family, kind) as sock``, ``connect`` and
-one ``sendall``, ``accept`` and ``recv`` on what it returned.
+The test suites of the protocol replace ``socket.socket`` by a mock. So every
+socket is made and used in the few ways that they support: ``with
+socket.socket(family, kind) as sock``, then ``connect`` and one ``sendall``, or
+``accept`` and ``recv`` on the object that it returned.
 """
 from __future__ import annotations
 
@@ -31,33 +32,34 @@ LOGGER = logging.getLogger(__name__)
 TcpHandler = Callable[[bytes, Connection], None]
 UdpHandler = Callable[[bytes], None]
 
-STOP_INTERVAL = 1.0  # seconds: how soon an idle server sees its stop flag
-SEND_TIMEOUT = 5.0  # seconds to connect, and again to send, and for an answer
-RETRY_DELAY = 0.1  # seconds to wait when accept fails, e.g. for want of files
+STOP_INTERVAL = 1.0  # seconds after which an idle server checks its stop flag
+SEND_TIMEOUT = 5.0  # seconds to connect, again to send, again for an answer
+RETRY_DELAY = 0.1  # seconds until the next try if accept fails
 
-# Below those that the system itself gives to connections: what is free here
-# stays so, and is still free when a process that was killed is replaced.
+# Linux takes the ports of outgoing connections from 32768 up. A port below is
+# not taken by accident, also not while a killed process is being replaced.
 FREE_PORTS = range(10_000, 32_768)
 FREE_PORT_TRIES = 1_000
 
-# Connect and sendall are a pair: nobody else's come between the two.
+# Tests record calls on one mock for all sockets, and expect that the connect
+# of a message is followed by its own sendall.
 _SENDING = threading.Lock()
 
 
 class MessageTooLong(Exception):
-    """No receiver would take a message of this length."""
+    """A message is longer than any receiver accepts."""
 
 
 class NoAnswer(Exception):
-    """Somebody took a question, but gave no answer."""
+    """A query was sent, but no usable answer came back."""
 
 
 class LateAnswer(NoAnswer):
-    """No answer came in time; there may have been one later."""
+    """No answer came in time; it may still come later."""
 
 
 def tcp_client(host: str, port: int, payload: bytes) -> None:
-    """Send one message; raise OSError if it can't be sent within seconds.
+    """Send one message, or raise OSError within about SEND_TIMEOUT seconds.
 
     Raises MessageTooLong, and sends nothing, for more than MAX_MESSAGE bytes.
     """
@@ -72,19 +74,22 @@ def tcp_client(host: str, port: int, payload: bytes) -> None:
 def tcp_query(
     host: str, port: int, payload: bytes, timeout: float | None = None
 ) -> bytes:
-    """Send one message and return the answer, all that comes after it.
+    """Send one message and return all bytes that come back.
 
-    Raises OSError if nobody can be reached, and NoAnswer if the whole answer
-    isn't there within seconds: LateAnswer if more of it may come.
+    The timeout, in seconds, is for the answer. Raises OSError if the peer
+    can't be reached, LateAnswer after the timeout, and NoAnswer if the
+    connection fails before the answer is complete.
     """
     timeout = timeout or SEND_TIMEOUT
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
         sock.settimeout(SEND_TIMEOUT)
-        # Without the lock: a question may take its time.
+        # Without the lock: a daemon that is slow to accept a query must not
+        # delay the messages of other threads.
         with _checked_host(host):
             sock.connect((host, port))
             sock.sendall(payload)
         try:
+            # The end of the stream is the end of a message in this protocol.
             sock.shutdown(socket.SHUT_WR)
             return b"".join(_chunks(sock, time.monotonic() + timeout))
         except TimeoutError as error:
@@ -94,9 +99,11 @@ def tcp_query(
 
 
 def _chunks(sock: socket.socket, deadline: float) -> Iterator[bytes]:
-    """Receive to the end of a stream; raise OSError for one without end."""
+    """Receive to the end of a stream; raise OSError if it is too long."""
     size = 0
     while (left := deadline - time.monotonic()) > 0:
+        # The deadline is for the whole answer, the socket's timeout for one
+        # recv: without this, one byte now and then could go on for ever.
         sock.settimeout(left)
         chunk = sock.recv(BLOCK)
         if not chunk:
@@ -112,16 +119,18 @@ def udp_client(
     host: str, port: int, payload: bytes,
     linger: Callable[[], object] = lambda: None,
 ) -> None:
-    """Send one datagram; raise OSError if that is known to have failed.
+    """Send one datagram; raise OSError if it is known to be lost.
 
-    It is known where the other side answers, before linger returns, that
-    nobody listens there.
+    Refusals (ICMP "port unreachable") are noticed only if they arrive before
+    `linger` returns: it is called between sending and checking.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         _send(sock, (host, port), payload)
         linger()
+        # A refusal comes after sendall has returned, and is stored as the
+        # error of the connected socket.
         code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        # A test's stand-in for a socket gives no number.
+        # With a mocked socket, the code is not a number.
         if isinstance(code, int) and code:
             raise OSError(code, os.strerror(code))
 
@@ -136,20 +145,23 @@ def _send(
 
 @contextlib.contextmanager
 def _checked_host(host: str) -> Iterator[None]:
-    """Raise OSError for a host that can't be put to the name service."""
+    """Raise OSError for a host that Python refuses to look up."""
     try:
         yield
+    # Too long or empty labels, and NUL, raise these instead of OSError.
     except (UnicodeError, TypeError) as error:
         raise OSError(f"no host name: {host!r}") from error
 
 
 @contextlib.contextmanager
 def udp_server(host: str, port: int) -> Iterator[UdpServer]:
-    """Bind a UDP port; raise OSError if it can't be had.
+    """Bind a UDP port until the end of the block; raise OSError if it fails.
 
-    There is no SO_REUSEADDR: on Linux it would let two servers share a port.
+    The port is free for other processes afterwards.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        # No SO_REUSEADDR: on Linux it would let two Managers share the port,
+        # and each would miss heartbeats.
         with _checked_host(host):
             sock.bind((host, port))
         sock.settimeout(STOP_INTERVAL)
@@ -158,8 +170,10 @@ def udp_server(host: str, port: int) -> Iterator[UdpServer]:
 
 @contextlib.contextmanager
 def tcp_server(host: str, port: int) -> Iterator[TcpServer]:
-    """Listen on a TCP port; raise OSError if it can't be had."""
+    """Listen on a TCP port until the end of the block, or raise OSError."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+        # Allows a restart while old connections are in TIME_WAIT. For TCP it
+        # does not let two servers share a port.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         with _checked_host(host):
             sock.bind((host, port))
@@ -169,11 +183,13 @@ def tcp_server(host: str, port: int) -> Iterator[TcpServer]:
 
 
 def free_port(host: str) -> int:
-    """Return a port that is free for TCP and UDP, as long as it lasts.
+    """Return a port that is free for TCP and UDP at this moment.
 
-    Raises OSError if there is none, or the host is none of this machine.
+    Another process may bind it before the caller does. Raises OSError if no
+    port was found, or if the host is not an address of this machine.
     """
     for _ in range(FREE_PORT_TRIES):
+        # At random: two daemons that start together try different ports.
         port = random.choice(FREE_PORTS)
         try:
             with udp_server(host, port), tcp_server(host, port):
@@ -185,10 +201,10 @@ def free_port(host: str) -> int:
 
 
 class UdpServer:
-    """A bound UDP socket; udp_server makes it and closes it."""
+    """A bound UDP socket; udp_server makes and closes it."""
 
     def __init__(self, sock: socket.socket) -> None:
-        """Serve a socket that is bound and has a timeout."""
+        """Use a socket that is bound and has a timeout."""
         self._sock = sock
 
     def serve(self, handle: UdpHandler, stop: threading.Event) -> None:
@@ -200,6 +216,7 @@ class UdpServer:
                 continue
             except OSError as error:
                 LOGGER.warning("Cannot receive a datagram: %s", error)
+                # The error may last: without a pause the thread would spin.
                 stop.wait(RETRY_DELAY)
                 continue
             if payload:
@@ -207,18 +224,18 @@ class UdpServer:
 
 
 class TcpServer:
-    """A listening TCP socket; tcp_server makes it and closes it."""
+    """A listening TCP socket; tcp_server makes and closes it."""
 
     def __init__(self, sock: socket.socket) -> None:
-        """Serve a socket that listens and has a timeout."""
+        """Use a socket that listens and has a timeout."""
         self._sock = sock
 
     def serve(self, handle: TcpHandler, stop: threading.Event) -> None:
-        """Call handle with each message, and its sender, until stop is set.
+        """Call handle with each message and its connection until stop is set.
 
-        A message is read at once, one after the other. A client that dawdles
-        is handed to a thread that watches all such clients, which then calls
-        handle, too: nobody waits for the slow.
+        Messages are read one after the other, in this thread. The connection
+        of a slow peer is given to a second thread, SlowConnections, which then
+        calls `handle`, too: a slow peer delays no other.
         """
         with SlowConnections(handle) as slow_connections:
             while not stop.is_set():
@@ -228,6 +245,8 @@ class TcpServer:
                     continue
                 except OSError as error:
                     LOGGER.warning("Cannot accept a connection: %s", error)
+                    # No free file descriptor, for example: the connection
+                    # stays in the backlog, so without a pause this would spin.
                     stop.wait(RETRY_DELAY)
                     continue
                 Connection(connection, slow_connections).read(handle)

@@ -1,4 +1,7 @@
-"""A dictionary that threads may share."""
+"""Provide the ordered dictionary that the specification asks for.
+
+Nothing in this package needs it: here each object has one owning thread.
+"""
 from __future__ import annotations
 
 import collections
@@ -11,15 +14,15 @@ V = TypeVar("V")
 
 
 class ThreadSafeOrderedDict(collections.OrderedDict[K, V]):
-    """An ordered dictionary; each operation on it is atomic.
+    """An ordered dictionary that threads may share: each operation is atomic.
 
-    ``keys()``, ``values()`` and ``items()`` are lists, and an iteration goes
-    over such a list: they show the dictionary at one moment and stay as they
-    are while other threads change it.
+    ``keys()``, ``values()`` and ``items()`` return lists, and iterating uses
+    such a list. They are copies, so they stay the same while other threads
+    change the dictionary.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Take what collections.OrderedDict takes."""
+        """Accept the arguments of collections.OrderedDict."""
         # Reentrant: some methods of OrderedDict call others of its methods.
         self._lock = threading.RLock()
         super().__init__(*args, **kwargs)
@@ -30,7 +33,7 @@ class ThreadSafeOrderedDict(collections.OrderedDict[K, V]):
             return super().__getitem__(key)
 
     def __setitem__(self, key: K, value: V) -> None:
-        """Set the value of a key; a new key goes to the end."""
+        """Set the value of a key; a new key is added at the end."""
         with self._lock:
             super().__setitem__(key, value)
 
@@ -40,7 +43,7 @@ class ThreadSafeOrderedDict(collections.OrderedDict[K, V]):
             super().__delitem__(key)
 
     def __contains__(self, key: object) -> bool:
-        """Tell whether a key is there."""
+        """Return whether the dictionary has a key."""
         with self._lock:
             return super().__contains__(key)
 
@@ -50,20 +53,21 @@ class ThreadSafeOrderedDict(collections.OrderedDict[K, V]):
             return super().__len__()
 
     def __iter__(self) -> Iterator[K]:
-        """Iterate over the keys of this moment."""
+        """Iterate over a copy of the keys."""
         return iter(self.keys())
 
     def __reversed__(self) -> Iterator[K]:
-        """Iterate over the keys of this moment, the last one first."""
+        """Iterate over a copy of the keys, from the last to the first."""
         return reversed(self.keys())
 
     def __eq__(self, other: object) -> bool:
-        """Compare as OrderedDict does: the order counts with another one."""
+        """Compare as OrderedDict does: two of them also by their order."""
         with self._lock:
             return super().__eq__(other)
 
     def __ne__(self, other: object) -> bool:
-        """Tell whether the two differ."""
+        """Return whether the two differ."""
+        # OrderedDict has its own __ne__, which would not take the lock.
         return not self == other
 
     def __repr__(self) -> str:
@@ -71,7 +75,8 @@ class ThreadSafeOrderedDict(collections.OrderedDict[K, V]):
         return f"{type(self).__name__}({self.items()!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Have copies and pickles made of the pairs, without the lock."""
+        """Return how to copy or pickle the dictionary: from its pairs."""
+        # The default would include the lock, which can't be pickled.
         return type(self), (self.items(),)
 
     def keys(self) -> list[K]:  # type: ignore[override]
@@ -105,12 +110,12 @@ class ThreadSafeOrderedDict(collections.OrderedDict[K, V]):
             return super().popitem(last)
 
     def setdefault(self, key: K, default: Any = None) -> Any:
-        """Return the value of a key, after setting it if it is new."""
+        """Return the value of a key; a missing key is first set to default."""
         with self._lock:
             return super().setdefault(key, default)
 
     def update(self, *args: Any, **kwargs: Any) -> None:
-        """Take over all pairs of another dictionary at once."""
+        """Set all pairs of another dictionary in one atomic step."""
         with self._lock:
             super().update(*args, **kwargs)
 
@@ -125,5 +130,5 @@ class ThreadSafeOrderedDict(collections.OrderedDict[K, V]):
             super().move_to_end(key, last)
 
     def copy(self) -> ThreadSafeOrderedDict[K, V]:
-        """Return a dictionary of its own with the same pairs."""
+        """Return another dictionary with the same pairs."""
         return type(self)(self.items())

@@ -1,4 +1,4 @@
-"""Send messages: encode, log, and off."""
+"""Send messages: encode them, log them at DEBUG, and pass them to network."""
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -10,12 +10,13 @@ from mapreduce.utils import network
 LOGGER = logging.getLogger(__name__)
 
 
+# For callers, which deal with messages and never with network itself.
 NoAnswer = network.NoAnswer
 LateAnswer = network.LateAnswer
 
 
 def send_tcp(host: str, port: int, message: messages.Message) -> None:
-    """Send a message on a connection of its own, or raise OSError."""
+    """Send a message on a new TCP connection, or raise OSError."""
     _log("TCP", host, port, message)
     network.tcp_client(host, port, codec.encode(message))
 
@@ -24,10 +25,10 @@ def ask(
     host: str, port: int, message: messages.Message,
     timeout: float | None = None,
 ) -> dict[str, Any]:
-    """Return the JSON object that a daemon answers.
+    """Send a query to a daemon and return its answer, a JSON object.
 
-    Raises OSError if nobody can be reached, and NoAnswer if no such object
-    comes within seconds, those of timeout if they are given.
+    The timeout is in seconds. Raises OSError if the daemon can't be reached,
+    and NoAnswer if it does not answer in time or answers with anything else.
     """
     _log("TCP", host, port, message)
     payload = network.tcp_query(host, port, codec.encode(message), timeout)
@@ -41,9 +42,9 @@ def send_udp(
     host: str, port: int, message: messages.Message,
     linger: Callable[[], object],
 ) -> None:
-    """Send a message as a datagram, or raise OSError.
+    """Send a message as a UDP datagram, or raise OSError.
 
-    A refusal is noticed if it comes before linger returns.
+    A refusal is noticed if it arrives before `linger` returns.
     """
     _log("UDP", host, port, message)
     network.udp_client(host, port, codec.encode(message), linger)
