@@ -1,6 +1,6 @@
-"""What people see of jobs and Workers: plain text, and terminal screens.
+"""Show jobs and Workers to people: as plain text and on terminal screens.
 
-`screen` is imported when it is first named (PEP 562): rich takes 0.1 s.
+`screen` is imported when it is first used (PEP 562): rich takes 0.1 s.
 """
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ __all__ = ["screen"]
 
 
 def __getattr__(name: str) -> Any:
-    """Return the module that draws on terminals."""
+    """Import the module `screen`."""
     if name != "screen":
         raise AttributeError(
             f"module {__name__!r} has no attribute {name!r}")

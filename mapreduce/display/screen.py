@@ -1,6 +1,7 @@
-"""What clients draw on a terminal: tables, a bar, a screen kept fresh.
+"""Draw on a terminal: tables, a progress bar, a screen that is updated.
 
-The only module that imports rich; clients import it when they draw.
+The only module that imports rich. All texts come from `text`; this module
+adds only colours and layout.
 """
 from __future__ import annotations
 
@@ -31,10 +32,11 @@ from mapreduce.protocol.status import (
 Row = TypeVar("Row")
 Status = ClusterStatus | JobDetails
 
-MAX_ROWS = 1_000  # of a table that is drawn; drawing more takes seconds
-MIN_ROWS = 5  # of a table on a screen that is kept fresh
-FRAME = 10  # lines of the screen around the tables: titles, blanks, notes
+MAX_ROWS = 1_000  # of a table that is drawn; more rows take seconds
+MIN_ROWS = 5  # of a table on a live screen
+FRAME_LINES = 10  # of a live screen, around the rows: titles, blanks, notes
 
+# Looked up by the text of a cell: a str enum equals its value.
 STYLES = {
     WorkerState.READY: "green", WorkerState.BUSY: "cyan",
     WorkerState.DEAD: "red",
@@ -46,7 +48,10 @@ STYLES = {
 
 
 def print_status(status: Status) -> bool:
-    """Draw a status on standard output, unless it is too long for that."""
+    """Draw a status on standard output; return whether that was done.
+
+    A status of more than MAX_ROWS rows is not drawn.
+    """
     rows = (len(status.workers) + len(status.jobs)
             if isinstance(status, ClusterStatus) else len(status.tasks))
     if rows > MAX_ROWS:
@@ -57,11 +62,12 @@ def print_status(status: Status) -> bool:
 
 @contextlib.contextmanager
 def live() -> Iterator[Callable[[Status], None]]:
-    """Give a function that draws a status over the one before."""
+    """Yield a function that draws a status in place of the previous one."""
     console = _console()
+    # Without auto_refresh: a screen changes only when a new status arrives.
     with Live(console=console, auto_refresh=False) as screen:
         yield lambda status: screen.update(
-            _view(*_fitted(status, console.height)), refresh=True)
+            _view(*_fit(status, console.height)), refresh=True)
 
 
 @contextlib.contextmanager
@@ -69,7 +75,7 @@ def progress_bar() -> Iterator[Bar]:
     """Draw a progress bar on standard error, until the end of the block."""
     with Progress(
         TextColumn("{task.description}", markup=False),
-        # Colours that a terminal of 16 has, too.
+        # Only colours that a terminal with 16 colours has.
         BarColumn(style="bright_black", complete_style="cyan",
                   finished_style="green", pulse_style="cyan"),
         TextColumn("{task.completed:.0f}/{task.fields[tasks]} tasks"),
@@ -80,15 +86,16 @@ def progress_bar() -> Iterator[Bar]:
 
 
 class Bar:
-    """The progress of one job."""
+    """The progress bar of one job."""
 
     def __init__(self, progress: Progress) -> None:
-        """Take what draws; begin with the first show."""
+        """Draw nothing until the first call of show."""
         self._progress = progress
+        # Not before the first status: a bar of rich needs its total.
         self._task: TaskID | None = None
 
     def show(self, job: JobStatus) -> None:
-        """Draw the job as it is now."""
+        """Draw the given status of the job."""
         description = f"{text.title(job)}: {job.state.value}"
         time = text.duration(job.seconds)
         if self._task is None:
@@ -103,15 +110,16 @@ class Bar:
 
 
 def _console(stderr: bool = False) -> Console:
-    """Return a console; it leaves colours out if NO_COLOR is set."""
+    """Return a console; rich itself honours NO_COLOR."""
     stream = sys.stderr if stderr else sys.stdout
-    if isinstance(stream, io.TextIOWrapper):  # Names may be in any alphabet.
+    # The encoding of the terminal may lack characters of a job's name.
+    if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")
+    # All three off: names and reasons of users must appear as they are.
     return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
 
 
 def _view(status: Status, note: str = "") -> RenderableType:
-    """Return what is to be drawn of a status."""
     parts: list[RenderableType] = []
     if isinstance(status, ClusterStatus):
         parts += [
@@ -143,10 +151,11 @@ def _table(cells: text.Table) -> Table:
     return table
 
 
-def _fitted(status: Status, height: int) -> tuple[Status, str]:
-    """Return what fits on a screen, and a note on what was left out."""
-    room = height - FRAME
+def _fit(status: Status, height: int) -> tuple[Status, str]:
+    """Return the rows that fit on a screen, and a note about the others."""
+    room = height - FRAME_LINES
     if isinstance(status, ClusterStatus):
+        # Workers get half of the rows, or more if there are few jobs.
         workers = _around(
             status.workers, max(room // 2, room - len(status.jobs)),
             [worker.state is not WorkerState.READY
@@ -164,11 +173,12 @@ def _fitted(status: Status, height: int) -> tuple[Status, str]:
 
 
 def _around(
-    rows: tuple[Row, ...], room: int, matter: list[bool]
+    rows: tuple[Row, ...], room: int, is_active: list[bool]
 ) -> tuple[Row, ...]:
-    """Return rows that follow each other, with the first that matters."""
+    """Return consecutive rows, with the first active one in the middle."""
     room = max(room, MIN_ROWS)
-    first = matter.index(True) if True in matter else len(rows)
+    # Without an active row, show the end of the list: the newest.
+    first = is_active.index(True) if True in is_active else len(rows)
     start = max(0, min(first - room // 2, len(rows) - room))
     return rows[start:start + room]
 

@@ -1,6 +1,6 @@
-"""What a Manager tells of itself, for people: tables and plain text.
+"""Format the state of a Manager for people: as tables and plain text.
 
-Words only: nothing here prints, and nothing knows of colours.
+Pure: functions from records to strings. Nothing here prints or uses colours.
 """
 from __future__ import annotations
 
@@ -17,23 +17,25 @@ from mapreduce.protocol.status import (
     WorkerStatus,
 )
 
-EMPTY = "-"  # in a cell, so that the number of words a line stays the same
+EMPTY = "-"  # for an empty cell, so that awk finds the same columns in a line
 GAP = "  "  # between columns of plain text
 
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """Cells of text without line breaks, and what each column is called."""
+    """A table of texts without line breaks, and the titles of its columns."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
 
 def clean(value: str) -> str:
-    r"""Return a text with, e.g., \x1b for what a terminal might obey.
+    r"""Return a text with escapes such as \x1b for unprintable characters.
 
-    Its line breaks stay.
+    Its line breaks are kept.
     """
+    # A reason holds the standard error of a task. Its control sequences could
+    # change the terminal of the user.
     return "\n".join(map(_clean_line, value.split("\n")))
 
 
@@ -45,13 +47,13 @@ def _clean_line(line: str) -> str:
 
 
 def _cell(value: str) -> str:
-    """Return a text, which may be empty, for a table or a line."""
+    """Return a text for a cell of a table; the text may be empty."""
     return _clean_line(value).replace("\t", " ") or EMPTY
 
 
 def duration(seconds: float) -> str:
     """Return, e.g., 7.0 s, 2 min 05 s or 1 h 00 min."""
-    if seconds < 59.95:
+    if seconds < 59.95:  # From there on, it would be rounded to "60.0 s".
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
@@ -60,7 +62,7 @@ def duration(seconds: float) -> str:
 
 
 def title(job: JobStatus) -> str:
-    """Return, e.g., job 3 or job 3 (words)."""
+    """Return, e.g., job 3, or job 3 (words) if it has a name."""
     return f"job {job.id}" + (f" ({_cell(job.name)})" if job.name else "")
 
 
@@ -102,7 +104,10 @@ def jobs_table(jobs: tuple[JobStatus, ...]) -> Table:
 
 
 def tasks_table(tasks: tuple[TaskStatus, ...]) -> Table:
-    """Return a row for each task, with what they say if any says anything."""
+    """Return a row for each task.
+
+    There is a column for status lines only if a task has one.
+    """
     columns = ("TASK", "STATE", "WORKER", "ATTEMPTS", "TIME")
     rows = tuple((
         f"{task.stage.value} {task.task_id}", task.state.value,
@@ -124,17 +129,17 @@ def counters_table(counters: tuple[Counter, ...]) -> Table:
 
 
 def counters_text(counters: tuple[Counter, ...]) -> str:
-    """Return counters as plain text; empty where there are none."""
+    """Return counters as plain text; an empty text if there are none."""
     return render(counters_table(counters)) if counters else ""
 
 
 def paths_line(cluster: ClusterStatus) -> str:
-    """Return where relative paths are meant."""
+    """Return a line on the directory to which relative paths refer."""
     return f"Relative paths are meant in {_cell(cluster.directory)}"
 
 
 def job_lines(job: JobStatus) -> str:
-    """Return a job, a line for each of its properties."""
+    """Return a job as text, with a line for each property that has a value."""
     lines = [f"J{title(job)[1:]}: {job.state.value}"]
     for name, value in (
         ("tasks done", f"{job.tasks_done} of {job.tasks}: "
@@ -154,7 +159,7 @@ def job_lines(job: JobStatus) -> str:
 
 
 def task_reasons(tasks: tuple[TaskStatus, ...]) -> str:
-    """Return why tasks have failed, each under its name; may be empty."""
+    """Return the reason of each failed task as text, which may be empty."""
     return "\n".join(
         f"{task.stage.value} {task.task_id} failed:\n"
         f"  {_indented(task.reason, 2)}"
@@ -162,7 +167,7 @@ def task_reasons(tasks: tuple[TaskStatus, ...]) -> str:
 
 
 def _indented(value: str | None, width: int) -> str:
-    """Return a text whose lines, but for the first, begin with spaces."""
+    """Return a text with spaces before each line except the first."""
     return clean(value or "").rstrip().replace("\n", "\n" + width * " ")
 
 
@@ -175,7 +180,7 @@ def render(table: Table) -> str:
 
 
 def text(status: ClusterStatus | JobDetails) -> str:
-    """Return all of it as plain text, without a last newline."""
+    """Return a status as plain text, without a newline at its end."""
     if isinstance(status, ClusterStatus):
         return "\n\n".join((
             render(workers_table(status.workers)) if status.workers
@@ -192,7 +197,10 @@ def text(status: ClusterStatus | JobDetails) -> str:
 def without_times(
     status: ClusterStatus | JobDetails
 ) -> ClusterStatus | JobDetails:
-    """Return what is left of a status when time alone goes by."""
+    """Return a status without the fields that change as time passes.
+
+    Two equal ones mean that nothing happened in between.
+    """
     if isinstance(status, ClusterStatus):
         return dataclasses.replace(
             status,

@@ -1,1 +1,1 @@
-"""This machine: processes, logs, temporary directories, input files."""
+"""Use this machine: daemon processes, logs, temporary directories, files."""

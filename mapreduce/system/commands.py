@@ -1,4 +1,4 @@
-"""Which words a command stands for, and which file the first of them is."""
+"""Split a command into its program and arguments. Nothing is run here."""
 from __future__ import annotations
 
 import os
@@ -7,28 +7,29 @@ import shutil
 
 
 def words(command: str, path: str | None = None) -> list[str]:
-    """Return the program and the arguments that a command stands for.
+    """Return the program of a command and its arguments.
 
-    A command that is the path of a regular file is that file. Any other is
-    split as a POSIX shell splits words; no shell runs, and nothing is
-    expanded. A program without a slash is looked up in the working directory
-    first; what is not there is left to the PATH, that of this process unless
-    another is given. Raises ValueError, with a reason, for what can't be
-    split.
+    A command that is the path of a regular file has no arguments. Any other
+    command is split into words as in a POSIX shell, but nothing is expanded.
+    A program without a slash gets the prefix "./" if it is found in the
+    working directory; otherwise the system searches the PATH. `path` is that
+    PATH if it differs from the one of this process. Raises ValueError, with a
+    reason, if the command can't be split.
     """
+    # The file comes first: the specification has paths here, and the path of
+    # an executable may contain spaces and quotes.
     found = [command] if os.path.isfile(command) else shlex.split(command)
     if not found or not found[0]:
         raise ValueError("it names no program")
     program, *arguments = found
-    if "/" not in program and _is_here(program, path):
+    if "/" not in program and _is_in_working_directory(program, path):
         program = os.path.join(os.curdir, program)
     return [program, *arguments]
 
 
-def _is_here(name: str, path: str | None) -> bool:
-    """Tell whether the file of a name in the working directory is meant.
-
-    One that can't be executed is meant only where the PATH has none.
-    """
+def _is_in_working_directory(name: str, path: str | None) -> bool:
+    # A file that can't be executed, such as a data file named "sort", must not
+    # hide the program of the PATH. If there is none, the file is used anyway,
+    # so that the error names what the user must fix.
     return os.path.isfile(name) and (
         os.access(name, os.X_OK) or shutil.which(name, path=path) is None)

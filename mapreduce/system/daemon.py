@@ -1,4 +1,11 @@
-"""What the commands of the daemons share: options, log, signals, errors."""
+"""Run a daemon as a command: its options, log, signals and errors.
+
+Shared by mapreduce-manager and mapreduce-worker. What a daemon does is passed
+in as a function; nothing here depends on which daemon it is.
+
+Signal handlers run in the main thread. One extra thread may wait for the end
+of standard input; it only sends a signal to the main thread.
+"""
 from __future__ import annotations
 
 import contextlib
@@ -20,46 +27,50 @@ from mapreduce.utils import network
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-# The life of a daemon: runs it on a port, and calls the function once the
-# daemon listens there. Raises OSError if it can't.
+# Runs a daemon on a port until it ends, and calls its second argument as soon
+# as the daemon listens there. Raises OSError if it can't listen.
 Serve = Callable[[int, Callable[[], None]], object]
 
-# What ends a daemon, with exit code 0 and nothing left behind.
+# Each of them ends a daemon with exit code 0, and no file is left behind.
 ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 
 PORT = click.IntRange(1, 65535)
 PORT_OR_ANY = click.IntRange(0, 65535)
-PORT_TRIES = 10  # ports found free that somebody else then was faster to take
+# Free ports to try: another process may bind one before the daemon does.
+PORT_TRIES = 10
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What the user wants of a daemon, whichever it is."""
+    """The options that both daemons have."""
 
     host: str
-    port: int  # 0: any that is free
+    port: int  # 0: any free port
     logfile: str | None
     loglevel: str
     end_with_stdin: bool
 
 
 def options(default_port: int) -> Callable[[Command], Command]:
-    """Add the options that make up Options to a command, and --version."""
+    """Return a decorator that adds the fields of Options, and --version."""
     def decorate(command: Command) -> Command:
+        # Reversed: --help lists the options in the reverse order of this loop.
         for option in reversed((
             click.option("--host", default="localhost", show_default=True,
                          help="Address to listen on."),
             click.option("--port", default=default_port, show_default=True,
-                         type=PORT_OR_ANY, help="Port to listen on; 0 takes "
-                         "a free one, and prints it."),
+                         type=PORT_OR_ANY, help="Port to listen on; with 0, "
+                         "use a free port and print it."),
             click.option("--logfile", type=click.Path(dir_okay=False),
                          help="Append the log to this file instead of "
                          "standard error."),
             click.option("--loglevel", default="info", show_default=True,
                          type=click.Choice(LEVELS, case_sensitive=False),
-                         help="Log this and what is more important."),
+                         help="Log messages of this level and above."),
+            # For programs that start a daemon: it ends with its parent, even
+            # if that is killed.
             click.option("--end-with-stdin", is_flag=True, hidden=True),
             click.version_option(package_name="mapreduce"),
         )):
@@ -69,19 +80,20 @@ def options(default_port: int) -> Callable[[Command], Command]:
 
 
 def run(name: str, wanted: Options, serve: Serve) -> None:
-    """Run a daemon, as its command, from start to end.
+    """Run a daemon as a command, from start to end.
 
-    Its log lines begin with the name and the port. An ending signal ends it
-    with code 0, also before the daemon sees to signals itself. An OSError
-    becomes a line for the user.
+    Its log lines begin with the name and the port. An OSError becomes one line
+    on standard error.
     """
+    # Until the daemon has its own handlers, see ending_on.
     for number in ENDING_SIGNALS:
         signal.signal(number, lambda *_: sys.exit(0))
     check_working_directory()
-    # Whoever ignores it can't wait for child processes.
+    # A parent may have set it to be ignored. Then the kernel discards the exit
+    # codes of child processes, and a failed task would seem to succeed.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     tries = 1 if wanted.port else PORT_TRIES
-    while not _runs(name, wanted, serve):
+    while not _run_once(name, wanted, serve):
         tries -= 1
         if not tries:
             raise click.ClickException(
@@ -89,12 +101,12 @@ def run(name: str, wanted: Options, serve: Serve) -> None:
                 else "every port that was tried is in use")
 
 
-def _runs(name: str, wanted: Options, serve: Serve) -> bool:
-    """Run a daemon to its end; tell whether its port was free."""
+def _run_once(name: str, wanted: Options, serve: Serve) -> bool:
+    """Run a daemon to its end; return False if its port is in use."""
     try:
         port = wanted.port or network.free_port(wanted.host)
         _configure_log(f"{name}:{port}", wanted)
-        serve(port, functools.partial(_greet, port, wanted))
+        serve(port, functools.partial(_note_listening, port, wanted))
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             return False
@@ -112,22 +124,22 @@ def _configure_log(name: str, wanted: Options) -> None:
             f"cannot write the log: {error}") from error
 
 
-def _greet(port: int, wanted: Options) -> None:
-    """Do what is due when the daemon listens on its port."""
+def _note_listening(port: int, wanted: Options) -> None:
+    # Only now: a program that reads the port may connect to it at once.
     if not wanted.port:
         click.echo(port)
     if wanted.end_with_stdin:
-        # Of the process, not of the daemon: nobody can join it, as it may
-        # wait in its read for ever.
+        # A daemon thread, which can't be joined: its read may never return.
         threading.Thread(target=_end_with_stdin, daemon=True).start()
 
 
 def _end_with_stdin() -> None:
-    """Wait for the end of standard input, then end this process politely."""
+    """Wait for the end of standard input, then end this process by SIGTERM."""
     with contextlib.suppress(OSError):  # It was closed from the start.
         while os.read(0, 4096):
             pass
-    # To that thread, so that it hears it while it waits for something.
+    # Not to the process: then the kernel may give the signal to any thread,
+    # and a blocking call in the main thread would go on.
     ident = threading.main_thread().ident
     assert ident is not None
     signal.pthread_kill(ident, signal.SIGTERM)
@@ -137,28 +149,30 @@ def _end_with_stdin() -> None:
 def ending_on(
     signals: tuple[signal.Signals, ...], end: Callable[[], None]
 ) -> Iterator[None]:
-    """Call end when one of these signals comes, until the end of the block.
+    """Call `end` at each of these signals, until the end of the block.
 
-    It is called between any two steps of the main thread, so it may only
-    leave a note where that thread will find it. After the block, the process
-    is about to end anyway, and the signals are ignored.
+    Python calls it in the main thread, between any two instructions. So it
+    may only add an event to a queue or set a flag for that thread.
     """
     for number in signals:
         signal.signal(number, lambda *_: end())
     try:
         yield
     finally:
+        # The process is ending now; another signal must not interrupt the
+        # removal of its directories.
         for number in signals:
             signal.signal(number, signal.SIG_IGN)
 
 
 def configure_log(name: str, level: str, logfile: str | None = None) -> None:
-    """Log lines like ``Worker:6001 [INFO] Received task …`` from now on.
+    """Set up the log, with lines like ``Worker:6001 [INFO] Received task …``.
 
-    The name is what stands before the level; the level is one of logging's
-    names, in any case. Raises OSError if the file can't be written.
+    The name comes first in each line; the level is one of LEVELS, in upper or
+    lower case. Raises OSError if the file can't be opened.
     """
-    # A log may name files that are no UTF-8: they must not break it.
+    # The names of files that are not UTF-8 appear in the log, too, and would
+    # raise UnicodeEncodeError.
     handler = (
         logging.FileHandler(
             logfile, encoding="utf-8", errors="backslashreplace")
@@ -166,5 +180,5 @@ def configure_log(name: str, level: str, logfile: str | None = None) -> None:
     )
     handler.setFormatter(logging.Formatter(
         name.replace("%", "%%") + " [%(levelname)s] %(message)s"))
-    # In place of one that another call has set.
+    # force: the second call is for the second port that was tried.
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)

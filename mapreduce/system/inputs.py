@@ -1,4 +1,4 @@
-"""Which files a job reads: from the names that its user gave, to files."""
+"""Find the input files of a job. No file is opened here."""
 from __future__ import annotations
 
 import glob
@@ -10,7 +10,7 @@ LOGGER = logging.getLogger(__name__)
 
 
 class InputError(Exception):
-    """A job can't read its input; the text says why."""
+    """The input of a job can't be used; the text is for the user."""
 
 
 def place_of(path: str) -> str:
@@ -27,32 +27,32 @@ def place_of(path: str) -> str:
 
 
 def list_inputs(names: Iterable[str]) -> list[str]:
-    """Return the paths of the files that are meant by names, in their order.
+    """Return the paths of all input files, in the order of the names.
 
-    A name is that of a file, of a directory, which means the files in it,
-    sorted by name, or a pattern of such names, as in a shell; what exists is
-    no pattern. What two names mean is read twice. Symbolic links to files
-    count as files; directories in directories are skipped. Raises InputError
-    for a name that means nothing, and for what can't be an input: a pipe, a
-    socket, a device, a link that leads nowhere.
+    A name may be a file; a directory, for the files directly in it, sorted by
+    name; or a pattern as in a shell. A name that exists is never a pattern.
+    A file that two names include is listed twice. Symbolic links to files
+    count as files; subdirectories are skipped. Raises InputError for a name
+    that matches nothing, and for a pipe, socket, device or broken link.
     """
     return [path for name in names for path in _files(name)]
 
 
 def list_directories(names: Iterable[str]) -> list[str]:
-    """Return the directories that are meant by names, as list_inputs does."""
+    """Return the directories that the names include (see list_inputs)."""
     return [path for name in names for path in _paths(name)
             if os.path.isdir(path)]
 
 
 def _files(name: str) -> Iterable[str]:
-    # A directory and the files in it may match the same pattern.
+    # Without duplicates: the pattern "**" matches a directory and its files.
     return dict.fromkeys(
         file for path in _paths(name) for file in _files_in(path))
 
 
 def _paths(name: str) -> list[str]:
-    """Return the paths that a name means, itself if it is no pattern."""
+    """Return the paths that match a name; the name itself if no pattern."""
+    # lexists: a broken link is reported as such, not as a pattern.
     if os.path.lexists(name) or not glob.has_magic(name):
         return [name]
     matches = sorted(glob.glob(name, recursive=True))
@@ -63,7 +63,6 @@ def _paths(name: str) -> list[str]:
 
 
 def _files_in(path: str) -> Iterator[str]:
-    """Iterate over a file, or the files in a directory."""
     if os.path.isfile(path):
         yield path
         return

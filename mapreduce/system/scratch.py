@@ -1,9 +1,9 @@
-"""Temporary directories that show whether their process still lives.
+"""Make temporary directories that show whether their process is alive.
 
-A process that is killed can't remove its directories. So it holds a lock on
-each, and the next daemon that starts there removes those whose lock nobody
-holds. The directory itself is what is locked, and a bit of its mode says that
-it is ours: what lies in it, and beside it, is for the specification to say.
+A killed process can't remove its directories. So each process holds a lock on
+its directories, and the next daemon on this machine removes those that have no
+lock. The lock is on the directory itself, and a mode bit marks it as ours,
+because the specification defines which files may lie in it and beside it.
 """
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from collections.abc import Iterator
 
 LOGGER = logging.getLogger(__name__)
 
-# Set when the lock is held: whoever finds it set, and no lock, finds a
-# directory that was abandoned. The sticky bit has no use where nobody else may
-# write, so nobody else makes such a directory.
+# This mode is set after the lock is taken: a directory with this mode and
+# without a lock is abandoned. No other program is likely to make one, as the
+# sticky bit has no effect where only the owner may write.
 MARKED = stat.S_IRWXU | stat.S_ISVTX
 
 
 @contextlib.contextmanager
 def directory(prefix: str) -> Iterator[str]:
-    """Make a temporary directory, until the end of the block.
+    """Make a temporary directory that is removed at the end of the block.
 
     Its name begins with the prefix.
     """
@@ -37,8 +37,10 @@ def directory(prefix: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _lock(path: str) -> Iterator[None]:
-    """Hold the lock of a directory, if its file system has locks."""
+    """Hold the lock of a directory until the end of the block."""
     with _open(path) as descriptor:
+        # A file system may have no locks. Then the mode is not set either,
+        # and no other process takes the directory for abandoned.
         with contextlib.suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.fchmod(descriptor, MARKED)
@@ -46,13 +48,17 @@ def _lock(path: str) -> Iterator[None]:
 
 
 def remove_leftovers(prefix: str) -> None:
-    """Remove the directories that killed processes of this user left."""
+    """Remove the directories that killed processes of this user left.
+
+    Those that can't be removed are left without an error.
+    """
     pattern = glob.escape(os.path.join(tempfile.gettempdir(), prefix)) + "*"
     for path in glob.glob(pattern):
         with contextlib.suppress(OSError), _open(path) as descriptor:
             status = os.fstat(descriptor)
             if (stat.S_IMODE(status.st_mode) == MARKED
                     and status.st_uid == os.geteuid()):
+                # Raises BlockingIOError while the process is alive.
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 LOGGER.info("Removing %s, which a killed process left", path)
                 shutil.rmtree(path, ignore_errors=True)
@@ -60,6 +66,8 @@ def remove_leftovers(prefix: str) -> None:
 
 @contextlib.contextmanager
 def _open(path: str) -> Iterator[int]:
+    # O_NOFOLLOW: in a directory that all users may write, another user could
+    # put a symbolic link to one of our directories.
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         yield descriptor

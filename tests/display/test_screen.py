@@ -50,7 +50,7 @@ def test_watch_shows_what_fits():
     whole = codec.answer_from_document(ClusterStatus, cluster(*(
         job("done" if number < 500 else "queued", id=number)
         for number in range(1000))))
-    shown, note = screen._fitted(whole, 40)
+    shown, note = screen._fit(whole, 40)
     assert note == f"{len(shown.jobs)} of 1000 rows"
     assert 20 <= len(shown.jobs) <= 30
     assert shown.jobs[0].id < 500 <= shown.jobs[-1].id
