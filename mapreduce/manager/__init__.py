@@ -1,7 +1,7 @@
-"""The Manager: queues jobs and hands their tasks to Workers.
+"""Run the Manager: its sockets, threads and files around the pure scheduling.
 
-`Manager` is imported when it is first named (PEP 562), so that the decisions
-in `scheduling` can be used without sockets.
+`Manager` is imported when it is first used (PEP 562), so that `scheduling` can
+be imported without sockets.
 """
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ __all__ = ["Manager"]
 
 
 def __getattr__(name: str) -> Any:
-    """Return the Manager, from the module that has it."""
+    """Import the class Manager."""
     if name != "Manager":
         raise AttributeError(
             f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""The command mapreduce-manager."""
+"""Run the command mapreduce-manager: options in, exit code out."""
 from __future__ import annotations
 
 import os
@@ -18,9 +18,9 @@ from mapreduce.system.command_line import CommandLine
 @daemon.options(default_port=6000)
 @click.option("--shared_dir", "--shared-dir",
               type=click.Path(exists=True, file_okay=False, writable=True),
-              help="Keep the jobs' files in a directory of this directory, "
-              "which all Workers must see.  [default: that for temporary "
-              "files]")
+              help="Keep the files of jobs in a new directory in this one, "
+              "which all Workers must be able to use.  [default: the "
+              "directory for temporary files]")
 @click.option("--status-interval", type=click.FloatRange(1), metavar="SECONDS",
               default=float("inf"), help="Log the state of all Workers and "
               "jobs at this interval.")
@@ -28,8 +28,8 @@ def main(
     shared_dir: str | None, status_interval: float, **options: Any
 ) -> None:
     """Run a Manager until it is told to shut down."""
-    # A host whose name service is silent must not hold up all others for
-    # longer than an address that is. The Manager starts no other program.
+    # For the resolver of the C library. A host name whose name server does not
+    # answer would block the Manager's loop for 10 s or more by default.
     os.environ.setdefault("RES_OPTIONS", "timeout:2 attempts:1")
     if shared_dir:
         tempfile.tempdir = os.path.abspath(shared_dir)

@@ -1,7 +1,11 @@
-"""Ask Workers what they know, while the Manager goes on with its work.
+"""Query Workers for the message types that they accept, beside the main loop.
 
-One thread asks, one Worker after the other: one that gives no answer keeps
-only other questions waiting. It is started by the first of them.
+A strict Worker does not know this query, and may never answer it. So a thread
+of its own queries one Worker after the other, and a Worker without an answer
+delays only other queries. The thread starts with the first query.
+
+    main thread   ask, close
+    probe thread  everything else; its outcomes go into the Inbox
 """
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import collections
 import logging
 import queue
 
-from mapreduce.manager.scheduling.events import WorkerAnswered, WorkerGone
+from mapreduce.manager.scheduling.events import CapabilitiesKnown, ProbeFailed
 from mapreduce.manager.scheduling.remote_worker import RemoteWorker
 from mapreduce.protocol import messages
 from mapreduce.protocol.codec import answer_from_document
@@ -20,30 +24,38 @@ from mapreduce.utils.inbox import Inbox
 
 LOGGER = logging.getLogger(__name__)
 
-TIMEOUT = 1.0  # seconds for an answer; others wait to be asked
-FIRST_TIMEOUT = 0.1  # seconds, at first; then it is the turn of others
-MAX_QUESTIONS = 11  # to a Worker that is late; it may have been held up
+TIMEOUT = 1.0  # seconds for an answer, while other queries wait
+# Seconds for the first query to a Worker: most answer in milliseconds, and
+# those that don't must not delay them.
+FIRST_TIMEOUT = 0.1
+# After so many late answers a Worker counts as strict. Fewer would be unfair
+# to a Worker that was stopped or swapped out for some seconds.
+MAX_QUERIES = 11
 
 
 class CapabilityProbe:
-    """Puts what comes of questions into an Inbox."""
+    """A thread that queries Workers and puts the outcomes into an Inbox."""
 
     def __init__(self, inbox: Inbox) -> None:
-        """Ask nobody yet; the Inbox will join the thread."""
+        """Start no thread yet; later the Inbox owns and joins it."""
         self._inbox = inbox
         self._has_begun = False
+        # None wakes the thread so that it sees the stop flag.
         self._workers: queue.SimpleQueue[RemoteWorker | None] = (
             queue.SimpleQueue())
 
     def ask(self, worker: RemoteWorker) -> None:
-        """Have a Worker asked: WorkerAnswered or WorkerGone."""
+        """Query a Worker; the event CapabilitiesKnown or ProbeFailed follows.
+
+        Neither may follow for a Worker that was marked dead meanwhile.
+        """
         if not self._has_begun:
             self._has_begun = True
             self._inbox.spawn(self._run)
         self._workers.put(worker)
 
     def close(self) -> None:
-        """Ask nobody any more."""
+        """Send no more queries; the thread ends soon."""
         self._inbox.stop.set()
         self._workers.put(None)
 
@@ -56,22 +68,21 @@ class CapabilityProbe:
                     worker, TIMEOUT if late[worker] else FIRST_TIMEOUT)
             except outbox.LateAnswer:
                 late[worker] += 1
+                # Read without a lock: the main thread may mark it dead later,
+                # and then the Scheduler ignores the outcome.
                 if worker.state is WorkerState.DEAD:
                     continue
-                if late[worker] < MAX_QUESTIONS:
+                if late[worker] < MAX_QUERIES:
                     self._workers.put(worker)  # Behind the others.
                     continue
-                outcome = WorkerAnswered(worker, frozenset())
+                outcome = CapabilitiesKnown(worker, frozenset())
             self._inbox.put(outcome)
 
 
 def _ask(
     worker: RemoteWorker, timeout: float
-) -> WorkerAnswered | WorkerGone:
-    """Ask a Worker which messages it takes; strict ones hang up.
-
-    Raises LateAnswer.
-    """
+) -> CapabilitiesKnown | ProbeFailed:
+    """Query one Worker; raise LateAnswer if it does not answer in time."""
     types: tuple[str, ...] = ()
     try:
         answer = outbox.ask(
@@ -80,9 +91,10 @@ def _ask(
     except outbox.LateAnswer:
         LOGGER.warning("%r did not answer in time", worker)
         raise
+    # A strict Worker ignores the query and closes the connection.
     except (outbox.NoAnswer, ProtocolError) as error:
-        LOGGER.info("%r did not tell what it takes: %s", worker, error)
+        LOGGER.info("%r gave no list of message types: %s", worker, error)
     except OSError as error:
         LOGGER.warning("Cannot ask %r: %s", worker, error)
-        return WorkerGone(worker)
-    return WorkerAnswered(worker, frozenset(types))
+        return ProbeFailed(worker)
+    return CapabilitiesKnown(worker, frozenset(types))

@@ -1,8 +1,20 @@
-"""The Manager: what arrives goes to the Scheduler, what it says is done.
+"""Run the Manager: pass each event to the Scheduler, perform its actions.
 
-One thread, the one that calls the constructor, does all of that in order.
-Two more listen, and one, since the first of them, to clients that dawdle, or
-that ask; it makes and sends the answers. One more asks Workers, if need be.
+No decision is made here; see scheduling for those. The threads, and what each
+may touch:
+
+    main          calls the constructor; owns the Scheduler and the Storage;
+                  sends all messages; handles events in order of arrival
+    UDP listener  decodes heartbeats, adds them to the Inbox
+    TCP listener  decodes messages, adds them to the Inbox; answers a status
+                  query from the last snapshot while the main thread is busy
+    watcher       reads from slow peers, encodes and sends all answers; started
+                  for the first of these (utils/connections)
+    probe         queries Workers; started for the first job that needs it
+
+So only main touches mutable state. The others read `_snapshot`, which is
+immutable and replaced as a whole, and `_is_waiting`. A signal handler only
+adds an event to the Inbox.
 """
 from __future__ import annotations
 
@@ -32,11 +44,13 @@ from mapreduce.utils.network import MessageTooLong, tcp_server, udp_server
 LOGGER = logging.getLogger(__name__)
 
 TICK_INTERVAL = 1.0  # seconds
-CATCH_UP_TIME = 3.0  # seconds: a heartbeat of each Worker, and some more
+# Seconds until the next tick after a late one: longer than the 2 s between two
+# heartbeats, so that one of each living Worker arrives before it.
+CATCH_UP_TIME = 3.0
 
 
 class Manager:
-    """A Manager, from start to end: the constructor is its whole life."""
+    """A Manager; the constructor runs it from start to end."""
 
     def __init__(
         self, host: str, port: int,
@@ -46,16 +60,20 @@ class Manager:
     ) -> None:
         """Run a Manager that listens on host and port, TCP and UDP.
 
-        When it does, on_listening is called. The log gets the status of all
-        Workers and jobs at an interval in seconds.
-        Returns after a shutdown message, or one of the signals named, when
-        all threads have ended. Raises OSError if it can't listen there.
+        It calls on_listening when it listens. Every status_interval seconds
+        it logs the status of all Workers and jobs. Returns after a shutdown
+        message or one of the signals, when all threads have ended. Raises
+        OSError if it can't listen there.
         """
+        # Each Manager counts its jobs from 0. The time of its start makes the
+        # ids that tasks see unique, as in Hadoop.
         self._scheduler = Scheduler(
             _working_directory(), time.strftime("%Y%m%d%H%M"))
         self._snapshot = self._scheduler.snapshot(time.monotonic())
         self._is_waiting = False
-        self._status_log = _Interval(status_interval)
+        self._status_timer = _Timer(status_interval)
+        # The order matters: TCP must not answer before the directory and the
+        # UDP port are there, and threads end before what they use is closed.
         with (
             scratch.directory(
                 layout.SHARED_DIRECTORY_PREFIX) as shared_directory,
@@ -80,18 +98,19 @@ class Manager:
         LOGGER.info("Ended")
 
     def terminate(self) -> None:
-        """Have the Manager end, without its Workers; for signal handlers."""
+        """End the Manager but not its Workers; for signal handlers."""
         self._inbox.put(Terminated())
 
     def _run(self) -> None:
-        """Handle what arrives, in order, until it is time to exit."""
+        """Handle events, in order of arrival, until the Manager must end."""
         next_tick = time.monotonic() + TICK_INTERVAL
         while True:
             now = time.monotonic()
             if now >= next_tick:
-                # A tick that comes late says that this process was held up.
-                # Before anyone is declared dead, the heartbeats that wait
-                # must be heard, and those that found no room come again.
+                # A late tick means that this process was stopped or busy. The
+                # heartbeats of that time wait in the socket, or were dropped
+                # by its full buffer. They must count before a Worker is marked
+                # dead, so this tick is left out and the next one comes later.
                 late = now >= next_tick + TICK_INTERVAL
                 if not late:
                     self._inbox.put(events.Tick())
@@ -111,26 +130,27 @@ class Manager:
                     if self._handle(event, received):
                         return
             if isinstance(event, events.Tick):
-                self._show(time.monotonic())
+                self._update_status(time.monotonic())
 
     def _answer(self, query: PendingQuery, now: float) -> None:
-        """Answer a query by how things are now."""
         match query.message:
             case messages.GetJobMessage(job_id):
                 details = self._scheduler.details(job_id, now)
                 query.answer(lambda: encode(details))
             case messages.GetStatusMessage(job_key):
-                # Kept: the next answer must not be an older one.
+                # Also kept for the listener, which may answer the next query:
+                # no client may see an older state after a newer one.
                 snapshot = self._snapshot = self._scheduler.snapshot(now)
                 query.answer(lambda: encode(snapshot.status(now, job_key)))
 
     def _preprocess(self, event: object) -> object:
-        """Return what is left to do, in the loop, of what was heard.
+        """Return the event for the main loop; None if it is done already.
 
-        The loop may be busy for long, with a Worker that does not answer or a
-        directory that is large: then the status is the last that was made.
+        Called by the listeners.
         """
         match event:
+            # The loop may be busy for seconds, with an unreachable Worker or
+            # a large directory. The last snapshot is better than no answer.
             case PendingQuery(messages.GetStatusMessage(job_key), answer) if (
                     not self._is_waiting):
                 snapshot, now = self._snapshot, time.monotonic()
@@ -140,24 +160,26 @@ class Manager:
                 return messages.extended_job(event)
         return event
 
-    def _show(self, now: float) -> None:
-        """Keep the status for those who ask; write it into the log if due."""
+    def _update_status(self, now: float) -> None:
+        """Make a new snapshot; log the status if it is time for that."""
         self._snapshot = self._scheduler.snapshot(now)
-        if self._status_log.is_over(now):
+        if self._status_timer.expires(now):
             LOGGER.info("Status\n%s", text.text(self._snapshot.status(now)))
 
     def _handle(self, event: events.Event, now: float) -> bool:
-        """Have an event decided and carried out; tell whether to exit.
+        """Decide on an event and perform the actions; return whether to exit.
 
-        What comes of an action is an event, decided before all others.
+        The outcome of an action is an event, too.
         """
+        # Outcomes are handled before the Inbox: a refused task, for example,
+        # must be requeued before the next Worker is chosen.
         outcomes: deque[events.Event] = deque([event])
         while outcomes:
             for action in self._scheduler.handle(outcomes.popleft(), now):
                 match action:
                     case events.Send():
                         outcomes.append(self._send(action))
-                    case events.Ask():
+                    case events.ProbeCapabilities():
                         self._probe.ask(action.worker)
                     case events.PrepareJob():
                         outcomes.append(self._prepare(action))
@@ -179,7 +201,8 @@ class Manager:
             outbox.send_tcp(*action.worker.address, action.message)
         except MessageTooLong as error:
             assert isinstance(action.message, messages.TaskMessage)
-            # As if the Worker had said so itself: the task can't be done.
+            # Not the fault of the Worker: every other one would refuse it,
+            # too. So it counts as a failed attempt, not as a dead Worker.
             return messages.FailedMessage(
                 action.message.task_id, *action.worker.address,
                 f"the task can't be sent, {error}: use more mappers")
@@ -191,7 +214,8 @@ class Manager:
     def _prepare(
         self, action: events.PrepareJob
     ) -> events.JobPrepared | events.JobBlocked:
-        # To delete an old result may take long: who asks is told meanwhile.
+        # Deleting an old result may take long. Until then, the listener
+        # answers from this snapshot, which shows the job as running.
         self._snapshot = self._scheduler.snapshot(time.monotonic())
         try:
             splits = self._storage.prepare(
@@ -213,15 +237,15 @@ class Manager:
         return events.MapOutputKept(action.job_id)
 
 
-class _Interval:
-    """Comes to its end again and again."""
+class _Timer:
+    """A timer that starts again whenever it expires."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._end = time.monotonic() + seconds
 
-    def is_over(self, now: float) -> bool:
-        """Tell whether it has come to its end; then it begins anew."""
+    def expires(self, now: float) -> bool:
+        """Return whether it expires now, and start it again if so."""
         if now < self._end:
             return False
         self._end = now + self._seconds
@@ -229,7 +253,7 @@ class _Interval:
 
 
 def _working_directory() -> str:
-    """Return where relative paths are meant; empty if that is gone."""
+    """Return the working directory; an empty text if it was deleted."""
     try:
         return os.getcwd()
     except FileNotFoundError:

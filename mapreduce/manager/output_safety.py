@@ -1,4 +1,8 @@
-"""What a job may replace: nothing that its user would miss."""
+"""Check which directories a job may replace, before anything is deleted.
+
+This module only looks; manager/storage makes and removes directories. The
+rules protect a user from a wrong --output, such as the home directory.
+"""
 from __future__ import annotations
 
 import dataclasses
@@ -11,25 +15,25 @@ from mapreduce.system import commands, inputs
 
 
 class StorageError(Exception):
-    """A job can't run on these directories; the text says why."""
+    """A job can't use its directories; the text is for the user."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Inputs:
-    """What a job reads, as the names that its user gave were understood."""
+    """The input of a job, after its names and patterns were resolved."""
 
     files: list[str]
     directories: list[str]
 
     @property
-    def places(self) -> set[str]:
-        """The directories that hold the files, and those that were named."""
+    def locations(self) -> set[str]:
+        """The directories of the input, and those of its single files."""
         return {*self.directories, *(
             os.path.dirname(path) or os.curdir for path in self.files)}
 
 
 def find_inputs(names: list[str]) -> Inputs:
-    """Return what is meant by names, or raise StorageError."""
+    """Return the input for names and patterns, or raise StorageError."""
     try:
         return Inputs(
             inputs.list_inputs(names), inputs.list_directories(names))
@@ -40,7 +44,7 @@ def find_inputs(names: list[str]) -> Inputs:
 def check_output(
     submission: ExtendedJobMessage, found: Inputs, shared_directory: str
 ) -> None:
-    """Raise StorageError where replacing the output could do harm."""
+    """Raise StorageError if replacing the output directory could do harm."""
     output = submission.output_directory
     if not output:
         raise StorageError("the output directory has an empty name")
@@ -48,20 +52,23 @@ def check_output(
         raise StorageError(f"the output directory {output!r} exists already; "
                            "name another one, or remove it")
     refusal = f"the output directory {output!r} is not replaced: it is "
+    # Without normpath, the trailing slash of "link/" would hide the link.
     if os.path.islink(os.path.normpath(output)):
         raise StorageError(refusal + "a symbolic link")
     if os.path.lexists(output) and not os.path.isdir(output):
         raise StorageError(refusal + "no directory")
     if os.path.ismount(output):
         raise StorageError(refusal + "a mount point")
-    for name, place in _protected_paths(submission, found, shared_directory):
-        if _is_within(place, output):
+    for name, location in _protected_paths(
+            submission, found, shared_directory):
+        if _is_within(location, output):
             raise StorageError(f"{refusal}or holds {name}")
     for directory in found.directories:
         if _is_within(output, directory):
             raise StorageError(f"{refusal}inside the input directory")
     if _is_within(output, shared_directory):
         raise StorageError(f"{refusal}inside the shared directory")
+    # The link itself may lie elsewhere: deleting its target is as bad.
     for path in filter(os.path.islink, found.files):
         if _is_within(path, output):
             raise StorageError(f"{refusal}where the input {path!r} leads")
@@ -70,11 +77,11 @@ def check_output(
 def _protected_paths(
     submission: ExtendedJobMessage, found: Inputs, shared_directory: str
 ) -> Iterator[tuple[str, str]]:
-    """Iterate over what must not be deleted: what it is, and its path."""
+    """Iterate over what must not be deleted: a description and a path."""
     yield "the working directory", os.curdir
     for path in found.directories:
         yield "the input directory", path
-    for path in (*submission.input_paths, *found.places):
+    for path in (*submission.input_paths, *found.locations):
         yield "the input", path
     for name, command in (
             ("mapper", submission.mapper_executable),
@@ -90,42 +97,49 @@ def _protected_paths(
 
 
 def _files_of(command: str | None) -> list[str]:
-    """Return the paths that are named by a command, itself among them."""
+    """Return the command, which may be a path, and its words that are files.
+
+    For "python3 map.py", the script is one of them.
+    """
     if not command:
         return []
     try:
         return [command, *filter(os.path.isfile, commands.words(command))]
-    except ValueError:  # The Worker will tell.
+    except ValueError:  # The task will fail with this error, and report it.
         return [command]
 
 
 def check_kept(
     kept: str, output: str, found: Inputs, shared_directory: str
 ) -> None:
-    """Raise StorageError where map output that is kept could do harm."""
+    """Raise StorageError if keeping the map output in `kept` could do harm."""
     refusal = f"the map output is not kept in {kept!r}: that is in "
     if _is_within(kept, output):
         raise StorageError(refusal + "the output directory")
     if _is_within(kept, shared_directory):
         raise StorageError(refusal + "the shared directory")
-    # Old map output is removed there; it may be the input of this job.
-    if os.path.realpath(kept) in map(os.path.realpath, found.places):
+    # Old map output in that directory is removed; it may be this job's input.
+    if os.path.realpath(kept) in map(os.path.realpath, found.locations):
         raise StorageError(
             f"the map output is not kept in {kept!r}: there is the input")
 
 
 def _is_within(path: str, directory: str) -> bool:
-    """Tell whether a path is a directory or lies in it.
+    """Return whether a path is the directory or lies in it.
 
-    It does if it goes through the directory, and if it leads there by links.
+    That holds for the path as it is written, and for where its links lead:
+    deleting the directory would break both.
     """
     return any(
-        os.path.commonpath([place, holder]) == holder
-        for place in _places(path) for holder in _places(directory))
+        os.path.commonpath([location, holder]) == holder
+        for location in _locations(path) for holder in _locations(directory))
 
 
-def _places(path: str) -> set[str]:
-    """Return where a path is: links followed, not, and all but the last."""
+def _locations(path: str) -> set[str]:
+    """Return three absolute forms of a path.
+
+    Without following links, following all, and all except the last.
+    """
     path = os.path.abspath(path)
     parent, name = os.path.split(path)
     return {path, os.path.realpath(path),

@@ -1,7 +1,7 @@
-"""The Manager's side of the file system: inputs, outputs, job directories.
+"""Make, replace and remove the directories of jobs, for the Manager.
 
-Mappers and reducers never run here, and what is in a file is no business of
-this module, which at most copies it.
+Called by the main thread only. No executable is run here, and no file is read
+except to copy it. What may be replaced is decided in manager/output_safety.
 """
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ from mapreduce.protocol.fields import Split
 
 LOGGER = logging.getLogger(__name__)
 
-REMOVE_ATTEMPTS = 10  # at a directory into which a Worker still moves files
+# Tries to remove a directory: a Worker may move a file into it meanwhile.
+REMOVE_ATTEMPTS = 10
 
 
-def _make_kept(kept: str) -> None:
+def _make_kept_directory(kept: str) -> None:
     try:
         os.makedirs(kept, exist_ok=True)
     except OSError as error:
@@ -37,10 +38,10 @@ def _make_kept(kept: str) -> None:
 
 
 def keep_map_output(job_directory: str, kept: str) -> None:
-    """Put the map output of a job in a directory, in place of an old one.
+    """Copy the map output of a job into a directory, and remove an older one.
 
-    Other files in there stay. All of it is there, under hidden names, before
-    any of the old one goes. Raises OSError, and leaves nothing hidden.
+    Other files in the directory are left. Raises OSError, and then removes
+    the hidden files that it made.
     """
     names = [name for name in os.listdir(job_directory)
              if layout.is_map_output(name)]
@@ -49,22 +50,24 @@ def keep_map_output(job_directory: str, kept: str) -> None:
     try:
         for name, path in hidden.items():
             _link(os.path.join(job_directory, name), path)
+        # Only now, when the new output is complete: a full disk must not
+        # cost the user the old one.
         for name in filter(layout.is_map_output, os.listdir(kept)):
             os.remove(os.path.join(kept, name))
         for name, path in hidden.items():
             os.replace(path, os.path.join(kept, name))
-    except BaseException:
+    except BaseException:  # An ending signal, too, must leave nothing hidden.
         for path in hidden.values():
             _remove_file(path)
         raise
 
 
 def _link(source: str, target: str) -> None:
-    """Have a file under another name, too; or its copy, on another disk."""
-    _remove_file(target)  # A Manager that was killed may have left it.
+    """Give a file a second name, or copy it."""
+    _remove_file(target)  # A killed Manager may have left it.
     try:
         os.link(source, target)
-    except OSError:
+    except OSError:  # Another file system, or one without hard links.
         shutil.copyfile(source, target)
 
 
@@ -74,36 +77,39 @@ def _remove_file(path: str) -> None:
 
 
 def replace_directory(path: str) -> None:
-    """Make a directory, empty and with its parents, in place of what is there.
+    """Replace a directory by an empty one; also make missing parents.
 
-    The old one is moved aside before it is deleted: at no moment does a
-    reader see one that is half deleted. Raises OSError, and leaves the old
-    one as it is, if it can't be moved; what can't be deleted stays aside.
+    Raises OSError, and does not change the old directory, if it can't be
+    moved. What then can't be deleted is left in a hidden directory beside it.
     """
     path = os.path.realpath(path)
     if not os.path.isdir(path):
         os.makedirs(path)
         return
     parent, name = os.path.split(path)
-    aside = tempfile.mkdtemp(prefix=f".{name}-old-", dir=parent)
+    # Renamed before it is deleted: a reader never sees half of a result, and
+    # deleting may take long. In the same parent, because a rename can't cross
+    # file systems.
+    hidden = tempfile.mkdtemp(prefix=f".{name}-old-", dir=parent)
     try:
-        os.mkdir(os.path.join(aside, "new"))
-        os.rename(path, os.path.join(aside, "old"))
-        os.rename(os.path.join(aside, "new"), path)
+        os.mkdir(os.path.join(hidden, "new"))
+        os.rename(path, os.path.join(hidden, "old"))
+        os.rename(os.path.join(hidden, "new"), path)
     finally:
-        remove_directory(aside)
+        remove_directory(hidden)
 
 
 def remove_parts(output_directory: str) -> None:
-    """Remove the parts of a result, hidden halves too, and then the directory.
+    """Remove the parts of a result, complete or not, and then the directory.
 
-    What is no part is not ours: it stays, and so does the directory then.
+    The directory is left if it holds other files: those are not ours.
     """
     try:
         with os.scandir(output_directory) as entries:
             names = [entry.name for entry in entries
                      if layout.is_reduce_output(entry.name)]
         for name in names:
+            # A Worker may just have renamed a hidden part.
             with contextlib.suppress(FileNotFoundError):
                 os.remove(os.path.join(output_directory, name))
         os.rmdir(output_directory)
@@ -112,9 +118,9 @@ def remove_parts(output_directory: str) -> None:
 
 
 def remove_directory(path: str) -> None:
-    """Delete a directory into which a Worker may just be moving a file."""
+    """Delete a directory, also if a Worker moves a file into it meanwhile."""
     for _ in range(REMOVE_ATTEMPTS):
-        # RecursionError: a tree as deep as Python's own limit.
+        # RecursionError: a tree deeper than Python's recursion limit.
         with contextlib.suppress(RecursionError):
             shutil.rmtree(path, ignore_errors=True)
         if not os.path.lexists(path):
@@ -125,7 +131,7 @@ def remove_directory(path: str) -> None:
 def _splits(
     submission: ExtendedJobMessage, input_paths: list[str]
 ) -> list[Split]:
-    """Return what the mappers of a job read: its files, or parts of them."""
+    """Return the splits of the input of a job: whole files or ranges."""
     size = submission.split_size
     if size is None:
         return list(map(Split, input_paths))
@@ -145,7 +151,7 @@ class Storage:
     """The shared directory of a Manager and the jobs in it."""
 
     def __init__(self, shared_directory: str) -> None:
-        """Keep jobs in an existing directory."""
+        """Use an existing directory."""
         self._shared_directory = shared_directory
 
     def job_directory(self, job_id: int) -> str:
@@ -156,11 +162,12 @@ class Storage:
     def prepare(
         self, job_id: int, submission: ExtendedJobMessage
     ) -> list[Split]:
-        """Make the directories of a job; return what its mappers read.
+        """Make the directories of a job; return the splits of its input.
 
-        The old output is deleted only after the job was found in order.
-        Raises StorageError with a reason for the job's owner.
+        Raises StorageError with a reason for the user.
         """
+        # All checks come first: a job that can't run must not delete the
+        # result of an earlier one.
         found = find_inputs(submission.input_paths)
         splits = _splits(submission, found.files)
         output, kept = (
@@ -168,7 +175,7 @@ class Storage:
         check_output(submission, found, self._shared_directory)
         if kept is not None:
             check_kept(kept, output, found, self._shared_directory)
-            _make_kept(kept)
+            _make_kept_directory(kept)
         try:
             replace_directory(output)
             os.mkdir(self.job_directory(job_id))
@@ -179,9 +186,9 @@ class Storage:
         return splits
 
     def keep_map_output(self, job_id: int, directory: str) -> None:
-        """Put the map output of a job where its owner wants it.
+        """Copy the map output of a job to the directory that the user gave.
 
-        Raises StorageError with a reason for the owner.
+        Raises StorageError with a reason for the user.
         """
         try:
             keep_map_output(self.job_directory(job_id), directory)
@@ -196,7 +203,8 @@ class Storage:
 
     def close(self) -> None:
         """Remove the directories of all jobs."""
-        with contextlib.suppress(FileNotFoundError):  # Somebody was faster.
+        # The user may have deleted the shared directory already.
+        with contextlib.suppress(FileNotFoundError):
             for name in os.listdir(self._shared_directory):
                 if layout.is_job_directory(name):
                     remove_directory(

@@ -1,8 +1,8 @@
 """What comes of questions to Workers, and how often they are asked."""
 import pytest
 
-from mapreduce.manager.capabilities import MAX_QUESTIONS, CapabilityProbe
-from mapreduce.manager.scheduling.events import WorkerAnswered, WorkerGone
+from mapreduce.manager.capabilities import MAX_QUERIES, CapabilityProbe
+from mapreduce.manager.scheduling.events import CapabilitiesKnown, ProbeFailed
 from mapreduce.manager.scheduling.remote_worker import RemoteWorker
 from mapreduce.utils import outbox
 from mapreduce.utils.inbox import Inbox
@@ -33,29 +33,29 @@ def _outcome(mocker, worker):
 
 def test_answer_is_told(outcome, worker):
     assert outcome(KNOWN) == (
-        WorkerAnswered(worker, frozenset({"new_map_task"})), 1)
+        CapabilitiesKnown(worker, frozenset({"new_map_task"})), 1)
 
 
 @pytest.mark.parametrize("answer", [
     outbox.NoAnswer("hung up"), {}, {"message_types": 3}], ids=str)
 def test_who_gives_no_answer_knows_nothing(outcome, worker, answer):
-    assert outcome(answer) == (WorkerAnswered(worker, frozenset()), 1)
+    assert outcome(answer) == (CapabilitiesKnown(worker, frozenset()), 1)
 
 
 def test_who_refuses_the_question_is_gone(outcome, worker):
-    assert outcome(ConnectionRefusedError()) == (WorkerGone(worker), 1)
+    assert outcome(ConnectionRefusedError()) == (ProbeFailed(worker), 1)
 
 
 def test_who_is_late_is_asked_again(outcome, worker):
     """It may have been held up."""
     late = outbox.LateAnswer()
     assert outcome(late, late, KNOWN) == (
-        WorkerAnswered(worker, frozenset({"new_map_task"})), 3)
+        CapabilitiesKnown(worker, frozenset({"new_map_task"})), 3)
 
 
 def test_who_is_always_late_knows_nothing(outcome, worker):
-    assert outcome(*[outbox.LateAnswer()] * MAX_QUESTIONS) == (
-        WorkerAnswered(worker, frozenset()), MAX_QUESTIONS)
+    assert outcome(*[outbox.LateAnswer()] * MAX_QUERIES) == (
+        CapabilitiesKnown(worker, frozenset()), MAX_QUERIES)
 
 
 def test_who_is_dead_is_asked_no_more(outcome, worker, mocker):

@@ -110,9 +110,10 @@ class World:
                 if action.worker.address[1] in self.unreachable:
                     return [events.WorkerUnreachable(action.worker)]
                 return [events.MessageSent(action.worker)]
-            case events.Ask(worker) if worker.address[1] in self.silent:
+            case events.ProbeCapabilities(worker) if (
+                    worker.address[1] in self.silent):
                 return []
-            case events.Ask(worker):
+            case events.ProbeCapabilities(worker):
                 return [self._answer(worker, worker.address[1])]
             case events.KeepMapOutput(job_id) if job_id in self.unkeepable:
                 return [events.JobBlocked(job_id, "the disk is full")]
@@ -128,10 +129,10 @@ class World:
 
     def _answer(self, worker, port):
         if port in self.unreachable:
-            return events.WorkerGone(worker)
+            return events.ProbeFailed(worker)
         if port in self.mute:
-            return events.WorkerAnswered(worker, frozenset())
-        return events.WorkerAnswered(
+            return events.CapabilitiesKnown(worker, frozenset())
+        return events.CapabilitiesKnown(
             worker, {"new_map_task"} if port in self.strict else EXTENDED)
 
     @staticmethod
@@ -152,7 +153,7 @@ class World:
                     case _:
                         name = codec.to_document(message)["message_type"]
                 return f"{name} → {worker.address[1]}"
-            case events.Ask(worker):
+            case events.ProbeCapabilities(worker):
                 return f"ask → {worker.address[1]}"
             case events.KeepMapOutput(job_id, directory):
                 return f"keep map output {job_id} in {directory}"

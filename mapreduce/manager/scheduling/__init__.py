@@ -1,1 +1,1 @@
-"""The decisions of the Manager, from events to actions. Pure."""
+"""Decide which task each Worker does next, from events to actions. Pure."""

@@ -1,4 +1,4 @@
-"""Which task is next, and which Worker gets it. Pure, as all of this room."""
+"""Choose the next task and the Worker that gets it. Pure."""
 from __future__ import annotations
 
 import logging
@@ -11,25 +11,28 @@ from mapreduce.manager.scheduling.workers import Workers
 
 LOGGER = logging.getLogger(__name__)
 
-LOOKAHEAD = 100  # waiting tasks among which a Worker finds one for it
+# Waiting tasks that are compared with the ready Workers. Without a limit, one
+# assignment in a job of 100,000 tasks could look at each of them.
+LOOKAHEAD = 100
 
 
 def assign_next(
     job: Job, workers: Workers, now: float
 ) -> Iterator[events.Action]:
-    """Assign a task to a ready Worker, if there are both.
+    """Assign one waiting task to a ready Worker, if there are both.
 
-    One task at a time: whether it could be sent comes back as an event, and
-    that decides which Worker gets the next one. A Worker that does not take
-    such tasks is passed over; one that has not said what it takes is asked.
+    Only one, because the outcome of sending it decides which Worker gets the
+    next one. A Worker that does not accept the tasks of this job is passed
+    over; a Worker whose capabilities are not known is probed first.
     """
     while choice := _choose(job, workers):
         task_id, worker = choice
         known = workers.message_types(worker)
         if job.needed_type and job.needed_type not in (known or ()):
             workers.pass_over(worker)
-            if known is None:  # When it answers, it will be ready again.
-                yield events.Ask(worker)
+            # Passed over until it answers: other Workers can start meanwhile.
+            if known is None:
+                yield events.ProbeCapabilities(worker)
             continue
         task = job.assign(task_id, worker.address, now)
         workers.assign(worker, task_id)
@@ -41,10 +44,10 @@ def assign_next(
 def _choose(
     job: Job, workers: Workers
 ) -> tuple[int, RemoteWorker] | None:
-    """Return the next task and the Worker that gets it: the first of each.
+    """Return the next task and its Worker: usually the first of each.
 
-    If the task failed there, another ready Worker comes first, and then other
-    tasks, as long as any Worker is alive on which this one has not failed.
+    A task avoids the Workers on which it failed, as long as another one is
+    alive. If none of these is ready, a later task is chosen.
     """
     first_worker = workers.first_ready()
     if first_worker is None:
@@ -54,6 +57,8 @@ def _choose(
         worker = workers.first_ready(tasks.failed_on(task_id))
         if worker:
             return task_id, worker
+    # No ready Worker suits any of these tasks. The rule of the specification
+    # comes first: no ready Worker stays idle while a task waits.
     for task_id in tasks.waiting(1):
         return task_id, first_worker
     return None

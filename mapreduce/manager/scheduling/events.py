@@ -1,8 +1,17 @@
-"""What can happen to a Manager, and what it can do about it.
+"""Define the events that the Scheduler handles, and the actions it returns.
 
-The messages of Workers and clients are events themselves; here are the other
-events, which come from the clock and from the outcome of an action, and all
-actions. Nothing here does anything.
+The messages of Workers and clients are events themselves. The others, defined
+here, come from the clock or are the outcome of an action:
+
+    action             outcome, one of
+    Send               MessageSent, WorkerUnreachable, FailedMessage
+    ProbeCapabilities  CapabilitiesKnown, ProbeFailed; later, perhaps never
+    PrepareJob         JobPrepared, JobBlocked
+    KeepMapOutput      MapOutputKept, JobBlocked
+    CleanUpJob, DiscardOutput, Exit: none
+
+The Manager performs the actions in order, and handles the outcomes before
+anything else that happened.
 """
 from __future__ import annotations
 
@@ -24,12 +33,12 @@ from mapreduce.protocol.messages import (
 
 @dataclasses.dataclass(frozen=True)
 class Tick:
-    """The clock moved on, and somebody may have been silent for too long."""
+    """Time has passed: a Worker may have been silent for too long."""
 
 
 @dataclasses.dataclass(frozen=True)
 class MessageSent:
-    """A message went to a Worker."""
+    """A message was sent to a Worker."""
 
     worker: RemoteWorker
 
@@ -42,23 +51,26 @@ class WorkerUnreachable:
 
 
 @dataclasses.dataclass(frozen=True)
-class WorkerAnswered:
-    """A Worker told which messages it takes; none if it can't tell."""
+class CapabilitiesKnown:
+    """A Worker answered which message types it accepts."""
 
     worker: RemoteWorker
-    message_types: frozenset[str]
+    message_types: frozenset[str]  # empty for a strict Worker
 
 
 @dataclasses.dataclass(frozen=True)
-class WorkerGone:
-    """A question could not be sent to a Worker, who may have a task by now."""
+class ProbeFailed:
+    """The query of a probe could not be sent to a Worker.
+
+    Unlike after WorkerUnreachable, the Worker may hold a task by now.
+    """
 
     worker: RemoteWorker
 
 
 @dataclasses.dataclass(frozen=True)
 class JobPrepared:
-    """The directories of a job are there, and its input is divided."""
+    """The directories of a job were made, and its input was split."""
 
     job_id: int
     job_directory: str
@@ -67,14 +79,14 @@ class JobPrepared:
 
 @dataclasses.dataclass(frozen=True)
 class MapOutputKept:
-    """What the map stage of a job made is where its user wants it."""
+    """The map output of a job was copied to the directory of its user."""
 
     job_id: int
 
 
 @dataclasses.dataclass(frozen=True)
 class JobBlocked:
-    """A job cannot start or go on, for a reason that its owner will read."""
+    """A job can't start or continue; the reason is for its user."""
 
     job_id: int
     reason: str
@@ -84,29 +96,29 @@ Event = (
     RegisterMessage | HeartbeatMessage | ExtendedJobMessage
     | CancelJobMessage | FinishedMessage | FailedMessage
     | ProgressMessage | ShutdownMessage | Tick | MessageSent
-    | WorkerUnreachable | WorkerAnswered | WorkerGone | JobPrepared
+    | WorkerUnreachable | CapabilitiesKnown | ProbeFailed | JobPrepared
     | MapOutputKept | JobBlocked
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class Send:
-    """Send a message to a Worker: MessageSent or WorkerUnreachable."""
+    """Send a message to a Worker."""
 
     worker: RemoteWorker
     message: Message
 
 
 @dataclasses.dataclass(frozen=True)
-class Ask:
-    """Ask a Worker what it takes: WorkerAnswered or WorkerGone, later."""
+class ProbeCapabilities:
+    """Query a Worker for the message types that it accepts."""
 
     worker: RemoteWorker
 
 
 @dataclasses.dataclass(frozen=True)
 class PrepareJob:
-    """Make the directories of a job: JobPrepared or JobBlocked."""
+    """Make the directories of a job."""
 
     job_id: int
     submission: ExtendedJobMessage
@@ -114,7 +126,7 @@ class PrepareJob:
 
 @dataclasses.dataclass(frozen=True)
 class KeepMapOutput:
-    """Put map output into a directory: MapOutputKept or JobBlocked."""
+    """Copy the map output of a job to a directory."""
 
     job_id: int
     directory: str
@@ -122,14 +134,14 @@ class KeepMapOutput:
 
 @dataclasses.dataclass(frozen=True)
 class CleanUpJob:
-    """Remove what a job needed while it ran."""
+    """Remove the directory of a job in the shared directory."""
 
     job_id: int
 
 
 @dataclasses.dataclass(frozen=True)
 class DiscardOutput:
-    """Remove the parts of a result that a failed job leaves behind."""
+    """Remove the incomplete result of a failed or cancelled job."""
 
     output_directory: str
 
@@ -140,6 +152,6 @@ class Exit:
 
 
 Action = (
-    Send | Ask | PrepareJob | KeepMapOutput | CleanUpJob | DiscardOutput
-    | Exit
+    Send | ProbeCapabilities | PrepareJob | KeepMapOutput | CleanUpJob
+    | DiscardOutput | Exit
 )

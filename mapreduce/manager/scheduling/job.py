@@ -1,4 +1,4 @@
-"""One job that has started: where it stands, and the tasks of each stage.
+"""Keep the state of one started job, and the tasks of each stage. Pure.
 
     PREPARING --begin--> MAP ----------> REDUCE ----------> DONE
                           |                ^
@@ -6,13 +6,14 @@
                           |
                           +--> DONE            only without reduce tasks
 
-    any of them but DONE --abort--> FAILED or CANCELLED
+    any state except DONE --abort--> FAILED or CANCELLED
 
-A job in a final state may still have running tasks, whose Workers were told
-to cancel them. It ends when the last of them has answered or died.
+A failed or cancelled job may still have running tasks; their Workers were sent
+CancelMessage. The job ends when the last of them has answered or died: before
+that, a late part or message could be taken for one of the next job.
 
-Tasks are known by their ids, from 0 in each stage. Their messages are made
-when they are assigned, so that a job of many tasks is no more than ids.
+Tasks are numbered from 0 in each stage. Their messages are made only when they
+are assigned, so that a job of 100,000 tasks needs little memory.
 """
 from __future__ import annotations
 
@@ -32,19 +33,13 @@ from mapreduce.protocol.status import JobState, Stage
 
 @dataclasses.dataclass
 class _Start:
-    """What was known of a job when it started."""
-
     job_id: int
     submission: ExtendedJobMessage
     started: float = 0.0  # seconds, of a monotonic clock
 
 
 class Job(_Start):
-    """A job that has started.
-
-    `stages` holds the tasks of the stages that have begun, in order, and
-    `reason` is why the job failed.
-    """
+    """A job that has started."""
 
     def __init__(
         self, job_id: int, submission: ExtendedJobMessage, now: float = 0.0
@@ -52,24 +47,28 @@ class Job(_Start):
         """Start a job; it has no tasks until it is prepared."""
         super().__init__(job_id, submission, now)
         self.state = JobState.PREPARING
+        # None unless the job failed; the only place that keeps it.
         self.reason: str | None = None
+        # Of the stages that have begun, in order. The tasks of a map stage
+        # that is over are kept, because clients can still query them.
         self.stages: dict[Stage, Tasks] = {}
         self.counters = Counters()
+        # None before the job is prepared, and again when it has ended.
         self._plan: Plan | None = None
 
     @property
     def prepared(self) -> bool:
-        """Whether it ever had its directories."""
+        """Whether its directories were made."""
         return bool(self.stages)
 
     @property
     def over(self) -> bool:
-        """Whether none of its tasks will be assigned any more."""
+        """Whether no more of its tasks will be assigned."""
         return self.state.is_final
 
     @property
     def stage(self) -> Stage:
-        """The stage that began last, also when the job is over."""
+        """The stage that began last, even when the job is over."""
         return next(reversed(self.stages), Stage.MAP)
 
     @property
@@ -79,14 +78,15 @@ class Job(_Start):
 
     @property
     def num_mappers(self) -> int:
-        """The number of map tasks, as far as it is known."""
+        """The number of map tasks; 0 while it is not known."""
+        # With max_mappers, it depends on the input.
         if self.prepared:
             return self.stages[Stage.MAP].num_tasks
         return self.submission.num_mappers or 0
 
     @property
     def needed_type(self) -> str | None:
-        """The type of message for its tasks; None: one that all know."""
+        """The message type of its tasks; None if all Workers accept it."""
         if self._plan is None or not self._plan.is_extended:
             return None
         return name_of(
@@ -95,7 +95,7 @@ class Job(_Start):
 
     @property
     def max_attempts(self) -> int | None:
-        """How often a task of this stage is tried, if its user said so."""
+        """The attempts that its user allows a task of this stage."""
         if self.stage is Stage.REDUCE:
             return self.submission.max_reduce_attempts
         return self.submission.max_map_attempts
@@ -116,7 +116,7 @@ class Job(_Start):
     def assign(
         self, task_id: int, address: Address, now: float
     ) -> TaskMessage:
-        """Assign one of the first tasks that wait; return its message."""
+        """Assign one of the first waiting tasks; return its message."""
         attempt = self.tasks.assign(task_id, address, now)
         assert self._plan
         if self.stage is Stage.MAP:
@@ -124,7 +124,7 @@ class Job(_Start):
         return self._plan.reduce_task(task_id, attempt)
 
     def finish(self, task_id: int, now: float) -> None:
-        """Note that a task is done; after the last one, go a stage on."""
+        """Note that a task is done; after the last one, change the state."""
         if not self.tasks.finish(task_id, now):
             return
         if self.stage is Stage.REDUCE or not self.submission.num_reducers:
@@ -138,14 +138,15 @@ class Job(_Start):
         self, state: JobState, task_id: int | None = None,
         reason: str | None = None,
     ) -> None:
-        """Give up, failed or cancelled: no task waits any more.
+        """Change to FAILED or CANCELLED; no more tasks are assigned.
 
-        The task, if one is named, cannot be done for that reason.
+        `task_id` is the task that made the job fail, if one did.
         """
         self.state = state
         self.reason = reason
         self.tasks.abort(task_id, reason or "")
 
     def forget_plan(self) -> None:
-        """Keep no more of an ended job than what is shown of it."""
+        """Free the memory that only new tasks would need."""
+        # It holds the splits: the ended jobs would add up to many megabytes.
         self._plan = None

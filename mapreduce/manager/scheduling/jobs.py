@@ -1,6 +1,7 @@
-"""All jobs that a Manager knows: queued, running, ended.
+"""Keep all jobs of a Manager: the queue, the running job, the ended ones.
 
-Of those that ended, the last ones are kept to be shown; memory has a bound.
+Ended jobs are kept for clients that query them. Their number is limited, so
+that the memory of a Manager does not grow for ever. Pure.
 """
 from __future__ import annotations
 
@@ -17,23 +18,25 @@ from mapreduce.manager.scheduling.snapshot import (
 from mapreduce.protocol.extensions import ExtendedJobMessage
 from mapreduce.protocol.status import JobDetails, JobState, JobStatus
 
-MAX_ENDED = 1_000  # jobs that are kept when they have ended …
-MAX_DETAILED = 20  # … and those of which the tasks are kept, too
+MAX_ENDED = 1_000  # ended jobs whose status is kept
+MAX_DETAILED = 20  # ended jobs whose tasks are kept, too: they are large
 
 
 class _History:
-    """The last jobs that ended."""
+    """The jobs that ended last."""
 
     def __init__(self) -> None:
+        # Made when a job ends, not for each snapshot: there is one of these
+        # every second, and before each long action.
         self.statuses: tuple[JobStatus, ...] = ()
-        # By their ids, in the order of their ends.
+        # Both by job id, in the order in which the jobs ended.
         self._statuses: collections.OrderedDict[int, JobStatus] = (
             collections.OrderedDict())
         self._jobs: collections.OrderedDict[int, Job] = (
             collections.OrderedDict())
 
     def add(self, status: JobStatus, job: Job | None) -> JobStatus | None:
-        """Keep a job that ended, and its tasks; return one to be forgotten."""
+        """Keep an ended job and its tasks; return the job removed for it."""
         forgotten = None
         self._statuses[status.id] = status
         if len(self._statuses) > MAX_ENDED:
@@ -54,19 +57,25 @@ class Jobs:
     """The queue, the running job and the history."""
 
     def __init__(self, working_directory: str) -> None:
-        """Have no jobs; their relative paths are meant in a directory."""
+        """Start without jobs; relative paths refer to the directory."""
+        # None between two jobs; a job that is over stays here until it ends.
         self.running: Job | None = None
         self._working_directory = working_directory
-        self._num_jobs = 0
+        self._num_jobs = 0  # that ever arrived: the next id
+        # Of all jobs in the queue, running, or in the history.
         self._keys: dict[str, int] = {}
+        # Ordered, because cancelling removes from the middle.
         self._queue: collections.OrderedDict[int, ExtendedJobMessage] = (
             collections.OrderedDict())
+        # A copy of the queue for snapshots; None after each change.
         self._queued: tuple[tuple[int, ExtendedJobMessage], ...] | None = None
         self._history = _History()
 
     def enqueue(self, submission: ExtendedJobMessage) -> int | None:
-        """Queue a job; return its id, None if its key is known already."""
+        """Add a job to the queue; return its id, or None for a known key."""
         key = submission.job_key
+        # A client that can't see whether its submission arrived may send it
+        # again. The job must not run twice.
         if key is not None and key in self._keys:
             return None
         job_id = self._num_jobs
@@ -85,18 +94,19 @@ class Jobs:
         return self.running
 
     def active(self, job_id: int) -> Job | None:
-        """Return the job with an id, if it runs and is not over."""
+        """Return the running job if it has this id and is not over."""
+        # The outcome of a long action may come after its job was cancelled.
         job = self.running
         return job if job and job.job_id == job_id and not job.over else None
 
     def end_running(self, job: Job, now: float) -> None:
-        """Keep what is to be shown of the running job, which has ended."""
+        """Move the running job, which has ended, to the history."""
         self.running = None
         job.forget_plan()
         self._keep(ended_job_status(job, self._working_directory, now), job)
 
     def cancel_queued(self, job_id: int) -> bool:
-        """Take a job out of the queue; tell whether it was there."""
+        """Remove a job from the queue; return whether it was there."""
         submission = self._queue.pop(job_id, None)
         if submission is None:
             return False
@@ -112,7 +122,7 @@ class Jobs:
             del self._keys[forgotten.key]
 
     def snapshot(self, now: float) -> JobsSnapshot:
-        """Return what it takes to show all jobs, at little cost."""
+        """Return a snapshot of all jobs; cheap, as ended ones are cached."""
         if self._queued is None:
             self._queued = tuple(self._queue.items())
         return JobsSnapshot(
@@ -122,7 +132,7 @@ class Jobs:
             self._working_directory)
 
     def details(self, job_id: int, now: float) -> JobDetails:
-        """Return what is shown of a job and, if they are kept, its tasks."""
+        """Return the status of a job and, if they are kept, of its tasks."""
         status, job = self._history.find(job_id)
         if self.running and self.running.job_id == job_id:
             job = self.running

@@ -1,7 +1,7 @@
-"""What the tasks of a job are, in the words that Workers are told.
+"""Make the messages of the tasks of a job, and split its input. Pure.
 
-A job is done with the messages of the specification where they suffice, and
-with those that only Workers of this project know where they do not.
+The messages are those of the specification if they suffice, so that strict
+Workers can do the tasks; otherwise they are the extended ones.
 """
 from __future__ import annotations
 
@@ -27,28 +27,30 @@ from mapreduce.protocol.messages import (
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """All that it takes to make the tasks of a job."""
+    """What is needed to make the messages of the tasks of a job."""
 
     number: str  # of the cluster and the job, e.g., 202611211417_0003
     submission: ExtendedJobMessage
-    directory: str  # the job's own
+    directory: str  # for its map output, e.g., …/job-00000
     splits: list[Split]
 
     @functools.cached_property
     def is_extended(self) -> bool:
-        """Whether its tasks are more than the specification has words for."""
+        """Whether its tasks need the extended messages."""
         return self.submission.changes_tasks
 
     @functools.cached_property
     def num_mappers(self) -> int:
-        """How many map tasks there are; at least one."""
-        wanted, most = (
+        """The number of map tasks; at least one."""
+        exact, limit = (
             self.submission.num_mappers, self.submission.max_mappers)
-        return wanted or max(1, min(len(self.splits), most or 1))
+        return exact or max(1, min(len(self.splits), limit or 1))
 
     def map_task(self, task_id: int, attempt: int) -> TaskMessage:
-        """Return a map task: the splits are dealt round robin."""
+        """Return a map task, whose splits are assigned round robin."""
         job = self.submission
+        # May be empty: with more mappers than files, the specification still
+        # wants the tasks, which write empty partitions.
         splits = self.splits[task_id::self.num_mappers]
         if not self.is_extended:
             return MapTaskMessage(
@@ -71,8 +73,10 @@ class Plan:
             partitioner=job.partitioner)
 
     def reduce_task(self, task_id: int, attempt: int) -> TaskMessage:
-        """Return a reduce task: one partition of every map task."""
+        """Return a reduce task: the same partition of every map task."""
         job = self.submission
+        # Not os.path.join: this room does not depend on the system it runs
+        # on, and the shared directory has no trailing slash.
         input_paths = [
             f"{self.directory}/{layout.map_output(map_id, task_id)}"
             for map_id in range(self.num_mappers)]
@@ -94,7 +98,8 @@ class Plan:
     def _environment(
         self, stage: str, task_id: int, attempt: int
     ) -> dict[str, str]:
-        """Return the names that Hadoop exports, and those of the user."""
+        """Return the variables that Hadoop sets, and those of the user."""
+        # As Hadoop Streaming does, with "_" instead of "." in the names.
         task = f"{self.number}_{stage}_{task_id:06d}"
         return {
             "mapreduce_job_id": f"job_{self.number}",
@@ -107,15 +112,16 @@ class Plan:
 
 
 class TooManySplits(Exception):
-    """Files would be divided into more ranges than a job may have tasks."""
+    """The input would be split into more ranges than a job may have tasks."""
 
 
 def divide(sizes: dict[str, int], paths: list[str], size: int) -> list[Split]:
-    """Return the splits of files, in their order, of at most size bytes.
+    """Split files into ranges of at most `size` bytes, in their order.
 
-    The sizes of the files are given by their paths. A range says where its
-    lines begin, not where they end. Compressed files are not divided: nobody
-    can read them from the middle. Raises TooManySplits before it makes them.
+    `sizes` holds the bytes of each file by its path. A line belongs to the
+    range in which it begins, and may end in the next one. Compressed files are
+    not split, because they can't be read from the middle. Raises
+    TooManySplits before it makes any.
     """
     numbers = {path: _number_of_splits(path, length, size)
                for path, length in sizes.items()}
@@ -128,11 +134,12 @@ def divide(sizes: dict[str, int], paths: list[str], size: int) -> list[Split]:
 def _number_of_splits(path: str, length: int, size: int) -> int:
     if is_compressed(path):
         return 1
-    return max(1, -(-length // size))
+    return max(1, -(-length // size))  # Rounded up, without floats.
 
 
 def _ranges(path: str, length: int, number: int) -> Iterator[Split]:
     """Iterate over ranges of nearly equal size; the last has no end."""
+    # No end: if the file grows until it is read, no line is lost.
     bounds = [length * index // number for index in range(number)]
     for start, end in itertools.zip_longest(bounds, bounds[1:]):
         yield Split(path, start, end)

@@ -1,4 +1,10 @@
-"""A Worker as the Manager sees it."""
+"""Keep what the Manager knows about one registered Worker. Pure.
+
+    READY --assign--> BUSY --release--> READY
+    READY or BUSY --mark_dead--> DEAD, for ever
+
+Only workers.Workers changes the state, because its indexes depend on it.
+"""
 from __future__ import annotations
 
 from mapreduce.protocol.messages import Address
@@ -11,22 +17,25 @@ from mapreduce.protocol.status import (
 
 
 class RemoteWorker:
-    """One registration of a Worker: its state, its task, its last sign.
+    """One registration of a Worker, with its state and its task.
 
-    A Worker that registers again is a new RemoteWorker, so that nothing of
-    its past clings to it.
+    A Worker that registers again is a new RemoteWorker. So an event about the
+    old registration, which may come late, can't change the new one.
     """
 
     def __init__(
         self, address: Address, registration: int, now: float
     ) -> None:
-        """Register a Worker, ready, at a time in seconds.
+        """Start as ready; `now` is in seconds, of a monotonic clock.
 
-        The registrations of all Workers are numbered in their order.
+        `registration` is the number of the registration among those of all
+        Workers.
         """
         self.address = address
         self.registration = registration
-        self.last_heard = now
+        self.last_seen = now  # its registration or its last heartbeat
+        # Of the running job and its current stage; None unless busy. It is
+        # also what a `finished` must name to count.
         self.task_id: int | None = None
         self.tasks_done = 0
         self.tasks_failed = 0
@@ -39,13 +48,13 @@ class RemoteWorker:
 
     @property
     def state(self) -> WorkerState:
-        """Ready, busy with the task task_id, or dead."""
+        """The state, derived from the task, so that both always agree."""
         if self._dead:
             return WorkerState.DEAD
         return WorkerState.READY if self.task_id is None else WorkerState.BUSY
 
     def mark_dead(self) -> int | None:
-        """Be dead for ever; return the id of the task that it held."""
+        """Mark this registration dead; return the task id that it held."""
         self._dead = True
         task_id, self.task_id = self.task_id, None
         return task_id
@@ -53,13 +62,14 @@ class RemoteWorker:
     def status(
         self, running: tuple[int, Stage] | None, now: float
     ) -> WorkerStatus:
-        """Return what clients are told.
+        """Return the record for clients.
 
-        The task that it has, if any, is of the running job: its id and stage.
+        `running` is the id of the running job and its stage, to which the
+        task of a busy Worker belongs.
         """
         task = (WorkerTask(*running, self.task_id)
                 if running and self.task_id is not None else None)
         return WorkerStatus(
             *self.address, self.state, task,
-            round(now - self.last_heard, 3), self.tasks_done,
+            round(now - self.last_seen, 3), self.tasks_done,
             self.tasks_failed)

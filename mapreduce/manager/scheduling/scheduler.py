@@ -1,14 +1,28 @@
 """Decide who does what next. No sockets, files, threads, locks or clocks.
 
-The Scheduler takes one event and the time, changes its books and returns what
-is to be done, in order. What comes of it returns as further events: a Worker
-that could not be reached, a job whose directories are ready. So time passes
-only where an event says so, and a whole cluster fits into a test.
+The Scheduler takes one event and the time, changes its state, and returns
+actions in order. The outcomes of the actions come back as events: a Worker
+that could not be reached, a job whose directories were made. Time is a
+parameter, so a test can run a whole cluster without waiting.
 
-The rules are those of the specification: jobs run one at a time; Workers are
-served in the order in which they registered; a Worker holds one task, and a
-task is with one living Worker; `finished` and `failed` count only from the one
-that holds it.
+The rules are those of the specification: jobs run one at a time; Workers get
+tasks in the order in which they registered; a Worker holds one task, and a
+task is held by one living Worker; `finished` and `failed` count only from the
+Worker that holds the task.
+
+    event of a Worker           new state  its task
+    register                    READY      requeue_lost, if it held one
+    (it is assigned a task)     BUSY
+    finished                    READY      finish
+    failed                      READY      fail
+    WorkerUnreachable           DEAD       put_back
+    Tick after 10 s of silence  DEAD       requeue_lost
+    ProbeFailed                 DEAD       requeue_lost
+    heartbeat                   the same, also DEAD
+
+The last column names the transitions of the task (see tasks). A job (see job)
+fails by JobBlocked, by a task that fails 4 times, by a task whose Worker dies
+4 times, by too many counters, or if no living Worker can do its tasks.
 """
 from __future__ import annotations
 
@@ -29,28 +43,31 @@ from mapreduce.protocol.status import JobDetails, JobState
 
 LOGGER = logging.getLogger(__name__)
 
-Report = messages.FinishedMessage | messages.FailedMessage
+TaskOutcome = messages.FinishedMessage | messages.FailedMessage
 
 WORKER_TIMEOUT = 10.0  # seconds of silence: five heartbeats
-MAX_ATTEMPTS = 4  # tries of a task, unless its user says other
-MAX_LOSSES = 4  # Workers that die over a task; then it is taken for the cause
-HEADLINE_LENGTH = 500  # characters of its first line, while tries are left
-REASON_LENGTH = 64 * 2**10  # characters of a reason that a Worker gives
+MAX_ATTEMPTS = 4  # of a task, unless the user gives another number
+# Workers lost with one task, which is then taken for the cause: one bad job
+# must not kill all Workers.
+MAX_LOSSES = 4
+HEADLINE_LENGTH = 500  # characters in the log, for a task that is tried again
+REASON_LENGTH = 64 * 2**10  # characters of a reason from a Worker
 
 
 class Scheduler:
-    """The books of a Manager: its Workers, its running job, its queue."""
+    """The state of a Manager: its Workers, its running job, its queue."""
 
     def __init__(
         self, working_directory: str = "", cluster_id: str = ""
     ) -> None:
         """Start with no Workers and no jobs.
 
-        Relative paths of jobs are meant in the working directory. The id is
-        part of the names that tasks know their job by, e.g., 202611211417.
+        Relative paths of jobs refer to the working directory. The cluster id,
+        e.g., 202611211417, is part of the job ids that tasks see.
         """
         self._workers = Workers()
         self._jobs = Jobs(working_directory)
+        # The time of the current event, which almost every method needs.
         self._now = 0.0
         self._cluster_id = cluster_id
 
@@ -64,7 +81,7 @@ class Scheduler:
         return self._jobs.running
 
     def snapshot(self, now: float) -> ClusterSnapshot:
-        """Return what it takes to show all Workers and jobs."""
+        """Return an immutable snapshot of all Workers and jobs."""
         job = self._job
         running = (job.job_id, job.stage) if job else None
         workers = tuple(
@@ -72,23 +89,24 @@ class Scheduler:
         return ClusterSnapshot(now, workers, self._jobs.snapshot(now))
 
     def details(self, job_id: int, now: float) -> JobDetails:
-        """Return what is to be shown of a job and its tasks."""
+        """Return the status of a job and its tasks."""
         return self._jobs.details(job_id, now)
 
     def handle(self, event: events.Event, now: float) -> list[events.Action]:
-        """Return what is to be done, in order, now that event happened.
+        """Return the actions to perform, in order, after an event.
 
-        The time is that of a monotonic clock, in seconds.
+        `now` is when the event happened, in seconds of a monotonic clock.
         """
         self._now = now
-        actions = list(self._react(event))
-        # What comes of a message is an event, and decides how to go on.
+        actions = list(self._update(event))
+        # The outcome of a Send comes back as an event, before all others. It
+        # may change which Workers are alive, so the next step waits for it.
         if not any(isinstance(action, events.Send) for action in actions):
-            actions += self._go_on()
+            actions += self._proceed()
         return actions
 
-    def _react(self, event: events.Event) -> Iterator[events.Action]:
-        """Take note of an event; answer it where that can't wait."""
+    def _update(self, event: events.Event) -> Iterator[events.Action]:
+        """Update the state after an event; return what must follow at once."""
         match event:
             case messages.RegisterMessage():
                 yield from self._register(event)
@@ -112,15 +130,15 @@ class Scheduler:
                 yield from self._note_outcome(event)
 
     def _note_outcome(self, event: events.Event) -> Iterator[events.Action]:
-        """Take note of what came of an action."""
         match event:
             case events.WorkerUnreachable():
                 self._put_back_unsent(event.worker)
-            case events.WorkerGone():
+            case events.ProbeFailed():
                 LOGGER.warning("Worker died: cannot ask %r", event.worker)
                 yield from self._mark_dead(event.worker)
-            case events.WorkerAnswered():
-                self._workers.note_answer(event.worker, event.message_types)
+            case events.CapabilitiesKnown():
+                self._workers.note_capabilities(
+                    event.worker, event.message_types)
             case events.JobPrepared():
                 self._begin_job(event)
             case events.MapOutputKept():
@@ -130,14 +148,16 @@ class Scheduler:
                 if job := self._jobs.active(event.job_id):
                     yield from self._abort_job(job, event.reason)
 
-    def _go_on(self) -> Iterator[events.Action]:
-        """Do what can be done now: give out a task, end a job, start one."""
+    def _proceed(self) -> Iterator[events.Action]:
+        """Do what is possible now: assign a task, end a job, start one."""
         job = self._job
         if job and not job.over:
             yield from self._assign_task(job)
+        # Not "elif": assigning may have made the job fail.
         if job and job.over and not self._workers.any_busy:
             yield from self._end_job(job)
         if self._job is None and (job := self._jobs.start_next(self._now)):
+            # The last job may have passed over Workers that suit this one.
             self._workers.restore()
             LOGGER.info("Started job %d", job.job_id)
             if not self._workers.any_alive:
@@ -152,9 +172,11 @@ class Scheduler:
     ) -> Iterator[events.Action]:
         address = message.worker_host, message.worker_port
         previous = self._workers.get(address)
+        # A new process on that address does not have the task of the old one.
         task_id = self._workers.mark_dead(previous) if previous else None
         worker = self._workers.register(address, self._now)
         LOGGER.info("Registered Worker %r", worker)
+        # First of all: the acknowledgement goes out before any task.
         yield events.Send(worker, messages.RegisterAckMessage())
         yield from self._requeue_lost(task_id, address)
 
@@ -168,24 +190,18 @@ class Scheduler:
             self._workers.note_heartbeat(worker, self._now)
 
     def _mark_silent_dead(self) -> Iterator[events.Action]:
-        """Bury Workers that were silent for too long."""
         for worker in self._workers.silent_since(self._now - WORKER_TIMEOUT):
             LOGGER.warning("Worker died: no heartbeat from %r", worker)
             yield from self._mark_dead(worker)
 
     def _mark_dead(self, worker: RemoteWorker) -> Iterator[events.Action]:
-        """Take the task of a Worker that is dead."""
         task_id = self._workers.mark_dead(worker)
         yield from self._requeue_lost(task_id, worker.address)
 
     def _requeue_lost(
         self, task_id: int | None, address: messages.Address
     ) -> Iterator[events.Action]:
-        """Take the task of a Worker that died, or registered again, over it.
-
-        A task that takes one Worker after the other with it must not eat the
-        cluster.
-        """
+        """Requeue the task of a Worker that died or registered again."""
         job = self._job
         if job is None or task_id is None:
             return
@@ -197,9 +213,9 @@ class Scheduler:
                 f"Workers when they died: {names}"), task_id)
 
     def _put_back_unsent(self, worker: RemoteWorker) -> None:
-        """Take back what could not be sent to a Worker."""
         LOGGER.warning("Worker died: cannot reach %r", worker)
         task_id = self._workers.mark_dead(worker)
+        # The Worker never began the task: no attempt and no loss is counted.
         if self._job and task_id is not None:
             self._job.tasks.put_back(task_id, self._now)
 
@@ -226,9 +242,9 @@ class Scheduler:
     def _abort_job(
         self, job: Job, reason: str, task_id: int | None = None
     ) -> Iterator[events.Action]:
-        """Let a job fail, by a task that can't be done if there is one.
+        """Make a job fail; `task_id` is the task that caused it, if one did.
 
-        It ends when no Worker is busy with it any more.
+        The job ends later, when no Worker holds one of its tasks.
         """
         LOGGER.error("Job %d failed: %s", job.job_id, reason)
         job.abort(JobState.FAILED, task_id, reason)
@@ -245,6 +261,7 @@ class Scheduler:
         LOGGER.info("Cancelled job %d", job_id)
 
     def _cancel_tasks(self) -> Iterator[events.Action]:
+        # All busy Workers have tasks of this job: jobs run one at a time.
         for worker in self._workers.busy:
             assert worker.task_id is not None
             yield events.Send(worker, messages.CancelMessage(worker.task_id))
@@ -253,6 +270,8 @@ class Scheduler:
         self._jobs.end_running(job, self._now)
         if job.state is JobState.DONE:
             LOGGER.info("Finished job %d", job.job_id)
+        # Otherwise the output directory still holds an older result, which
+        # is not the job's to remove.
         elif job.prepared:
             yield events.DiscardOutput(job.submission.output_directory)
         yield events.CleanUpJob(job.job_id)
@@ -261,6 +280,7 @@ class Scheduler:
 
     def _assign_task(self, job: Job) -> Iterator[events.Action]:
         yield from assign_next(job, self._workers, self._now)
+        # Fail instead of waiting for ever for a suitable Worker.
         if self._workers.all_passed_over:
             yield from self._abort_job(job, (
                 f"no living Worker knows {job.needed_type}, which options of "
@@ -277,6 +297,7 @@ class Scheduler:
         job = self._job
         if job is None or worker is None:
             return
+        # After an abort, a strict Worker still finishes its task.
         worker.tasks_done += not job.over
         if not job.over and (reason := job.counters.add(message.counters)):
             yield from self._abort_job(job, reason)
@@ -295,7 +316,7 @@ class Scheduler:
         stage, task_id = job.stage.value, message.task_id
         reason = message.reason[:REASON_LENGTH]
         failed_on = job.tasks.fail(task_id, worker.address, reason, self._now)
-        if job.over:
+        if job.over:  # Only the answer to a cancel.
             return
         worker.tasks_failed += 1
         LOGGER.warning("Attempt %d of %s task %d failed on %s:%d: %s",
@@ -308,21 +329,20 @@ class Scheduler:
                 f"{stage} task {task_id} failed {times} because {reason}"
             ), task_id)
 
-    def _release_holder(self, message: Report) -> RemoteWorker | None:
-        """Make a Worker ready that reports the task that it holds."""
+    def _release_holder(self, message: TaskOutcome) -> RemoteWorker | None:
+        """Make the sender ready and return it, if it holds the task."""
         worker = self._holder(message)
         if worker:
             self._workers.release(worker)
         return worker
 
     def _holder(
-        self, message: Report | ProgressMessage
+        self, message: TaskOutcome | ProgressMessage
     ) -> RemoteWorker | None:
-        """Return the Worker that a message on a task comes from.
-
-        Return None where it holds no such task: messages come late, twice,
-        for past stages, and from Workers thought dead.
-        """
+        """Return the sender of a message if it holds its task, else None."""
+        # Both must match: messages come late, twice, and from Workers marked
+        # dead; and task ids start at 0 again in the reduce stage. A Worker
+        # that is dead or ready holds no task.
         worker = self._workers.get((message.worker_host, message.worker_port))
         if worker is None or worker.task_id != message.task_id:
             LOGGER.info("Ignored %r: that Worker holds no such task", message)

@@ -1,7 +1,7 @@
-"""What clients are told of jobs: snapshots, and the statuses made of them.
+"""Make the records for clients: snapshots, and statuses from snapshots. Pure.
 
-A snapshot is taken in the Manager's loop at little cost. Its parts are
-immutable, so that another thread may make a status of them.
+The Manager's main thread makes a snapshot, which is cheap. Its parts are
+immutable, so another thread may make the status, which takes longer.
 """
 from __future__ import annotations
 
@@ -33,12 +33,13 @@ class JobsSnapshot:
     def statuses(
         self, age: float = 0.0, key: str | None = None
     ) -> tuple[JobStatus, ...]:
-        """Return what is shown of the jobs, in the order of their ids.
+        """Return the statuses of all jobs, or of the one with the key.
 
-        Of all, or only of the one with a key, age seconds later.
+        They are sorted by id. `age` is in seconds, since the snapshot.
         """
         started = list(self.ended)
         if self.running:
+            # Only the running time changes while nothing else happens.
             started.append(dataclasses.replace(
                 self.running, seconds=round(self.running.seconds + age, 3)))
         statuses = [job for job in started if key in (None, job.key)]
@@ -58,10 +59,11 @@ class ClusterSnapshot:
     jobs: JobsSnapshot
 
     def status(self, now: float, job_key: str | None = None) -> ClusterStatus:
-        """Return what clients are told, of all jobs or the one with a key.
+        """Return the status at `now`, of all jobs or the one with the key.
 
-        Time has gone on since the snapshot was taken.
+        Times since an event grow; everything else is as in the snapshot.
         """
+        # Not below 0: a query may have arrived before the snapshot was made.
         age = max(now - self.taken, 0.0)
         workers = tuple(dataclasses.replace(
             worker, silent_seconds=round(worker.silent_seconds + age, 3)
@@ -74,7 +76,7 @@ def waiting_job_status(
     job_id: int, submission: ExtendedJobMessage, working_directory: str,
     state: JobState = JobState.QUEUED,
 ) -> JobStatus:
-    """Return what clients are told of a job that never started."""
+    """Return the status of a job that has not started."""
     map_tasks = submission.num_mappers or 0
     return JobStatus(
         id=job_id,
@@ -100,10 +102,9 @@ def waiting_job_status(
 def running_job_status(
     job: Job, working_directory: str, now: float
 ) -> JobStatus:
-    """Return what clients are told of a job until nothing of it is left.
-
-    While the number of its tasks is not known, it has not begun.
-    """
+    """Return the status of the running job, also while it is being ended."""
+    # Clients know neither PREPARING nor KEEPING. A job whose number of tasks
+    # is not known yet is shown as queued: a client could show no progress.
     if job.prepared:
         state = JobState(job.stage.value)
     elif job.submission.num_mappers:
@@ -116,7 +117,7 @@ def running_job_status(
 def ended_job_status(
     job: Job, working_directory: str, now: float
 ) -> JobStatus:
-    """Return what clients are told of a job that has ended."""
+    """Return the status of a job that has ended."""
     return dataclasses.replace(
         _started_job_status(job, job.state, working_directory, now),
         reason=job.reason)
@@ -138,12 +139,12 @@ def _started_job_status(
 
 
 def task_statuses(job: Job, now: float) -> Iterator[TaskStatus]:
-    """Iterate over what clients are told of the tasks of a job, in order."""
+    """Iterate over the statuses of the tasks of a job, in order."""
     for stage, num_tasks in (
             (Stage.MAP, job.num_mappers),
             (Stage.REDUCE, job.submission.num_reducers)):
         tasks = job.stages.get(stage)
-        if tasks is None:  # The stage has not begun, and may never do so.
+        if tasks is None:  # The stage has not begun, and may never begin.
             tasks = Tasks(num_tasks)
             if job.over:
                 tasks.abort(None, "")

@@ -1,12 +1,12 @@
-"""The tasks of one stage of a job: which wait, and what is known of each.
+"""Keep the tasks of one stage of a job: their queue and their records. Pure.
 
     waiting --assign--> running --finish--> done
        ^                   |
-       +--- put_back ------+   its Worker refused it: before the others
-       +--- requeue_lost --+   its Worker died: behind the others
-       +--- fail ----------+   it failed: before the others
+       +--- put_back ------+   it could not be sent: to the head of the queue
+       +--- requeue_lost --+   its Worker died: to the end of the queue
+       +--- fail ----------+   it failed: to the head of the queue
 
-After `abort` none waits any more, and none is put back. Only this module
+After `abort`, no task waits, and none returns to the queue. Only this module
 changes a record.
 """
 from __future__ import annotations
@@ -29,22 +29,21 @@ from mapreduce.protocol.status import (
 
 @dataclasses.dataclass(slots=True)
 class _Attempt:
-    """Which Worker has a task, or had it last, and for how long."""
-
-    address: Address
+    address: Address  # of the Worker
     started: float
     ended: float | None = None  # None while the attempt runs
 
 
 @dataclasses.dataclass(slots=True)
 class _Record:
-    """What is known of a task that was assigned at least once."""
+    """The history of a task that was assigned at least once."""
 
     attempt: _Attempt  # the last one
-    attempts: int = 0
-    reason: str | None = None
-    message: str | None = None  # what its executable last said of itself
+    attempts: int = 0  # that were sent to a Worker
+    reason: str | None = None  # of the last failure
+    message: str | None = None  # the last status line of its executable
     failed_on: list[Address] = dataclasses.field(default_factory=list)
+    # Not failures: a Worker may die for reasons of its own.
     lost_with: list[Address] = dataclasses.field(default_factory=list)
 
 
@@ -52,17 +51,19 @@ class Tasks:
     """The tasks of one stage, all of which wait at first."""
 
     def __init__(self, num_tasks: int) -> None:
-        """Start with so many tasks, none of which was assigned."""
+        """Start with `num_tasks` waiting tasks, with ids from 0."""
         self.num_tasks = num_tasks
+        # The tasks that wait; a deque, since they return to both ends.
         self._pending = collections.deque(range(num_tasks))
         # Ids, not a count: a task that is reported twice is done once.
         self._unfinished = set(range(num_tasks))
-        # Only of tasks that were assigned: a job of 100,000 tasks is ids.
+        # Made at the first assignment: a job may have 100,000 tasks.
         self._records: dict[int, _Record] = {}
         self._aborted = False
-        self._fatal_task: int | None = None  # why the job failed
-        # What was shown once is mostly what is shown again.
-        self._shown: dict[int, TaskStatus] = {}
+        self._fatal_task: int | None = None  # the task that made the job fail
+        # Statuses of tasks that do not run, reused while they stay the same:
+        # the codec caches their JSON in these objects.
+        self._cache: dict[int, TaskStatus] = {}
 
     @property
     def num_done(self) -> int:
@@ -70,19 +71,21 @@ class Tasks:
         return self.num_tasks - len(self._unfinished)
 
     def waiting(self, limit: int) -> Iterator[int]:
-        """Iterate over the first tasks that wait for a Worker."""
+        """Iterate over the ids of waiting tasks, at most `limit` of them."""
         return itertools.islice(self._pending, limit)
 
     def failed_on(self, task_id: int) -> list[Address]:
-        """Return the Workers on which a task failed, one an attempt."""
+        """Return the Workers on which a task failed, one for each failure."""
         record = self._records.get(task_id)
         return record.failed_on if record else []
 
     def assign(self, task_id: int, address: Address, now: float) -> int:
-        """Assign one of the first tasks that wait to a Worker.
+        """Assign one of the first waiting tasks to a Worker.
 
-        Return the number of the attempt, from 0 on.
+        Return the number of the attempt, starting at 0.
         """
+        # From the head, remove finds it at once; from the middle of 100,000
+        # tasks it would not.
         self._pending.remove(task_id)
         attempt = _Attempt(address, now)
         record = self._records.setdefault(task_id, _Record(attempt))
@@ -92,13 +95,13 @@ class Tasks:
         return record.attempts - 1
 
     def note_message(self, task_id: int, message: str) -> None:
-        """Note what the executable of a running task says of itself."""
+        """Keep a status line of the executable of a running task."""
         self._records[task_id].message = message[:fields.MAX_NAME]
 
     def finish(self, task_id: int, now: float) -> bool:
-        """Note that a task is done; return whether all are.
+        """Mark a task done; return whether all are done.
 
-        After `abort` it is only noted that the attempt has ended.
+        After `abort`, only the end of the attempt is noted.
         """
         self._records[task_id].attempt.ended = now
         if self._aborted:
@@ -107,10 +110,11 @@ class Tasks:
         return not self._unfinished
 
     def put_back(self, task_id: int, now: float) -> None:
-        """Put back a task that its Worker never began, before the others."""
+        """Return a task that could not be sent to the head of the queue."""
         record = self._records[task_id]
         record.attempt.ended = now
-        if self._aborted:  # What was refused is the message that cancels it.
+        # Then the message that could not be sent was the one to cancel it.
+        if self._aborted:
             return
         record.attempts -= 1
         self._pending.appendleft(task_id)
@@ -120,9 +124,9 @@ class Tasks:
     def requeue_lost(
         self, task_id: int, address: Address, now: float
     ) -> list[Address]:
-        """Put back a task that was lost with its Worker, behind the others.
+        """Return the task of a dead Worker to the end of the queue.
 
-        Return all the Workers that were lost with it.
+        Return all Workers that died while they held it.
         """
         record = self._records[task_id]
         record.attempt.ended = now
@@ -134,12 +138,12 @@ class Tasks:
     def fail(
         self, task_id: int, address: Address, reason: str, now: float
     ) -> list[Address]:
-        """Put back a task that failed, before the others.
+        """Return a failed task to the head of the queue.
 
-        It may fail again, and then its job fails after a few attempts, not
-        after some rounds of all tasks. Return all the Workers on which it
-        failed, one an attempt.
+        Return all Workers on which it failed, one for each failure.
         """
+        # To the head: a task that always fails then ends its job after a few
+        # attempts, not after all the other tasks were done for nothing.
         record = self._records[task_id]
         record.attempt.ended = now
         if not self._aborted:
@@ -149,9 +153,9 @@ class Tasks:
         return record.failed_on
 
     def abort(self, task_id: int | None, reason: str) -> None:
-        """Give up all tasks that wait, and put back none any more.
+        """Drop all waiting tasks; from now on, none returns to the queue.
 
-        The task, if one is named, cannot be done for that reason.
+        `task_id` is the task that made the job fail, if one did.
         """
         self._aborted = True
         self._pending.clear()
@@ -161,7 +165,7 @@ class Tasks:
             record.reason = record.reason or reason
 
     def statuses(self, stage: Stage, now: float) -> Iterator[TaskStatus]:
-        """Iterate over what clients are told of the tasks, in order."""
+        """Iterate over the records for clients, in the order of the ids."""
         for task_id in range(self.num_tasks):
             yield self._status(stage, task_id, now)
 
@@ -169,21 +173,22 @@ class Tasks:
         record = self._records.get(task_id)
         attempts = record.attempts if record else 0
         state = self._state(task_id, record)
-        shown = self._shown.get(task_id)
-        if shown and (shown.state, shown.attempts) == (state, attempts) and (
-                state is not TaskState.RUNNING):
-            return shown
+        # A task that does not run can't change without a change of these two.
+        status = self._cache.get(task_id)
+        if status and state is not TaskState.RUNNING and (
+                (status.state, status.attempts) == (state, attempts)):
+            return status
         if record is None:
-            shown = TaskStatus(stage, task_id, state, None, 0, None, None)
+            status = TaskStatus(stage, task_id, state, None, 0, None, None)
         else:
             attempt = record.attempt
             end = now if attempt.ended is None else attempt.ended
-            shown = TaskStatus(
+            status = TaskStatus(
                 stage, task_id, state, WorkerAddress(*attempt.address),
                 attempts, round(end - attempt.started, 3), record.reason,
                 record.message)
-        self._shown[task_id] = shown
-        return shown
+        self._cache[task_id] = status
+        return status
 
     def _state(self, task_id: int, record: _Record | None) -> TaskState:
         if task_id not in self._unfinished:
@@ -198,24 +203,26 @@ class Tasks:
 
 
 class Counters:
-    """The sums of a job, by group and name; their number has a bound."""
+    """The counters of a job: sums by group and name."""
 
     def __init__(self) -> None:
-        """Start with no counter."""
+        """Start without counters."""
         self._amounts: dict[tuple[str, str], int] = {}
 
     def add(self, counters: dict[str, dict[str, int]] | None) -> str:
-        """Add amounts by groups and names; return what is wrong, if so."""
+        """Add amounts by group and name; return an error, or an empty text."""
         for group, amounts in (counters or {}).items():
             for name, amount in amounts.items():
                 key = group, name
                 self._amounts[key] = self._amounts.get(key, 0) + amount
+        # Each task may have that many, and all together must not fill the
+        # memory: executables sometimes put words of their input into names.
         limit = fields.MAX_COUNTERS
         return (f"the job has more than {limit} different counters"
                 if len(self._amounts) > limit else "")
 
     def statuses(self) -> tuple[Counter, ...]:
-        """Return what clients are told, sorted by group and name."""
+        """Return the records for clients, sorted by group and name."""
         return tuple(
             Counter(*key, amount)
             for key, amount in sorted(self._amounts.items()))

@@ -1,7 +1,8 @@
-"""All Workers that a Manager knows, found at once by whatever is asked.
+"""Keep all Workers of a Manager, with an index for each kind of search. Pure.
 
-No question about them takes longer because there are many: who is ready and
-registered first, who was silent for the longest time, is anybody busy.
+The first ready Worker, the most silent one, and whether one is busy are found
+without a loop over all Workers. Each living Worker is in exactly one of three
+sets: ready, busy, or passed over (ready, but not able to do the running job).
 """
 from __future__ import annotations
 
@@ -18,19 +19,20 @@ _registration = operator.attrgetter("registration")
 
 
 class Workers:
-    """The Workers by their addresses, states and last signs of life."""
+    """The Workers by address, by state, and by their last heartbeat."""
 
     def __init__(self) -> None:
-        """Know nobody."""
+        """Start without Workers."""
+        # The last registration of each address, in order of registration.
         self._by_address: dict[Address, RemoteWorker] = {}
         self._num_registrations = 0
-        # In the order in which they were heard.
+        # In order of last_seen, the most silent first.
         self._living: collections.OrderedDict[Address, RemoteWorker] = (
             collections.OrderedDict())
         self._ready: list[RemoteWorker] = []  # In order of registration.
         self._busy: set[RemoteWorker] = set()
-        # Ready, but of no use for the running job.
         self._passed_over: set[RemoteWorker] = set()
+        # Of the Workers that answered a probe; empty for strict ones.
         self._message_types: dict[RemoteWorker, frozenset[str]] = {}
 
     def __iter__(self) -> Iterator[RemoteWorker]:
@@ -42,8 +44,12 @@ class Workers:
         return self._by_address.get(address)
 
     def register(self, address: Address, now: float) -> RemoteWorker:
-        """Add a Worker, ready; one of that address must be dead or unknown."""
-        # Out and in again: the books are in the order of registration.
+        """Add a ready Worker.
+
+        An earlier Worker on that address must be marked dead before.
+        """
+        # Removed and added again, because a dict keeps the place of an old
+        # key, and the specification wants the order of registration.
         self._by_address.pop(address, None)
         self._num_registrations += 1
         worker = RemoteWorker(address, self._num_registrations, now)
@@ -52,63 +58,68 @@ class Workers:
         return worker
 
     def note_heartbeat(self, worker: RemoteWorker, now: float) -> None:
-        """Note a sign of life; the dead stay dead."""
-        worker.last_heard = now
+        """Note a heartbeat; a dead Worker stays dead."""
+        # Also for a dead one: clients are shown how long it was silent.
+        worker.last_seen = now
         if worker.state is not WorkerState.DEAD:
             self._living.move_to_end(worker.address)
 
     def silent_since(self, moment: float) -> list[RemoteWorker]:
-        """Return those alive that were not heard after a moment."""
+        """Return the living Workers last seen before a time in seconds."""
         silent = []
         for worker in self._living.values():
-            if worker.last_heard >= moment:
+            if worker.last_seen >= moment:
                 break
             silent.append(worker)
         return silent
 
     def assign(self, worker: RemoteWorker, task_id: int) -> None:
-        """Note that a ready Worker has a task."""
+        """Make a ready Worker busy with a task."""
         self._leave_ready(worker)
         worker.task_id = task_id
         self._busy.add(worker)
 
     def release(self, worker: RemoteWorker) -> None:
-        """Note that a busy Worker is ready again."""
+        """Make a busy Worker ready again."""
         worker.task_id = None
         self._busy.remove(worker)
+        # Not at the end: Workers get tasks in the order of registration, not
+        # in the order in which they became ready.
         bisect.insort(self._ready, worker, key=_registration)
 
     def mark_dead(self, worker: RemoteWorker) -> int | None:
-        """Count a Worker as dead; return the id of the task it held."""
+        """Mark a Worker dead; return the id of the task that it held."""
         if worker in self._passed_over:
             self._passed_over.remove(worker)
         elif worker.state is WorkerState.READY:
             self._leave_ready(worker)
         self._message_types.pop(worker, None)
         self._busy.discard(worker)
+        # The address may belong to a newer registration by now.
         if self._living.get(worker.address) is worker:
             del self._living[worker.address]
         return worker.mark_dead()
 
-    def note_answer(
+    def note_capabilities(
         self, worker: RemoteWorker, message_types: frozenset[str]
     ) -> None:
-        """Note what a Worker says that it takes; it is ready again then."""
+        """Note which message types a Worker accepts, and make it ready."""
+        # The answer may come after the Worker was marked dead.
         if worker.state is not WorkerState.DEAD:
             self._message_types[worker] = message_types
             self._restore({worker})
 
     def message_types(self, worker: RemoteWorker) -> frozenset[str] | None:
-        """Return what a Worker takes; None if that is not known."""
+        """Return the message types a Worker accepts; None if not known."""
         return self._message_types.get(worker)
 
     def pass_over(self, worker: RemoteWorker) -> None:
-        """Pass over a ready Worker until all are recalled."""
+        """Exclude a ready Worker from assignments until it is restored."""
         self._leave_ready(worker)
         self._passed_over.add(worker)
 
     def restore(self) -> None:
-        """Have all ready again that were set aside."""
+        """Make all passed over Workers ready again."""
         self._restore(self._passed_over)
 
     def _restore(self, workers: set[RemoteWorker]) -> None:
@@ -122,47 +133,50 @@ class Workers:
 
     @property
     def living(self) -> list[RemoteWorker]:
-        """Those alive, in order of registration."""
+        """The living Workers, in order of registration."""
         return sorted(self._living.values(), key=_registration)
 
     @property
     def any_alive(self) -> bool:
-        """Whether anybody is alive."""
+        """Whether a Worker is alive."""
         return bool(self._living)
 
     @property
     def all_passed_over(self) -> bool:
-        """Whether all who live, somebody, are set aside by their answers."""
+        """Whether no living Worker can do the running job.
+
+        False if none is alive, or if the capabilities of one are not known.
+        """
         return 0 < len(self._living) == len(self._passed_over) and all(
             worker in self._message_types for worker in self._passed_over)
 
     @property
     def busy(self) -> list[RemoteWorker]:
-        """Those with a task, in order of registration."""
+        """The busy Workers, in order of registration."""
         return sorted(self._busy, key=_registration)
 
     @property
     def any_busy(self) -> bool:
-        """Whether anybody has a task."""
+        """Whether a Worker is busy."""
         return bool(self._busy)
 
     def first_ready(
         self, avoided: Collection[Address] = ()
     ) -> RemoteWorker | None:
-        """Return who is ready and registered first.
+        """Return the ready Worker that registered first.
 
-        Addresses to be avoided are passed over as long as anybody else
-        lives, ready or not, who is not set aside.
+        Workers on the avoided addresses are skipped, unless every living
+        Worker that is not passed over has such an address.
         """
         if not avoided:
             return self._ready[0] if self._ready else None
-        passed = {
+        skipped = {
             address for address in avoided
             if address in self._living
             and self._living[address] not in self._passed_over}
-        if len(passed) == len(self._living) - len(self._passed_over):
-            passed = set()
+        if len(skipped) == len(self._living) - len(self._passed_over):
+            skipped = set()
         for worker in self._ready:
-            if worker.address not in passed:
+            if worker.address not in skipped:
                 return worker
         return None

@@ -55,7 +55,7 @@ def test_others_work_while_a_worker_has_not_answered(world):
         "prepare job 0", "ask → 1", "ask → 2", "ask → 3",
         "extended map 0 → 2"]
     assert world.wait(1) == []
-    assert world.happen(events.WorkerAnswered(first, EXTENDED)) == [
+    assert world.happen(events.CapabilitiesKnown(first, EXTENDED)) == [
         "extended map 1 → 1"]
 
 
@@ -68,7 +68,7 @@ def test_answer_counts_for_the_next_job_if_it_comes_then(world):
     world.submit(1, 1)
     assert world.finish(0, 2) == [
         "clean up job 0", "prepare job 1", "map 0 → 1"]
-    assert world.happen(events.WorkerAnswered(first, EXTENDED)) == []
+    assert world.happen(events.CapabilitiesKnown(first, EXTENDED)) == []
     submit(world)
     assert world.finish(0, 1) == ["reduce 0 → 1"]
     assert world.finish(0, 1) == [
@@ -86,7 +86,7 @@ def test_worker_that_is_gone_may_have_a_task_by_then(world):
     world.submit(2, 1)
     assert world.finish(0, 2) == [
         "clean up job 0", "prepare job 1", "map 0 → 1", "map 1 → 2"]
-    assert world.happen(events.WorkerGone(first)) == []
+    assert world.happen(events.ProbeFailed(first)) == []
     assert world.finish(1, 2) == ["map 0 → 2"]
 
 
@@ -151,7 +151,7 @@ def test_worker_that_cannot_be_asked_is_dead(world):
 def test_worker_that_knows_map_tasks_alone_does_those(world):
     world.register(1, 2)
     worker = next(iter(world.scheduler.workers))
-    world.happen(events.WorkerAnswered(
+    world.happen(events.CapabilitiesKnown(
         worker, frozenset({"new_extended_map_task"})))
     assert submit(world) == [
         "prepare job 0", "extended map 0 → 1", "ask → 2",
@@ -172,6 +172,6 @@ def test_answer_of_a_worker_that_died_meanwhile_is_forgotten(world):
     world.register(1)
     worker = next(iter(world.scheduler.workers))
     world.wait(11)
-    assert world.happen(events.WorkerAnswered(worker, frozenset())) == []
+    assert world.happen(events.CapabilitiesKnown(worker, frozenset())) == []
     world.register(1)
     assert submit(world) == ["prepare job 0", "ask → 1", "extended map 0 → 1"]

@@ -102,8 +102,8 @@ def test_all_die_and_none_lives(workers):
 
 def test_who_is_pass_over_is_passed_over_until_restoreed(workers):
     a, b = workers.get(A), workers.get(B)
-    workers.note_answer(a, frozenset({"x"}))
-    workers.note_answer(b, frozenset())
+    workers.note_capabilities(a, frozenset({"x"}))
+    workers.note_capabilities(b, frozenset())
     workers.pass_over(a)
     workers.pass_over(b)
     assert workers.first_ready().address == C
@@ -116,7 +116,7 @@ def test_who_is_pass_over_is_passed_over_until_restoreed(workers):
 def test_all_are_pass_over_when_no_other_lives(workers):
     assert not workers.all_passed_over
     for worker in workers:
-        workers.note_answer(worker, frozenset())
+        workers.note_capabilities(worker, frozenset())
     for address in (A, B):
         workers.pass_over(workers.get(address))
     assert not workers.all_passed_over
@@ -129,7 +129,7 @@ def test_all_are_pass_over_when_no_other_lives(workers):
 
 def test_who_dies_aside_is_not_restoreed(workers):
     worker = workers.get(A)
-    workers.note_answer(worker, frozenset())
+    workers.note_capabilities(worker, frozenset())
     workers.pass_over(worker)
     workers.mark_dead(worker)
     workers.restore()
@@ -140,7 +140,7 @@ def test_who_dies_aside_is_not_restoreed(workers):
 def test_dead_worker_has_no_answer(workers):
     worker = workers.get(A)
     workers.mark_dead(worker)
-    workers.note_answer(worker, frozenset({"x"}))
+    workers.note_capabilities(worker, frozenset({"x"}))
     assert workers.message_types(worker) is None
 
 
