@@ -38,7 +38,7 @@ from mapreduce.protocol.codec import encode
 from mapreduce.system import scratch
 from mapreduce.system.daemon import ending_on
 from mapreduce.utils import outbox
-from mapreduce.utils.inbox import Inbox, PendingQuery, Terminated
+from mapreduce.utils.inbox import EndingSignal, Inbox, PendingQuery
 from mapreduce.utils.network import MessageTooLong, tcp_server, udp_server
 
 LOGGER = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ class Manager:
 
     def terminate(self) -> None:
         """End the Manager but not its Workers; for signal handlers."""
-        self._inbox.put(Terminated())
+        self._inbox.put(EndingSignal())
 
     def _run(self) -> None:
         """Handle events, in order of arrival, until the Manager must end."""
@@ -122,7 +122,7 @@ class Manager:
                 continue
             self._is_waiting = False
             match event:
-                case Terminated():
+                case EndingSignal():
                     return
                 case PendingQuery():
                     self._answer(event, received)

@@ -27,8 +27,8 @@ LOGGER = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
-class Terminated:
-    """A signal asked this process to end."""
+class EndingSignal:
+    """The process received a signal to end."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,8 +1,7 @@
-"""The Worker: runs one task at a time for a Manager.
+"""Run the Worker, and do map and reduce tasks on files.
 
-The stages, without sockets and without click, are in `map_stage` and
-`reduce_stage`; `Worker` is imported when it is first named (PEP 562), so that
-an engine can use the stages alone.
+`Worker` is imported when it is first used (PEP 562), so that an engine can do
+tasks by `worker.task` without sockets and click.
 """
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ __all__ = ["Worker"]
 
 
 def __getattr__(name: str) -> Any:
-    """Return the Worker, from the module that has it."""
+    """Import the class Worker."""
     if name != "Worker":
         raise AttributeError(
             f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""The command mapreduce-worker."""
+"""Run the command mapreduce-worker: options in, exit code out."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -20,8 +20,8 @@ from mapreduce.worker.processes.reaper import running_reaper
 @click.option("--manager-port", default=6000, show_default=True,
               type=daemon.PORT, help="Port of the Manager.")
 @click.option("--fail-after", type=click.IntRange(0), metavar="N",
-              help="For drills: exit at once, without a word to anyone, when "
-              "given task number N + 1.")
+              help="For drills: exit at once, as in a crash, when given task "
+              "number N + 1.")
 def main(
     manager_host: str, manager_port: int, fail_after: int | None,
     **options: Any,
@@ -31,7 +31,8 @@ def main(
 
     def serve(port: int, on_listening: Callable[[], None]) -> None:
         scratch.remove_leftovers(layout.LOCAL_DIRECTORY_PREFIX)
-        # Before the Worker: its first process is guarded, too.
+        # Before the Worker: it must exist when the first task starts, and be
+        # started before the first thread.
         with running_reaper() as reaper:
             environment = WorkerEnvironment(
                 daemon.ENDING_SIGNALS, reaper, fail_after, on_listening)

@@ -1,8 +1,12 @@
-"""The tasks that a Worker has received and not ended.
+"""Keep the tasks that a Worker has received and not yet ended.
 
-Any thread may use them. The listener adds tasks, and cancels what the Manager
-no longer wants; the thread that does the tasks asks what became of them. No
-task is done here; only its output directory is opened.
+No task is done here; only its output directory is opened. A lock protects the
+state:
+
+    listener          receive, cancel, reopen, finish_first
+    main thread       work_on, close
+    any thread        close, when it finds that the Manager is lost
+    signal handlers   terminate, which takes no lock
 """
 from __future__ import annotations
 
@@ -24,24 +28,25 @@ MAX_ASSIGNMENTS = 100  # tasks; a Manager sends one at a time
 
 @dataclasses.dataclass(eq=False)
 class Assignment:
-    """A task that was received, and whether its result is still wanted."""
+    """A task that was received, and whether it is still needed."""
 
     task: TaskMessage
     output: OutputDirectory
-    void: bool  # The Manager gave it up; nothing may be reported.
-    cancelled: bool = False  # The Manager waits to hear that it has ended.
+    void: bool  # The Manager has requeued it and expects no outcome.
+    cancelled: bool = False  # The Manager expects the outcome "cancelled".
 
 
 class Assignments:
-    """What a Worker has to do.
+    """The queue of a Worker and its current task.
 
-    A Worker that registers again has lost its tasks: the Manager gives them
-    to others. What comes before that registration is acknowledged was sent to
-    the Worker of before, and is void from the start.
+    When a Worker registers again, the Manager requeues its tasks, so all of
+    them become void. A task that arrives before the new registration is
+    acknowledged was sent to the old one, and is void from the start.
     """
 
     def __init__(self, interruption: Interruption) -> None:
         """Start empty; the interruption ends the current task."""
+        # Set by signal handlers; never unset.
         self.terminated = False
         self.num_received = 0
         self._interruption = interruption
@@ -51,12 +56,12 @@ class Assignments:
         self._closed = False
 
     def receive(self, task: TaskMessage) -> Assignment | None:
-        """Put a task on the desk, or drop it if there are far too many.
+        """Add a task and return it; None if there are too many.
 
-        Its output directory is opened now: if another one gets this name
-        before the task has ended, the task must not reach into that.
+        Its output directory is opened now.
         """
         with self._lock:
+            # Only against a faulty Manager: each task holds a descriptor.
             if len(self._assignments) >= MAX_ASSIGNMENTS:
                 LOGGER.warning("Ignored a task: too many wait already")
                 return None
@@ -67,7 +72,7 @@ class Assignments:
         return assignment
 
     def cancel(self, task_id: int) -> None:
-        """End a task that the Manager no longer wants."""
+        """Cancel a task, waiting or current."""
         with self._lock:
             for assignment in self._assignments:
                 if assignment.task.task_id == task_id:
@@ -75,7 +80,7 @@ class Assignments:
                     self._interrupt(assignment)
 
     def close(self) -> None:
-        """End all tasks, and take no more until reopened."""
+        """Make all tasks void, now and until `reopen`."""
         with self._lock:
             self._closed = True
             for assignment in self._assignments:
@@ -83,18 +88,20 @@ class Assignments:
                 self._interrupt(assignment)
 
     def finish_first(self) -> None:
-        """Give up all tasks but the first, which runs or is about to."""
+        """Make all tasks void except the first, which may be running."""
+        # After a shutdown, a Worker ends its current task and no other.
         with self._lock:
             for assignment in self._assignments[1:]:
                 assignment.void = True
 
     def reopen(self) -> None:
-        """Take tasks again: the Manager knows that the desk is empty."""
+        """Accept tasks again: the new registration was acknowledged."""
         with self._lock:
             self._closed = False
 
     def terminate(self) -> None:
-        """End the current task for good; signal handlers may call this."""
+        """End the current task and start no other; for signal handlers."""
+        # No lock: the handler may interrupt the code that holds it.
         self.terminated = True
         self._interruption.set()
 
@@ -104,20 +111,22 @@ class Assignments:
 
     @contextlib.contextmanager
     def work_on(self, assignment: Assignment) -> Iterator[None]:
-        """Make a task the current one, and take it off the desk at the end.
+        """Make a task the current one; remove it at the end of the block.
 
-        Raises TaskInterrupted if it is not wanted any more.
+        Raises TaskInterrupted if it is void or cancelled.
         """
         with self._lock:
             self._current = assignment
-            wanted = not (assignment.cancelled or assignment.void)
+            is_needed = not (assignment.cancelled or assignment.void)
         try:
-            if not wanted or self.terminated:
+            if not is_needed or self.terminated:
                 raise TaskInterrupted
             yield
         finally:
             with self._lock:
                 self._current = None
                 self._assignments.remove(assignment)
+                # Under the lock: it must not be set for this task any more
+                # when the next one starts.
                 self._interruption.clear()
             assignment.output.close()

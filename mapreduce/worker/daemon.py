@@ -1,8 +1,17 @@
-"""The Worker: does what its Manager wants, one task at a time.
+"""Run a Worker: receive tasks, do them one at a time, report their outcomes.
 
-The thread that calls the constructor does the tasks, and registers. One more
-listens, so that whatever comes is heard at once; clients that dawdle get one
-of their own while there are any. Another one keeps contact with the Manager.
+The threads, and what each may touch:
+
+    main        calls the constructor; registers, does the tasks, sends their
+                outcomes
+    listener    decodes messages; adds tasks to the Assignments and the Inbox,
+                handles acks and cancels at once
+    watcher     the same for slow peers; answers queries (utils/connections)
+    heartbeats  ManagerLink.keep; notices a lost Manager
+    progress    sends status lines; started for the first (ProgressSender)
+
+So Assignments and ManagerLink are shared, and everything else belongs to main.
+A signal handler only sets the Interruption and adds an event to the Inbox.
 """
 from __future__ import annotations
 
@@ -18,7 +27,7 @@ from collections.abc import Callable
 from mapreduce.protocol import messages
 from mapreduce.protocol.extensions import ProgressMessage
 from mapreduce.system.daemon import ending_on
-from mapreduce.utils.inbox import Inbox, Terminated
+from mapreduce.utils.inbox import EndingSignal, Inbox
 from mapreduce.utils.network import tcp_server
 from mapreduce.worker.assignments import Assignment, Assignments
 from mapreduce.worker.errors import TaskError, TaskInterrupted
@@ -35,31 +44,31 @@ LOGGER = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class WorkerEnvironment:
-    """What the command sets up around a Worker, for its whole process."""
+    """What a command sets up for the process in which a Worker runs."""
 
     ending_signals: tuple[signal.Signals, ...] = ()
     reaper: Reaper | None = None
-    fail_after: int | None = None  # A drill: die when given one task more.
+    fail_after: int | None = None  # For drills: exit at the task after these.
     on_listening: Callable[[], object] = lambda: None
 
 
 @dataclasses.dataclass(frozen=True)
 class ManagerLost:
-    """The Manager is gone, or must think that this Worker is."""
+    """The Manager is gone, or it has marked this Worker dead."""
 
 
 class Worker:
-    """A Worker, from start to end: the constructor is its whole life."""
+    """A Worker; the constructor runs it from start to end."""
 
     def __init__(
         self, host: str, port: int, manager_host: str, manager_port: int,
         environment: WorkerEnvironment = WorkerEnvironment(),
     ) -> None:
-        """Run a Worker that listens on host and port and serves a Manager.
+        """Run a Worker that listens on host and port.
 
-        Returns after a shutdown message, or one of the signals that the
-        environment names, when all threads and processes have ended. Raises
-        OSError if it can't listen there.
+        Returns after a shutdown message or one of the environment's signals,
+        when all its threads and processes have ended. Raises OSError if it
+        can't listen there.
         """
         self._address = host, port
         self._environment = environment
@@ -68,12 +77,12 @@ class Worker:
             self._launcher = Launcher(interruption, environment.reaper)
             with (
                 tcp_server(host, port) as tcp,
-                Inbox(self._admit) as self._inbox,
+                Inbox(self._preprocess) as self._inbox,
                 ending_on(environment.ending_signals, self.terminate),
             ):
                 self._link = ManagerLink(
                     (manager_host, manager_port), self._address,
-                    self._inbox.stop, self._lose_manager)
+                    self._inbox.stop, self._note_loss)
                 self._progress = ProgressSender(
                     self._link.send_progress, self._inbox.spawn,
                     self._inbox.stop)
@@ -83,6 +92,7 @@ class Worker:
                     messages.ShutdownMessage)
                 LOGGER.info("Listening on %s:%d", host, port)
                 environment.on_listening()
+                # Only now: the Manager answers on this port.
                 self._link.register()
                 self._inbox.spawn(self._link.keep)
                 self._run()
@@ -92,17 +102,19 @@ class Worker:
         LOGGER.info("Ended")
 
     def terminate(self) -> None:
-        """Have the Worker end, and its task with it; for signal handlers."""
+        """End the Worker and its running task; for signal handlers."""
         self._assignments.terminate()
-        self._inbox.put(Terminated())
+        self._inbox.put(EndingSignal())
 
     def _run(self) -> None:
-        """Handle what arrives, in order, until it is time to exit."""
+        """Handle events, in order of arrival, until the Worker must end."""
         while not self._assignments.terminated:
             try:
                 event, _ = self._inbox.get(
                     self._link.seconds_to_registration())
-            except queue.Empty:
+            except queue.Empty:  # It is time to register again.
+                # Tasks that came since the loss were for the Worker that the
+                # Manager had registered before.
                 self._assignments.close()
                 self._link.register()
                 continue
@@ -114,12 +126,15 @@ class Worker:
                 case messages.ShutdownMessage():
                     return
 
-    def _admit(self, message: messages.Message) -> object:
-        """Take a message, when it arrives, in the thread that hears it.
+    def _preprocess(self, message: messages.Message) -> object:
+        """Handle a message at once, as far as that is possible.
 
-        Return what is then left to do, in its turn, if anything.
+        Return the event for the main thread; None if nothing is left to do.
+        Called by the listener and the watcher.
         """
         match message:
+            # Not in the main thread, which may be in a task for hours: an ack
+            # must start the heartbeats, and a cancel must end that task.
             case messages.RegisterAckMessage():
                 if self._link.acknowledge():
                     self._assignments.reopen()
@@ -135,28 +150,32 @@ class Worker:
         return message
 
     def _drill(self) -> None:
-        """Die, as if killed, if this task is the one that was named for it."""
+        """Exit, as if killed, if --fail-after tasks were received before."""
         if self._assignments.num_received == self._environment.fail_after:
             LOGGER.error("Exit when given one task more than %d, as told by "
                          "--fail-after", self._environment.fail_after)
+            # Unlike sys.exit, this runs no cleanup, as SIGKILL would not.
             os._exit(1)
 
-    def _lose_manager(self, reason: str) -> None:
-        """Give up all tasks, and then register again."""
+    def _note_loss(self, reason: str) -> None:
+        """Give up all tasks and register again; any thread may call this."""
         LOGGER.warning("Lost contact with the Manager: %s", reason)
         self._assignments.close()
         self._inbox.put(ManagerLost())
 
     def _do(self, assignment: Assignment) -> None:
-        """Do a task, and report it if somebody wants to know."""
+        """Do a task and send its outcome to the Manager."""
         task_id = assignment.task.task_id
         reporter = self._reporter(assignment)
         failure = self._attempt(assignment, reporter)
         if assignment.cancelled:
             failure = "cancelled"
+        # Of a void task, the Manager expects nothing. A task that failed
+        # because this Worker ends is not the task's fault.
         if assignment.void or (self._assignments.terminated and failure):
             self._progress.discard()
             return
+        # Before the outcome: after it, the Manager ignores the status.
         self._progress.flush()
         if failure is None:
             counters = reporter.counters if reporter else None
@@ -167,9 +186,9 @@ class Worker:
                 messages.FailedMessage(task_id, *self._address, failure))
 
     def _reporter(self, assignment: Assignment) -> Reporter | None:
-        """Return what takes the reports of the executables of a task.
+        """Return a Reporter for an extended task, else None.
 
-        None for a task of the specification, which has no message for them.
+        The specification has no message for counters and status lines.
         """
         task = assignment.task
         if not isinstance(task, messages.ExtendedTaskMessage):
@@ -184,7 +203,7 @@ class Worker:
     def _attempt(
         self, assignment: Assignment, reporter: Reporter | None
     ) -> str | None:
-        """Do a task; return why it can't be done, None if it is done."""
+        """Do a task; return None if it is done, else why it failed."""
         task = assignment.task
         LOGGER.info("Received task %r", task)
         try:
@@ -196,6 +215,7 @@ class Worker:
             return "interrupted"
         except TaskError as error:
             failure = str(error)
+        # Such as a full disk: the task fails, but the Worker must live.
         except (OSError, MemoryError) as error:
             failure = (f"the Worker can't go on: {error!r}; its temporary "
                        f"directory is {tempfile.gettempdir()!r}")

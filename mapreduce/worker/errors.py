@@ -1,10 +1,10 @@
-"""How a task can end without a result."""
+"""Define the errors with which a task can end."""
 from __future__ import annotations
 
 
 class TaskError(Exception):
-    """A task can't be done; the text tells the job's owner why."""
+    """A task can't be done; the text, for the user, says why."""
 
 
 class TaskInterrupted(Exception):
-    """A task is to end at once, done or not."""
+    """A task was ended from outside, by a cancel or the Worker's end."""

@@ -1,9 +1,24 @@
-"""The contact of a Worker with its Manager: registration and heartbeats.
+"""Keep a Worker registered with its Manager: registration and heartbeats.
 
-It is lost when the Manager refuses a message that it took before, and when
-this process was held up for so long that the Manager must think it dead. Then
-the Worker has to register again, after a moment, and again until the Manager,
-or the next one at its address, takes it.
+    (start) --register--> AWAITING --ack--> REGISTERED
+                            ^   |               |
+                   register |   | can't send    | lost
+                            |   v               |
+                           PLANNED <------------+
+
+    state       due   _awaits_ack  heartbeats
+    AWAITING    None  True         only after an earlier registration
+    REGISTERED  None  False        every 2 s
+    PLANNED     time  False        go on, so that refusals are noticed
+
+The Manager is lost when it refuses an outcome or several heartbeats, or when
+this process stood still for so long that the Manager has marked it dead. The
+Worker then registers again, with growing delays, until this Manager or the
+next one at its address accepts it.
+
+Which thread may call what: main registers and sends outcomes; the heartbeat
+thread runs `keep`; the listener calls `acknowledge`; the progress thread calls
+`send_progress`.
 """
 from __future__ import annotations
 
@@ -25,48 +40,47 @@ from mapreduce.utils import outbox
 LOGGER = logging.getLogger(__name__)
 
 HEARTBEAT_INTERVAL = 2.0  # seconds
-MAX_GAP = 9.0  # seconds without a heartbeat; a Manager waits for 10
-MAX_REFUSALS = 3  # heartbeats refused by a Manager that has taken none yet
-MIN_DELAY = 1.0  # seconds until a Manager that is away is tried again
+MAX_GAP = 9.0  # seconds without a heartbeat; after 10, a Manager gives up
+MAX_REFUSALS = 3  # of the first heartbeats that a Manager may refuse
+MIN_DELAY = 1.0  # seconds until the first new try to register
 MAX_DELAY = 30.0  # seconds; the delay doubles until then
 
 
 class ManagerLink:
-    """What a Worker knows of its Manager, and what it tells it.
-
-    The thread that does the tasks registers and reports; a thread of its own
-    sends the heartbeats; the listener's passes acknowledgements on.
-    """
+    """Sends all messages from a Worker to its Manager."""
 
     def __init__(
         self, manager: Address, worker: Address, stop: threading.Event,
         on_loss: Callable[[str], None],
     ) -> None:
-        """Begin without contact; on_loss is called when it is lost.
+        """Start unregistered.
 
-        That happens in any thread, with a reason.
+        When the Manager is lost, on_loss is called with a reason, in the
+        thread that noticed it.
         """
         self._manager = manager
         self._worker = worker
         self._stop = stop
         self._on_loss = on_loss
         self._registration = _Registration()
-        self._chances = MAX_REFUSALS
-        # Set for ever when the Manager has taken the first registration.
+        self._refusals_left = MAX_REFUSALS
+        # Set for ever by the first ack. Before it, no heartbeat is sent: a
+        # Manager would log a heartbeat from an unregistered Worker.
         self._known = threading.Event()
 
     def seconds_to_registration(self) -> float | None:
-        """Return when register is to be called; None if not at all."""
+        """Return the seconds until register is due; None if it is not."""
         if self._registration.due is None:
             return None
         return max(0.0, self._registration.due - time.monotonic())
 
     def plan_registration(self) -> None:
-        """Have the Worker register again, in a moment."""
+        """Plan to register again, after a delay."""
         self._registration.plan()
 
     def register(self) -> None:
         """Register, or plan the next try if the Manager can't be reached."""
+        # Before sending: the ack may come before send_tcp returns.
         self._registration.begin()
         try:
             outbox.send_tcp(*self._manager, RegisterMessage(*self._worker))
@@ -77,21 +91,21 @@ class ManagerLink:
                 *self._manager, error, delay)
 
     def acknowledge(self) -> bool:
-        """Note an acknowledgement; tell whether one was due."""
+        """Note an ack; return whether one was expected."""
         if not self._registration.complete():
             return False
         self._known.set()
         return True
 
     def send_outcome(self, message: FinishedMessage | FailedMessage) -> None:
-        """Tell what became of a task."""
+        """Send the outcome of a task; the Manager is lost if that fails."""
         try:
             outbox.send_tcp(*self._manager, message)
         except OSError as error:
             self._on_loss(f"cannot report task {message.task_id}: {error}")
 
     def send_progress(self, message: ProgressMessage) -> None:
-        """Tell how a task gets on; nothing is lost if that fails."""
+        """Send a status line of a task; it is dropped if that fails."""
         try:
             outbox.send_tcp(*self._manager, message)
         except OSError as error:
@@ -99,9 +113,9 @@ class ManagerLink:
                            message.task_id, error)
 
     def keep(self) -> None:
-        """Send heartbeats from the first acknowledgement on.
+        """Send heartbeats, from the first ack until stop is set.
 
-        The whole life of a thread, until stop is set and wake was called.
+        Runs in a thread of its own; `wake` ends a wait for the first ack.
         """
         last = time.monotonic()
         news = self._known
@@ -118,55 +132,53 @@ class ManagerLink:
                 self._beat()
 
     def wake(self) -> None:
-        """Have keep see at once that stop is set."""
+        """Make `keep` check the stop flag at once."""
         self._known.set()
 
     def _beat(self) -> None:
-        """Send a heartbeat.
-
-        A refusal says that the Manager is gone. But one that has never taken
-        a heartbeat may just be slow to listen for them: it has more chances.
-        """
+        """Send a heartbeat; a refusal may mean that the Manager is gone."""
         try:
+            # The refusal of a datagram takes a moment to arrive.
             outbox.send_udp(
                 *self._manager, HeartbeatMessage(*self._worker),
                 linger=lambda: self._stop.wait(HEARTBEAT_INTERVAL / 10))
         except ConnectionRefusedError as error:
-            self._chances -= 1
-            if self._chances <= 0:
-                self._chances = MAX_REFUSALS
+            # A Manager that has never accepted a heartbeat may only be slow to
+            # open its UDP port, so it may refuse several.
+            self._refusals_left -= 1
+            if self._refusals_left <= 0:
+                self._refusals_left = MAX_REFUSALS
                 self._on_loss(f"cannot send a heartbeat: {error}")
         except OSError as error:
             LOGGER.warning("Cannot send a heartbeat: %s", error)
         else:
-            self._chances = 1
+            self._refusals_left = 1
 
 
 class _Registration:
-    """Where the registration of a Worker stands."""
-
     def __init__(self) -> None:
         self.due: float | None = None
         self._delay = MIN_DELAY
-        self._open = True
+        self._awaits_ack = True
 
     def plan(self) -> float:
         """Plan the next try, if none is planned; return its delay."""
         delay = self._delay
         if self.due is None:
-            self._open = False
+            # A late ack belongs to a registration that was given up.
+            self._awaits_ack = False
             self.due = time.monotonic() + delay
             self._delay = min(2 * delay, MAX_DELAY)
         return delay
 
     def begin(self) -> None:
-        """Expect an acknowledgement from now on."""
+        """Expect an ack from now on."""
         self.due = None
-        self._open = True
+        self._awaits_ack = True
 
     def complete(self) -> bool:
-        """Take the acknowledgement; tell whether it was expected."""
-        was_open, self._open = self._open, False
-        if was_open:
+        """Note an ack; return whether it was expected."""
+        was_expected, self._awaits_ack = self._awaits_ack, False
+        if was_expected:
             self._delay = MIN_DELAY
-        return was_open
+        return was_expected

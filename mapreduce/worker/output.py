@@ -1,4 +1,8 @@
-"""Put the files that a task made in their place, each complete at once."""
+"""Move the files of a task to its output directory, each in one atomic step.
+
+Until a file has its final name, it is in the local directory of the task or
+has a hidden name, so that no reader ever sees half of it.
+"""
 from __future__ import annotations
 
 import contextlib
@@ -11,14 +15,14 @@ from mapreduce.worker.errors import TaskError
 
 
 class OutputDirectory:
-    """The directory for the output of a task, open from the start.
+    """The output directory of a task, opened when the task was received.
 
-    It is this directory that gets the files, whatever has its name by then:
-    a task that ends late can't put them into the directory of a later job.
+    It is used by its descriptor, not by its name: the next job may replace
+    the directory, and a task that ends late must not write into the new one.
     """
 
     def __init__(self, path: str) -> None:
-        """Open a directory; if that fails, commit will tell."""
+        """Open a directory; if that fails, `commit` raises the error."""
         self._path = path
         self._error: OSError | None = None
         try:
@@ -32,11 +36,10 @@ class OutputDirectory:
             os.close(self._directory)
 
     def commit(self, path: str) -> None:
-        """Move a file into the directory, under its own name, by rename.
+        """Move a file into the directory by rename; its name stays the same.
 
-        From another file system it is copied to a hidden name there first, so
-        that the final name never shows half a file. What had that name is
-        replaced. Raises TaskError, with nothing half done left behind.
+        A file that has this name already is replaced. Raises TaskError, and
+        then leaves no partial file.
         """
         try:
             if self._error:
@@ -55,11 +58,15 @@ class OutputDirectory:
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-        # The local directory has a name that no other task's has.
+        # A rename can't cross file systems. So first copy the file to a hidden
+        # name beside the final one. The name of the task's local directory
+        # makes it unique: a task may run twice at the same time, if its first
+        # Worker was marked dead.
         unique = os.path.basename(os.path.dirname(path))
         hidden = layout.partial_output(name, unique)
         try:
             self._copy(path, hidden)
+            # When this copy is complete, older ones have no use.
             self._remove_others(layout.partial_output(name, ""), hidden)
             os.replace(hidden, name, src_dir_fd=self._directory,
                        dst_dir_fd=self._directory)
@@ -75,7 +82,7 @@ class OutputDirectory:
             shutil.copyfileobj(source, target)
 
     def _remove_others(self, prefix: str, hidden: str) -> None:
-        """Remove the copies of Workers that were killed over theirs."""
+        """Remove the partial copies that killed Workers left."""
         for name in os.listdir(self._directory):
             if name.startswith(prefix) and name != hidden:
                 self._remove(name)

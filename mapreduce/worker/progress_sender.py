@@ -1,6 +1,6 @@
-"""Send what executables say of themselves, from a thread of its own.
+"""Send the status lines of executables from a thread of their own.
 
-A send may take seconds. It must hold up neither the loop that reads and writes
+A send may take seconds. It must delay neither the loop that reads and writes
 the pipes of an executable, nor the heartbeats.
 """
 from __future__ import annotations
@@ -10,14 +10,14 @@ from collections.abc import Callable
 
 from mapreduce.protocol.extensions import ProgressMessage
 
-INTERVAL = 1.0  # seconds, at the least, from one message to the next
+INTERVAL = 1.0  # seconds at least from one message to the next
 
 
 class ProgressSender:
-    """The last message of the running task, until it was sent.
+    """Keeps the last message of the running task until it was sent.
 
-    The thread of the tasks calls `offer`, `flush` and `discard`; `run` is the
-    whole life of another thread, which `start` starts with the first message.
+    The main thread calls `offer`, `flush` and `discard`. Another thread, which
+    the first message starts, runs `run`.
     """
 
     def __init__(
@@ -27,7 +27,8 @@ class ProgressSender:
     ) -> None:
         """Start without a message and without a thread.
 
-        The thread ends after stop was set and `close` was called.
+        `start` runs a function in a thread. The thread ends when `stop` was
+        set and `close` was called.
         """
         self._send = send
         self._start = start
@@ -38,7 +39,7 @@ class ProgressSender:
         self._started = False
 
     def offer(self, message: ProgressMessage) -> None:
-        """Have a message sent, unless a newer one replaces it before."""
+        """Send a message soon, unless a newer one replaces it before."""
         with self._condition:
             self._message = message
             self._condition.notify()
@@ -47,21 +48,22 @@ class ProgressSender:
             self._start(self.run)
 
     def flush(self) -> None:
-        """Send now, in this thread, what was not sent yet."""
-        # The lock is held over the send: no older message may come later.
+        """Send the message now, in the calling thread, if there is one."""
+        # The lock is held during the send: otherwise the other thread could
+        # still be sending an older message after this returns.
         with self._sending:
             message = self.discard()
             if message:
                 self._send(message)
 
     def discard(self) -> ProgressMessage | None:
-        """Forget what was not sent yet, and return it."""
+        """Remove and return the message that was not sent yet, if any."""
         with self._condition:
             message, self._message = self._message, None
         return message
 
     def close(self) -> None:
-        """Have the thread look at stop, which was set."""
+        """Make the thread check `stop`, which must be set before."""
         with self._condition:
             self._condition.notify()
 

@@ -1,4 +1,4 @@
-"""Do a task, whichever of the four messages asked for it."""
+"""Do a task of any of the four messages. No sockets: engines use it, too."""
 from __future__ import annotations
 
 from mapreduce.protocol.extensions import ExtendedMapTaskMessage
@@ -15,13 +15,13 @@ def run_task(
     task: TaskMessage, output: OutputDirectory, launcher: Launcher,
     reporter: Reporter | None = None,
 ) -> None:
-    """Do a task: all its files are in the output directory at the end.
+    """Do a task; when this returns, all its files are in the output directory.
 
-    What its executables report goes to the reporter, if there is one.
-
-    Raises TaskError or OSError if it can't be done, TaskInterrupted if it
-    was interrupted.
+    The reporter, if given, receives the counters and status lines of the
+    executables. Raises TaskError or OSError if the task can't be done, and
+    TaskInterrupted if it was interrupted.
     """
+    # One form for all four, so that only one code path does each stage.
     task = extended_task(task)
     executor = Executor(
         launcher, task.environment, task.task_timeout, reporter)

@@ -1,1 +1,1 @@
-"""What a mapper reads: files, ranges of files, compressed files."""
+"""Read the input of tasks: files, ranges of files, compressed files."""

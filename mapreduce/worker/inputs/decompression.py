@@ -1,8 +1,8 @@
-"""Decompress files as they are read, one block after the other.
+"""Decompress files block by block, so that memory stays small.
 
-A compressed file holds one stream or more, each complete in itself, one after
-the other; there may be zeros between them, or at the end. A stream that ends
-too early, or is damaged, is an error, never just the end.
+A compressed file consists of one or more complete streams, with optional zeros
+after each. A stream that is damaged or ends too early is always an error: a
+job must not succeed with a part of its input.
 """
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mapreduce.worker.inputs.files import BLOCK
 
 
 class Decompressor(Protocol):
-    """Decompresses one stream, as those of bz2 and lzma do."""
+    """Decompresses one stream; the interface of bz2 and lzma."""
 
     @property
     def eof(self) -> bool:
@@ -27,26 +27,27 @@ class Decompressor(Protocol):
 
     @property
     def needs_input(self) -> bool:
-        """Whether more input is of use."""
+        """Whether more output needs more input."""
 
     @property
     def unused_data(self) -> bytes:
-        """What came after the end of the stream."""
+        """The input after the end of the stream."""
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
-        """Take more input; return a limited number of bytes of output."""
+        """Add input; return at most max_length bytes of output."""
 
 
 class GzipDecompressor:
-    """Decompresses one stream of gzip."""
+    """Decompresses one stream of gzip, with the interface above."""
 
     def __init__(self) -> None:
-        """Expect the header."""
+        """Start before the header."""
+        # 16: zlib expects the header and the checksum of gzip.
         self._stream = zlib.decompressobj(16 + zlib.MAX_WBITS)
 
     @property
     def eof(self) -> bool:
-        """Whether the stream has ended, and its checksum was right."""
+        """Whether the stream has ended, with a correct checksum."""
         return self._stream.eof
 
     @property
@@ -56,19 +57,20 @@ class GzipDecompressor:
 
     @property
     def unused_data(self) -> bytes:
-        """What came after the end of the stream."""
+        """The input after the end of the stream."""
         return self._stream.unused_data
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
-        """Take more input; return a limited number of bytes of output."""
+        """Add input; return at most max_length bytes of output."""
         return self._stream.decompress(
             self._stream.unconsumed_tail + data, max_length)
 
 
 def read_compressed(file: BinaryIO, path: str) -> Iterator[bytes]:
-    """Decompress a buffered file, as its name says, in small blocks.
+    """Iterate over the decompressed blocks of a buffered file.
 
-    Raises TaskError, naming it, if it is damaged or not complete.
+    The ending of `path` chooses the format. Raises TaskError, with the path,
+    if the file is damaged or not complete.
     """
     [read] = [read for suffix, read in READERS.items()
               if path.endswith(suffix)]
@@ -96,6 +98,8 @@ def _read_streams(
             if block:
                 yield block
             data = b""
+            # No input needed: a small input can have a very large output,
+            # which the stream gives out block by block.
             if stream.needs_input and not stream.eof:
                 data = file.read(BLOCK)
                 if not data and not block:
@@ -106,7 +110,8 @@ def _read_streams(
 
 
 def _skip_zeros(data: bytes, file: BinaryIO) -> bytes:
-    """Return what is not zero of the data, or of the file after it."""
+    """Return the data, or the next of the file, without leading zeros."""
+    # gzip itself accepts zeros after a stream: tapes pad files with them.
     data = data.lstrip(b"\0")
     while not data:
         block = file.read(BLOCK)
@@ -116,7 +121,7 @@ def _skip_zeros(data: bytes, file: BinaryIO) -> bytes:
     return data
 
 
-# For each end of a name in COMPRESSED.
+# One for each ending in layout.COMPRESSED.
 READERS: dict[str, Callable[[BinaryIO], Iterator[bytes]]] = {
     ".gz": functools.partial(_read_streams, GzipDecompressor),
     ".bz2": functools.partial(_read_streams, bz2.BZ2Decompressor),

@@ -1,4 +1,4 @@
-"""Open what a task reads: regular files, and nothing that could block."""
+"""Open and read the input files of a task. Only regular files are accepted."""
 from __future__ import annotations
 
 import contextlib
@@ -14,20 +14,22 @@ BLOCK = 64 * 2**10  # bytes of one read of a file
 
 
 def open_input(path: str) -> io.FileIO:
-    """Open a file for a process; raise TaskError, naming it, if that fails."""
+    """Open a file for a process; raise TaskError if that fails."""
     descriptor, _ = _open_regular(path)
+    # It is shared with the process, which may not expect EAGAIN.
     os.set_blocking(descriptor, True)
     return open(descriptor, "rb", buffering=0)
 
 
 def read_blocks(path: str, size: int) -> Iterator[bytes]:
-    """Read a file in blocks of a size.
+    """Iterate over the blocks of a file, each of at most `size` bytes.
 
-    It is open only while it is read: a merge may have more inputs than a
-    process may have open files. Raises TaskError if it can't be read, or if
-    another file gets its name meanwhile, as from a Worker that was thought
-    dead: two halves do not make a whole.
+    Raises TaskError if the file can't be read or was replaced meanwhile.
     """
+    # Opened anew for each block: a merge may have more inputs than a process
+    # may have open files. A Worker that was marked dead may still replace its
+    # map output between two blocks, and two halves of different files must not
+    # be mixed.
     offset = 0
     identity = None
     while True:
@@ -47,10 +49,8 @@ def read_blocks(path: str, size: int) -> Iterator[bytes]:
 
 
 def _open_regular(path: str) -> tuple[int, os.stat_result]:
-    """Open a file, but refuse what is no regular one.
-
-    A pipe without a writer would block for ever, deaf to all signals.
-    """
+    """Open a file; raise TaskError if it is not a regular one."""
+    # O_NONBLOCK: otherwise opening a pipe without a writer never returns.
     with reading(path):
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         status = os.fstat(descriptor)
@@ -62,7 +62,7 @@ def _open_regular(path: str) -> tuple[int, os.stat_result]:
 
 @contextlib.contextmanager
 def reading(path: str) -> Iterator[None]:
-    """Raise TaskError, naming the file, where the block raises OSError."""
+    """Convert an OSError of the block into a TaskError with the path."""
     try:
         yield
     except OSError as error:

@@ -1,7 +1,7 @@
-"""Read the lines of a range of a file, so that several mappers may share it.
+"""Read the lines of a range of a file, so that several mappers can share it.
 
-A line belongs to the range in which its first byte lies: whatever the ranges
-are, if each begins where the one before ends, each line is in one of them.
+A line belongs to the range that contains its first byte. So if each range
+begins where the previous one ends, each line belongs to exactly one of them.
 """
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ from mapreduce.worker.inputs.files import BLOCK
 def read_range(
     file: BinaryIO, start: int, end: int | None, size: int = BLOCK
 ) -> Iterator[bytes]:
-    """Read the lines that begin in [start, end) in blocks of up to a size.
+    """Iterate over blocks with the lines that begin in [start, end).
 
-    Lines end with a newline only; the last one of the file may lack it. An
-    end of None is that of the file.
+    A block has at most `size` bytes. Only a newline ends a line; the last line
+    of the file may have none. An end of None is the end of the file.
     """
     descriptor = file.fileno()
     position = _first_line(descriptor, start, end, size)
     last = b"\n"
     while end is None or position < end:
-        wanted = size if end is None else min(size, end - position)
-        block = os.pread(descriptor, wanted, position)
+        length = size if end is None else min(size, end - position)
+        block = os.pread(descriptor, length, position)
         if not block:
             return
         position += len(block)
         last = block[-1:]
         yield block
+    # The last line of the range may end in the next one.
     if last != b"\n":
         yield from _rest_of_line(descriptor, position, size)
 
@@ -38,7 +39,7 @@ def read_range(
 def _rest_of_line(
     descriptor: int, position: int, size: int
 ) -> Iterator[bytes]:
-    """Read up to the next newline, or the end of the file."""
+    """Iterate over blocks up to the next newline or the end of the file."""
     newline = b""
     while not newline:
         block = os.pread(descriptor, size, position)
@@ -52,13 +53,15 @@ def _rest_of_line(
 def _first_line(
     descriptor: int, start: int, end: int | None, size: int
 ) -> int:
-    """Return where the first line begins that begins in [start, end).
+    """Return the position of the first line that begins in [start, end).
 
-    Where none does, that is any place from the end on: a line of many ranges
-    is not read to its own end by all of them.
+    If there is none, return a position that is not below the end.
     """
     if start == 0:
         return 0
+    # One byte before: if it is a newline, a line begins exactly at the start.
+    # The search ends at `end`, so that of many ranges within one huge line not
+    # each reads to the end of that line.
     position = start - 1
     while end is None or position < end:
         block = os.pread(descriptor, size, position)

@@ -1,4 +1,4 @@
-"""What a mapper gets on its standard input for one split of the input."""
+"""Choose how a mapper receives a split on its standard input."""
 from __future__ import annotations
 
 import io
@@ -14,12 +14,14 @@ from mapreduce.worker.inputs.ranges import read_range
 def read_split(
     split: Split, file: io.FileIO, decompress: bool
 ) -> Iterable[bytes] | None:
-    """Return what is to be written to a mapper.
+    """Return the blocks to write to a mapper.
 
-    None if the file, as it is, can be its standard input.
+    None if the file itself can be its standard input.
     """
     if decompress and is_compressed(split.path):
         return read_compressed(io.BufferedReader(file, BLOCK), split.path)
+    # A whole file: the mapper reads it without this process in between, which
+    # is faster, and lets it seek.
     if split == Split(split.path):
         return None
     return _range(split, file)

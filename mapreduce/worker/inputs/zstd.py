@@ -1,9 +1,9 @@
-"""Decompress the files of zstd by the Python package zstandard.
+"""Decompress zstd files with the Python package zstandard.
 
-The readers of the package do not tell a file that ends too early from one
-that is complete; what it has beside them takes any input, but gives out all
-of its output at once. So frames are cut here, as RFC 8878 describes them,
-into their blocks, each of which becomes 128 KiB at the most.
+The package has two interfaces. Its readers do not report a file that ends too
+early. Its decompression objects do, but return all output of their input at
+once, which may be huge. So this module splits each frame into its blocks, as
+RFC 8878 describes them: the output of one block is at most 128 KiB.
 """
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 SKIPPABLE = range(0x184D2A50, 0x184D2A60)  # magic numbers, little-endian
-START = 5  # bytes of a frame, from which the package can tell its header
+START = 5  # bytes of a frame that show the size of its header
 REPEATED_BYTE = 1  # the type of a block that is stored as one byte
 
 
 def read_frames(file: BinaryIO) -> Iterator[bytes]:
-    """Decompress all frames of a buffered file, block by block.
+    """Iterate over the decompressed blocks of a buffered file.
 
-    Raises ValueError if it is damaged, EOFError if it ends too early,
+    Raises ValueError if it is damaged, EOFError if it ends too early, and
     ImportError if the package is missing.
     """
+    # Here, not at the top: the package is optional.
     zstandard = importlib.import_module("zstandard")
     magic = _read_exactly(file, 4)
     while magic:
@@ -36,7 +37,7 @@ def read_frames(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _read_exactly(file: BinaryIO, size: int) -> bytes:
-    """Read so many bytes; raise EOFError if the file ends before."""
+    """Read `size` bytes; raise EOFError if the file ends before."""
     data = file.read(size)
     if len(data) < size:
         raise EOFError("it ends too early")
@@ -44,8 +45,9 @@ def _read_exactly(file: BinaryIO, size: int) -> bytes:
 
 
 def _skip(file: BinaryIO) -> None:
-    """Skip a frame that is for others than a decompressor."""
+    """Skip a frame that has no data for the decompressor (RFC 8878, 3.1.2)."""
     size = int.from_bytes(_read_exactly(file, 4), "little")
+    # Seeking beyond the end is no error, so the last byte is read.
     if size:
         file.seek(size - 1, 1)
         _read_exactly(file, 1)
@@ -54,7 +56,7 @@ def _skip(file: BinaryIO) -> None:
 def _read_frame(
     file: BinaryIO, magic: bytes, zstandard: Any
 ) -> Iterator[bytes]:
-    """Decompress a frame whose magic number has been read."""
+    """Decompress a frame, whose magic number was read before."""
     header = magic + _read_exactly(file, START - len(magic))
     header += _read_exactly(
         file, zstandard.frame_header_size(header) - len(header))

@@ -1,4 +1,1 @@
-"""The executables of a task: started, fed, watched and ended.
-
-Nothing in here talks to the network.
-"""
+"""Start, feed, watch and end the executables of tasks. No network here."""

@@ -1,4 +1,7 @@
-"""Run the commands that a job names, the way that its user wants."""
+"""Run the commands of a job with the options that its user gave.
+
+Those of the Worker itself, such as sort, are run by the Launcher directly.
+"""
 from __future__ import annotations
 
 import contextlib
@@ -19,17 +22,16 @@ from mapreduce.worker.processes.streams import StderrTail
 
 
 class Executor:
-    """Runs the executables of one task; what is not the user's, `launcher`."""
+    """Runs the executables of one task; `launcher` runs other programs."""
 
     def __init__(
         self, launcher: Launcher, environment: Mapping[str, str],
         task_timeout: float | None = None, reporter: Reporter | None = None,
     ) -> None:
-        """Have them see an environment beside the one of this process.
+        """Add variables to the environment of the executables.
 
-        If that is empty, they see nothing that this process does not. One
-        that neither reads, writes nor reports for task_timeout seconds is
-        killed.
+        An executable that neither reads, writes nor reports for task_timeout
+        seconds is killed.
         """
         self.launcher = launcher
         self._environment = environment
@@ -41,13 +43,15 @@ class Executor:
         self, command: str, title: str, *, arguments: Sequence[str] = (),
         names: Mapping[str, str] | None = None, **streams: Stream,
     ) -> Iterator[Process]:
-        """Run a command, and arguments after its own, until the block ends.
+        """Run a command until the end of the block.
 
-        The names are set in its environment alone, unless the task has them;
-        the streams are stdin and stdout, as of subprocess.Popen. Raises
-        TaskError as a Launcher does.
+        `arguments` follow those of the command. `names` are variables for
+        this process only; those of the task override them. `streams` are
+        stdin and stdout, as for subprocess.Popen. Raises TaskError as
+        Launcher.running does.
         """
         try:
+            # By the PATH of the task, which its user may have set.
             found = words(command, self._environment.get("PATH"))
         except ValueError as error:
             raise TaskError(f"{title} cannot be started: {error}") from error
@@ -61,7 +65,8 @@ class Executor:
             raise TaskError(f"{title} cannot go on: {error}") from error
 
     def _env(self, names: Mapping[str, str]) -> dict[str, str] | None:
-        """Return what subprocess.Popen takes; None: all is left as it is."""
+        # None: a task of the specification runs with the environment of the
+        # Worker, unchanged.
         if not self._environment:
             return None
         return {**os.environ, **names, **self._environment}

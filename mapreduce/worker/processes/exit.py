@@ -1,6 +1,7 @@
-"""Notice the end of a process at once, and leave it to be waited for.
+"""Notice the end of a process without waiting for it.
 
-Until then its id is its own, and its process group can be killed.
+As long as no wait has collected its exit code, the kernel gives its id to no
+other process, so its process group can be killed safely.
 """
 from __future__ import annotations
 
@@ -9,11 +10,11 @@ import signal
 import time
 
 GRACE = 1.0  # seconds for children to close the pipes of their parent
-EXIT_INTERVAL = 0.05  # seconds, where the system can't tell of an exit
+EXIT_INTERVAL = 0.05  # seconds between two checks, on systems without pidfd
 
 
 class ProcessExit:
-    """The end of a process; its children have some seconds from then on."""
+    """The end of a process, and the time that its children have after it."""
 
     def __init__(self, pid: int) -> None:
         """Watch a child of this process."""
@@ -26,8 +27,8 @@ class ProcessExit:
         if self.file is not None:
             os.close(self.file)
 
-    def look(self) -> None:
-        """Ask for it, where no file tells."""
+    def poll(self) -> None:
+        """Check for the end of the process; needed if there is no file."""
         if self.time is None and _has_exited(self._pid):
             self.note()
 
@@ -35,33 +36,31 @@ class ProcessExit:
         """Note that the process has ended."""
         self.time = time.monotonic()
 
-    def complaint(self) -> str | None:
-        """Wait for it; return, e.g., exited 3, or None if all went well.
-
-        The process is left to be waited for.
-        """
+    def failure(self) -> str | None:
+        """Wait for the end; return, e.g., exited 3, or None for success."""
+        # WNOWAIT leaves the exit code, and so the id, in the kernel.
         result = os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOWAIT)
         assert result
         if result.si_code in (os.CLD_KILLED, os.CLD_DUMPED):
             return f"was killed by {_name(result.si_status)}"
         return f"exited {result.si_status}" if result.si_status else None
 
-    def seconds_to_look(self) -> float | None:
-        """Return the seconds after which to look at the time again."""
+    def seconds_to_check(self) -> float | None:
+        """Return the seconds until the next check; None if there is none."""
         if self.time is not None:
             return max(0.0, self.time + GRACE - time.monotonic())
         return EXIT_INTERVAL if self.file is None else None
 
     def grace_is_over(self) -> bool:
-        """Tell whether children have had their time."""
+        """Return whether the time of the children is over."""
         return (self.time is not None
                 and time.monotonic() >= self.time + GRACE)
 
 
 def _open_exit_file(pid: int) -> int | None:
-    """Return a file descriptor that is ready when a child has exited.
+    """Return a file descriptor that is readable when a child has exited.
 
-    None where the system has no such thing (it is Linux's).
+    None if the system has no pidfd: only Linux 5.3 and later has.
     """
     try:
         return os.pidfd_open(pid)
@@ -70,7 +69,6 @@ def _open_exit_file(pid: int) -> int | None:
 
 
 def _has_exited(pid: int) -> bool:
-    """Tell whether a child has exited, and leave it to be waited for."""
     return os.waitid(
         os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 

@@ -1,4 +1,4 @@
-"""How long a process may run without a sign of life."""
+"""Limit the time for which a process may neither read nor write."""
 from __future__ import annotations
 
 import array
@@ -9,70 +9,70 @@ import termios
 import time
 from collections.abc import Iterable
 
-LOOKS = 10  # times, at least, of looking before idle_timeout is over
-MAX_INTERVAL = 60.0  # seconds between two looks
+MIN_CHECKS = 10  # during one timeout, which may so end a tenth too late
+MAX_INTERVAL = 60.0  # seconds between two checks
 
 
 class IdleTimeout:
-    """Ends after seconds in which a process neither read nor wrote.
+    """A timeout that starts again whenever the process reads or writes.
 
-    What it writes into pipes, their reader knows. Of a pipe that it reads
-    from, the system tells how much is left. Of files, the offset tells, which
-    a process shares with the one that has opened them.
+    The owner calls `restart` when it reads output of the process from a pipe.
+    What the process reads is found out here: from the number of bytes left in
+    the pipe to it, and from the offsets of its files, which are shared between
+    the Worker that opened them and the process.
     """
 
     def __init__(self, seconds: float, files: Iterable[int]) -> None:
-        """Begin now; the files are those that the process was given."""
+        """Start now; `files` are the descriptors given to the process."""
         self.seconds = seconds
         self._files = list(files)
         self._pipe: int | None = None  # to the process, either end
-        self._own_pipe: int | None = None
-        self._seen = self._look()
+        self._own_pipe: int | None = None  # to be closed here
+        self._seen = self._measure()
         self._since = time.monotonic()
 
     def watch(self, pipe: int) -> None:
-        """Look at what is left, unread, in a pipe to the process, too.
-
-        The file descriptor is the writing end.
-        """
+        """Also watch a pipe to the process, by its writing end."""
         self._pipe = pipe
 
-    def keep_watching(self) -> None:
-        """Go on looking when the writing end will be closed.
+    def reopen_pipe(self) -> None:
+        """Continue to watch the pipe although its writing end gets closed.
 
-        The pipe is opened anew, for reading: another writer would keep the
-        process from seeing the end. Before that, another reader would keep
-        the writer from seeing that the process does not read.
+        To be called just before that.
         """
+        # Opened for reading: with another writer, the process would never see
+        # the end of its input. Not opened earlier: with another reader, a
+        # write would not fail when the process has closed its end.
         pipe, self._pipe = self._pipe, None
         with contextlib.suppress(OSError):  # There is no /proc.
             self._pipe = self._own_pipe = os.open(
                 f"/proc/self/fd/{pipe}", os.O_RDONLY | os.O_NONBLOCK)
 
     def close(self) -> None:
-        """Look at nothing any more."""
+        """Close the pipe, if this object opened one."""
         if self._own_pipe is not None:
             os.close(self._own_pipe)
             self._own_pipe = None
 
-    def seconds_to_look(self) -> float:
-        """Return when to call is_over, if there is no sign of life."""
+    def seconds_to_check(self) -> float:
+        """Return the seconds after which to call has_expired."""
         left = self._since + self.seconds - time.monotonic()
-        return max(0.0, min(left, self.seconds / LOOKS, MAX_INTERVAL))
+        return max(0.0, min(left, self.seconds / MIN_CHECKS, MAX_INTERVAL))
 
-    def renew(self) -> None:
-        """Begin anew: there was a sign of life."""
+    def restart(self) -> None:
+        """Start again, because the process was active."""
         self._since = time.monotonic()
 
-    def is_over(self) -> bool:
-        """Tell whether it is over; begin anew if there was a sign of life."""
-        seen = self._look()
+    def has_expired(self) -> bool:
+        """Return whether the time is over; first look for new activity."""
+        seen = self._measure()
         if seen != self._seen:
             self._seen = seen
-            self.renew()
+            self.restart()
         return time.monotonic() >= self._since + self.seconds
 
-    def _look(self) -> list[int]:
+    def _measure(self) -> list[int]:
+        """Return numbers that change when the process reads or writes."""
         offsets = [os.lseek(file, 0, os.SEEK_CUR) for file in self._files]
         if self._pipe is None:
             return offsets

@@ -1,17 +1,17 @@
-"""How another thread, or a signal, ends the task that runs."""
+"""Let another thread or a signal handler end the running task."""
 from __future__ import annotations
 
 import contextlib
 import os
 
-DRAIN = 2**10  # bytes of one read that forgets what was set
+DRAIN = 2**10  # bytes of one read when the pipe is emptied
 
 
 class Interruption:
-    """A note that the running task is to end at once.
+    """A flag that the running task must end at once.
 
-    Any thread and any signal handler may set it. It is a file, so that it can
-    be waited for together with others.
+    Any thread and any signal handler may set it. It is a pipe, so that the
+    task can wait for it and for the pipes of its process at the same time.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Interruption:
         os.close(self._write)
 
     def fileno(self) -> int:
-        """Return a file descriptor that can be read once it is set."""
+        """Return a file descriptor that is readable while the flag is set."""
         return self._read
 
     def set(self) -> None:
@@ -39,7 +39,7 @@ class Interruption:
             os.write(self._write, b"x")
 
     def clear(self) -> None:
-        """Be unset again, before the next task."""
+        """Unset the flag, before the next task."""
         with contextlib.suppress(BlockingIOError):  # Empty: not set.
             while True:
                 os.read(self._read, DRAIN)

@@ -1,8 +1,8 @@
-"""Start the executables of a task, and see to it that nothing of them is left.
+"""Start the executables of a task, and end them with all their children.
 
-Each runs in a session of its own, so that it ends with all its children: when
-its task does, when that is interrupted, and, by the reaper, when this
-process is killed.
+Each runs in a new session, whose process group can be killed as a whole: at
+the end of the task, when the task is interrupted, and, by the reaper, when the
+Worker itself was killed.
 """
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Stream = int | IO[bytes]
 
 
 class Launcher:
-    """Starts the executables of tasks, each in a session of its own."""
+    """Starts the executables of tasks, each in a new session."""
 
     def __init__(
         self, interruption: Interruption, reaper: Reaper | None = None
     ) -> None:
-        """Have them end by an interruption, and not outlive this process."""
+        """Use an interruption for all tasks, and a reaper if there is one."""
         self._interruption = interruption
-        self._guardian = reaper
+        self._reaper = reaper
 
     @contextlib.contextmanager
     def running(
@@ -41,35 +41,42 @@ class Launcher:
     ) -> Iterator[Process]:
         """Run a command until the end of the block.
 
-        Its standard error goes to stderr, and it is killed when idle_timeout
-        has expired; the options are stdin, stdout and env of subprocess.Popen.
-        Raises TaskError if it can't be started. Nothing of it is left after
-        the block, whatever happens in there.
+        `stderr` receives its standard error; `options` are stdin, stdout and
+        env of subprocess.Popen. Raises TaskError if the command can't be
+        started, fails, or `idle_timeout` expires. After the block, no process
+        of its group is left, even if the block raised an error.
         """
         with self._started(command, title, **options) as popen:
-            if self._guardian:
-                self._guardian.guard(popen.pid)
+            if self._reaper:
+                self._reaper.guard(popen.pid)
             process = Process(popen, title, self._interruption,
                               stderr or StderrTail(), idle_timeout)
             try:
                 yield process
                 process.finish()
             finally:
+                # Also after success: its children may still run.
                 process.kill()
                 process.close()
-                if self._guardian:
-                    self._guardian.release(popen.pid)
+                # Before Popen waits for it: then its id becomes free, and the
+                # reaper could kill a group of another program.
+                if self._reaper:
+                    self._reaper.release(popen.pid)
 
     @contextlib.contextmanager
     def _started(
         self, command: list[str], title: str, **options: Any
     ) -> Iterator[subprocess.Popen[bytes]]:
-        """Start a process; its standard error is a pipe, known beforehand."""
+        """Start a process whose standard error is a pipe.
+
+        The pipe is made here, not by Popen, so that the reaper knows it before
+        the process exists (see Reaper.expect).
+        """
         read_end, write_end = os.pipe()
         with open(read_end, "rb", buffering=0) as stderr:
             try:
-                if self._guardian:
-                    self._guardian.expect(write_end)
+                if self._reaper:
+                    self._reaper.expect(write_end)
                 popen = subprocess.Popen(
                     command, bufsize=0, stderr=write_end,
                     start_new_session=True, **options)
@@ -78,6 +85,7 @@ class Launcher:
                     f"{title} cannot be started: {_explain(error, command[0])}"
                 ) from error
             finally:
+                # Otherwise standard error would never come to its end.
                 os.close(write_end)
             popen.stderr = stderr
             with popen:
@@ -86,14 +94,18 @@ class Launcher:
     def run(
         self, command: list[str], title: str, env: Mapping[str, str]
     ) -> None:
-        """Run a command that needs no input and prints nothing, to its end."""
+        """Run a command without input and output, and wait for its end.
+
+        Raises TaskError if it can't be started or fails.
+        """
         with self.running(command, title, stdin=subprocess.DEVNULL,
                           stdout=subprocess.DEVNULL, env=env):
             pass
 
 
 def _explain(error: OSError, executable: str) -> str:
-    """Say why an executable can't be started, and what may help."""
+    """Return why an executable can't be started, and what may help."""
+    # The kernel reports a missing interpreter as if the script were missing.
     if isinstance(error, FileNotFoundError) and os.path.isfile(executable):
         return ("no such file: the interpreter that its first line names "
                 "(a line that ends with CR LF names another one)")

@@ -1,9 +1,9 @@
-"""A running executable of a task: feed it, read it, know how it ended.
+"""Write to a running executable, read from it, and find out how it ended.
 
-One thread does all of it. It waits for whatever comes first: room in the
-standard input of the process, its output, its standard error, its end, or an
-interruption. So standard error of any size blocks nothing, and a task ends at
-once when it is told to.
+One thread does all of this, the one that runs the task. It waits for several
+events at once: space in the standard input of the process, standard output,
+standard error, the end of the process, and an interruption. So no amount of
+standard error can block a task, and an interruption takes effect at once.
 """
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from mapreduce.worker.processes.interruption import Interruption
 from mapreduce.worker.processes.streams import StderrTail, StdinWriter
 
 BLOCK = 64 * 2**10  # bytes of one read
-PIPE_SIZE = 2**20  # bytes that a pipe may hold, at the most
+PIPE_SIZE = 2**20  # bytes that a pipe can hold at most
 
 
 class Process:
-    """A running executable; a Launcher starts it and sees to its end."""
+    """A running executable; a Launcher starts it and ends it."""
 
     def __init__(
         self, popen: subprocess.Popen[bytes], title: str,
@@ -35,7 +35,7 @@ class Process:
     ) -> None:
         """Watch a process whose standard error is a pipe.
 
-        The title stands for the process in error messages.
+        `title` names the process in error messages.
         """
         self._popen = popen
         self._title = title
@@ -43,20 +43,21 @@ class Process:
         self._idle_timeout = idle_timeout
         self._feed: StdinWriter | None = None
         self._exit = ProcessExit(popen.pid)
-        # With each file, what is to be done when it is ready.
+        # For each file, the function to call when it is ready. The caller of
+        # _wait handles the files that have none.
         self._selector = selectors.PollSelector()
         self._selector.register(
             interruption.fileno(), selectors.EVENT_READ, _interrupt)
         self._selector.register(
-            _fileno(popen.stderr), selectors.EVENT_READ, self._hear)
+            _fileno(popen.stderr), selectors.EVENT_READ, self._read_stderr)
         if self._exit.file is not None:
             self._selector.register(
                 self._exit.file, selectors.EVENT_READ, self._note_exit)
 
     def read(self, feed: Iterable[bytes] | None = None) -> Iterator[bytes]:
-        """Read its standard output in blocks of up to BLOCK bytes.
+        """Iterate over its standard output in blocks of up to BLOCK bytes.
 
-        Meanwhile blocks are written to its standard input, as write does.
+        Meanwhile, write the blocks of `feed` to its standard input.
         """
         if feed is not None:
             self._begin_feed(feed)
@@ -74,7 +75,10 @@ class Process:
         self._complete_feed()
 
     def _read_rest(self, stdout: int) -> Iterator[bytes]:
-        """Read what is in the pipe when the grace is over, and no more."""
+        """Read only what is in the pipe, after the time for children is over.
+
+        A child that still writes could otherwise keep this up for ever.
+        """
         self.kill()
         os.set_blocking(stdout, False)
         with contextlib.suppress(BlockingIOError):
@@ -85,10 +89,10 @@ class Process:
                 yield block
 
     def write(self, blocks: Iterable[bytes]) -> None:
-        """Write blocks to its standard input, then close that.
+        """Write blocks to its standard input, then close it.
 
-        A process that reads no further is no error: the rest is dropped, and
-        its exit code tells how it fared.
+        It is not an error if the process stops reading: the other blocks are
+        dropped, and only the exit code decides.
         """
         self._begin_feed(blocks)
         self._complete_feed()
@@ -99,14 +103,14 @@ class Process:
             self._idle_timeout.watch(self._popen.stdin.fileno())
         self._feed = StdinWriter(self._popen.stdin, blocks)
         self._selector.register(
-            self._popen.stdin, selectors.EVENT_WRITE, self._go_on_feeding)
+            self._popen.stdin, selectors.EVENT_WRITE, self._continue_feed)
 
-    def _go_on_feeding(self) -> None:
-        if self._feed and not self._feed.go_on():
+    def _continue_feed(self) -> None:
+        if self._feed and not self._feed.write_some():
             self._end_feed()
 
     def _complete_feed(self) -> None:
-        """Write what is still to be written, unless its reader has ended."""
+        """Write the remaining blocks, unless the process has ended."""
         while self._feed and not self._exit.grace_is_over():
             self._wait()
         self._end_feed()
@@ -115,32 +119,29 @@ class Process:
         if self._feed:
             assert self._popen.stdin
             if self._idle_timeout:
-                self._idle_timeout.keep_watching()
+                self._idle_timeout.reopen_pipe()
             self._selector.unregister(self._popen.stdin)
             self._popen.stdin.close()
             self._feed = None
 
     def finish(self) -> None:
-        """Wait for its end; raise TaskError if it failed.
-
-        Children that it leaves behind have a moment to close its pipes; what
-        is left of its process group then is killed.
-        """
+        """Wait for its end; raise TaskError if it failed."""
+        # Children may hold standard error open. They have a moment to close
+        # it; the Launcher then kills them.
         stderr = _fileno(self._popen.stderr)
         while not self._exit.grace_is_over() and (
                 self._exit.time is None
                 or stderr in self._selector.get_map()):
             self._wait()
         self._stderr.end()
-        complaint = self._exit.complaint()
-        if complaint:
-            raise TaskError(self._describe(complaint))
+        failure = self._exit.failure()
+        if failure:
+            raise TaskError(self._describe(failure))
 
     def kill(self) -> None:
-        """Kill the process and its children, in so far as they still run.
-
-        It was not waited for yet, so its id is still its own.
-        """
+        """Kill the process and its children, if they are running."""
+        # The process was not waited for yet, so its id can't belong to another
+        # process group by now.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._popen.pid, signal.SIGKILL)
 
@@ -152,28 +153,27 @@ class Process:
             self._idle_timeout.close()
 
     def _wait(self) -> set[int]:
-        """Wait until something happens; return the files that are ready."""
+        """Wait for an event; return the file descriptors that are ready."""
         ready = self._selector.select(self._timeout())
         for key, _ in ready:
             if key.data:
                 key.data()
         if self._exit.file is None:
-            self._exit.look()
+            self._exit.poll()
         if self._idle_timeout:
-            self._be_patient(self._idle_timeout, bool(ready))
+            self._check_idle_timeout(self._idle_timeout, bool(ready))
         return {key.fd for key, _ in ready}
 
     def _timeout(self) -> float | None:
-        """Return the seconds after which to look at the time again."""
+        """Return the seconds until the next check; None if there is none."""
         times = (
-            self._exit.seconds_to_look(),
-            self._idle_timeout.seconds_to_look() if self._idle_timeout
+            self._exit.seconds_to_check(),
+            self._idle_timeout.seconds_to_check() if self._idle_timeout
             else None)
         return min((seconds for seconds in times if seconds is not None),
                    default=None)
 
-    def _hear(self) -> None:
-        """Read its standard error."""
+    def _read_stderr(self) -> None:
         stderr = _fileno(self._popen.stderr)
         chunk = os.read(stderr, BLOCK)
         self._stderr.add(chunk)
@@ -185,22 +185,24 @@ class Process:
         self._selector.unregister(self._exit.file)
         self._exit.note()
 
-    def _be_patient(self, idle_timeout: IdleTimeout, moved: bool) -> None:
-        """Raise TaskError if there was no sign of life for too long."""
+    def _check_idle_timeout(
+        self, idle_timeout: IdleTimeout, was_active: bool
+    ) -> None:
+        """Raise TaskError if the process was inactive for too long."""
         if self._exit.time is not None:
             idle_timeout.close()
             self._idle_timeout = None
-        elif moved:
-            idle_timeout.renew()
-        elif idle_timeout.is_over():
+        elif was_active:
+            idle_timeout.restart()
+        elif idle_timeout.has_expired():
             raise TaskError(self._describe(
                 "neither read, wrote nor reported for "
                 f"{idle_timeout.seconds:g} s (see --task-timeout)"))
 
-    def _describe(self, fate: str) -> str:
-        """Return, e.g., wc_map.py exited 3, with its last words."""
+    def _describe(self, outcome: str) -> str:
+        """Return, e.g., wc_map.py exited 3, with the end of its stderr."""
         words = self._stderr.text
-        return f"{self._title} {fate}" + (f":\n{words}" if words else "")
+        return f"{self._title} {outcome}" + (f":\n{words}" if words else "")
 
 
 def _interrupt() -> None:

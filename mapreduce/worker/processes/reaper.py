@@ -1,11 +1,12 @@
-"""A process that outlives a Worker, to kill what the Worker leaves behind.
+"""Kill the processes of a task after their Worker was killed.
 
 A Worker that is killed by SIGKILL can't end the processes of its task. So it
-starts a reaper, and tells it through a pipe which process groups live. When
-the Worker is gone, however that came, the pipe ends: the reaper kills the
-groups that are left, and ends, too.
+starts another process, the reaper, and sends it through a pipe the ids of the
+process groups that run. However the Worker ends, the kernel closes the pipe:
+the reaper then kills the groups that are left, and ends, too.
 
-This file is also the program of that process, which imports nothing else.
+This file is also the program of the reaper, which imports nothing else of
+ours.
 """
 from __future__ import annotations
 
@@ -21,8 +22,12 @@ from typing import IO
 
 @contextlib.contextmanager
 def running_reaper() -> Iterator[Reaper]:
-    """Run a reaper until the end of the block, in a session of its own."""
-    # Isolated and without site packages: it starts faster.
+    """Run a reaper in a new session, until the end of the block.
+
+    To be called before the first thread starts, since Popen forks.
+    """
+    # -I and -S: without site packages it starts faster. By its path: its
+    # command line must not look like a Worker's, see `pgrep -f`.
     with subprocess.Popen(
             [sys.executable, "-I", "-S", __file__], bufsize=0,
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
@@ -35,33 +40,34 @@ class Reaper:
     """A Worker's end of the pipe to its reaper."""
 
     def __init__(self, pipe: IO[bytes]) -> None:
-        """Tell the reaper at the other end, through an unbuffered pipe."""
+        """Use an unbuffered pipe, the standard input of the reaper."""
         self._pipe = pipe
 
     def expect(self, pipe: int) -> None:
-        """Have the next process killed that holds this pipe.
+        """Announce a process by a pipe that it will hold, before it starts.
 
-        Until guard tells of it: between the two, it runs already, and this
-        process may be killed.
+        The pipe identifies it until `guard` is called.
         """
-        self._tell(f"?{os.fstat(pipe).st_ino}\n")
+        # Between its start and that call, the Worker may be killed; the reaper
+        # then finds the process by the pipe.
+        self._send(f"?{os.fstat(pipe).st_ino}\n")
 
     def guard(self, group: int) -> None:
-        """Have a process group killed when this process has ended."""
-        self._tell(f"+{group}\n")
+        """Add a process group, to be killed when the Worker has ended."""
+        self._send(f"+{group}\n")
 
     def release(self, group: int) -> None:
-        """Forget a process group; to be called before its id is free."""
-        self._tell(f"-{group}\n")
+        """Remove a process group; to be called before its id is free."""
+        self._send(f"-{group}\n")
 
-    def _tell(self, line: str) -> None:
-        # A reaper that somebody killed guards nothing; tasks go on.
+    def _send(self, line: str) -> None:
+        # If a user killed the reaper, tasks still run, without protection.
         with contextlib.suppress(BrokenPipeError):
             self._pipe.write(line.encode("ascii"))
 
 
 def reap_groups(lines: Iterable[bytes]) -> None:
-    """Read lines such as ?9, +123 and -123 to their end; kill what is left."""
+    """Read lines such as ?9, +123 and -123; at the end, kill what is left."""
     groups: set[int] = set()
     expected = None
     for line in lines:
@@ -81,7 +87,7 @@ def reap_groups(lines: Iterable[bytes]) -> None:
 
 
 def groups_with_pipe(inode: int) -> Iterator[int]:
-    """Find the groups of the processes that hold a pipe, where /proc tells."""
+    """Iterate over the process groups that hold a pipe; needs /proc."""
     for link in glob.iglob("/proc/[0-9]*/fd/*"):
         with contextlib.suppress(OSError):
             if os.readlink(link) == f"pipe:[{inode}]":
@@ -89,7 +95,8 @@ def groups_with_pipe(inode: int) -> Iterator[int]:
 
 
 if __name__ == "__main__":
-    # What ends the Worker must not end its reaper first.
+    # A signal to all processes of a user or a service must end the Worker, not
+    # the reaper before it.
     for ending in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, signal.SIG_IGN)
     reap_groups(sys.stdin.buffer)

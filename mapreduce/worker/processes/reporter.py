@@ -1,11 +1,11 @@
-"""What executables report of themselves on standard error.
+"""Find the counters and status lines in the standard error of executables.
 
-The form is that of Hadoop Streaming: lines of
+They are lines in the form of Hadoop Streaming:
 
     reporter:counter:group,counter,amount
     reporter:status:text
 
-among all else. What only looks like one of them is ordinary text.
+All other lines, also those that only resemble these, are ordinary text.
 """
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from mapreduce.worker.errors import TaskError
 from mapreduce.worker.processes.streams import StderrTail
 
 PREFIX = b"reporter:"
-MAX_REPORT = 64 * 2**10  # bytes of a line that are waited for
-MAX_STATUS = 255  # characters; what is beyond is cut off
+MAX_REPORT = 64 * 2**10  # bytes of an incomplete line that are kept
+MAX_STATUS = 255  # characters; the rest is cut off
 
 _COUNTER = re.compile(rb"reporter:counter:([^,]*),([^,]*),([+-]?[0-9]{1,19})")
 _STATUS = re.compile(rb"reporter:status:(.*)", re.DOTALL)
 
 
 class CounterError(TaskError):
-    """An executable counts what is too much."""
+    """The counters of an executable are too many or too large."""
 
 
 class Reporter:
-    """Sums up what all executables of a task report."""
+    """Adds up the counters of all executables of a task."""
 
     def __init__(self, publish: Callable[[str], object]) -> None:
-        """Start with nothing reported.
+        """Start without counters.
 
-        Each new status is published at once, between two reads of a pipe: so
-        publish must not wait for anything.
+        `publish` is called with each new status, between two reads of a pipe,
+        so it must not block.
         """
         self.counters: dict[str, dict[str, int]] = {}
         self._publish = publish
         self._status: str | None = None
 
-    def take(self, line: bytes) -> bool:
-        """Take a line if it is a report; tell whether it is.
+    def consume(self, line: bytes) -> bool:
+        """Handle a line if it is a counter or a status; return whether it is.
 
         Raises CounterError for counters that are too many or too large.
         """
@@ -62,7 +62,7 @@ class Reporter:
             self._publish(status)
 
     def _count(self, group: str, name: str, amount: int) -> bool:
-        """Add to a counter; tell whether it could be one."""
+        """Add to a counter; return False if the amount is out of range."""
         if abs(amount) > MAX_AMOUNT:
             return False
         counters = self.counters.setdefault(group, {})
@@ -85,29 +85,31 @@ class Reporter:
 
 
 class ReportedStderr(StderrTail):
-    """Standard error out of which a Reporter takes what is meant for it."""
+    """Standard error from which a Reporter consumes its lines."""
 
     def __init__(self, reporter: Reporter) -> None:
-        """Begin with nothing said."""
+        """Start empty."""
         super().__init__()
         self._reporter = reporter
-        self._begun = b""  # a line that may yet become a report
-        self._at_start = True  # of a line, apart from what has begun
+        self._begun = b""  # the start of a line that may be for the reporter
+        self._at_start = True  # whether a line starts here, before _begun
 
     def add(self, chunk: bytes) -> None:
-        """Take what was read, whatever it is a part of."""
+        """Add bytes; they may begin and end anywhere in a line."""
         begun, self._begun = self._begun, b""
         super().add(b"".join(self._sift(begun + chunk)))
 
     def end(self) -> None:
-        """Take the last line, whose newline never came."""
+        """Handle the last line if it has no newline."""
         begun, self._begun = self._begun, b""
-        if not self._reporter.take(begun):
+        if not self._reporter.consume(begun):
             super().add(begun)
 
     def _sift(self, text: bytes) -> Iterator[bytes]:
-        """Iterate over what is no report, nor the beginning of one."""
-        if PREFIX not in text:  # As most of what is said.
+        """Iterate over the ordinary text; keep the start of another line."""
+        # A shortcut for most of standard error: without this prefix, only the
+        # last line, which is not complete, needs a closer look.
+        if PREFIX not in text:
             done = text.rfind(b"\n") + 1
             if done:
                 self._at_start = True
@@ -119,7 +121,7 @@ class ReportedStderr(StderrTail):
                 if not whole and len(line) < MAX_REPORT:
                     self._begun = line
                     return
-                if whole and self._reporter.take(line):
+                if whole and self._reporter.consume(line):
                     continue
             self._at_start = whole
             yield line

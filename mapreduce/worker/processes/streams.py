@@ -1,4 +1,4 @@
-"""Write to a process, as it reads: never more than there is room for."""
+"""Handle the standard input and the standard error of a process."""
 from __future__ import annotations
 
 import os
@@ -7,31 +7,32 @@ from typing import IO
 
 
 class StdinWriter:
-    """What a process is fed with, in so far as it is still to come."""
+    """Writes blocks to a pipe, never more than it has space for."""
 
     def __init__(self, file: IO[bytes], blocks: Iterable[bytes]) -> None:
-        """Begin; the file is the writing end of a pipe."""
+        """Use a file that is the writing end of a pipe."""
+        # A blocking write would stop the thread that also reads the output of
+        # the process: each could wait for the other for ever.
         os.set_blocking(file.fileno(), False)
         self._file = file.fileno()
         self._blocks = iter(blocks)
         self._rest = memoryview(b"")
 
-    def go_on(self) -> bool:
-        """Write what there is room for; tell whether to go on later.
-
-        The next block is made at once, while the process reads this one.
-        """
+    def write_some(self) -> bool:
+        """Write what the pipe has space for; return whether to continue."""
         try:
             self._rest = self._rest[os.write(self._file, self._rest):]
         except BlockingIOError:
             return True
-        except BrokenPipeError:
+        except BrokenPipeError:  # The process may end without reading all.
             return False
+        # The next block is made now, while the process reads this one.
         return bool(self._rest) or self._load()
 
     def _load(self) -> bool:
-        """Take the next block; tell whether there is one."""
-        self._rest = memoryview(b"")  # Before the next one is made.
+        """Get the next block; return whether there is one."""
+        # First free the old block: two long lines would need twice the memory.
+        self._rest = memoryview(b"")
         for block in self._blocks:
             if block:
                 self._rest = memoryview(block)
@@ -43,20 +44,21 @@ TAIL = 4 * 2**10  # bytes that are kept
 
 
 class StderrTail:
-    """The last words of a process, for the reason why it failed."""
+    """The end of the standard error of a process, for error messages."""
 
     def __init__(self) -> None:
-        """Begin with nothing said."""
+        """Start empty."""
         self._tail = b""
 
     def add(self, chunk: bytes) -> None:
-        """Take what was read, whatever it is a part of."""
+        """Add bytes; they may begin and end anywhere in a line."""
         self._tail = (self._tail + chunk)[-TAIL:]
 
     def end(self) -> None:
-        """Take it that nothing more comes."""
+        """Note that no more bytes follow; a subclass handles the last line."""
 
     @property
     def text(self) -> str:
-        """What is kept, stripped."""
+        """The last TAIL bytes as text, without white space around them."""
+        # Any bytes are possible: the tail may even begin within a character.
         return self._tail.decode("utf-8", "backslashreplace").strip()

@@ -75,7 +75,7 @@ def test_release_of_an_unknown_group_is_no_error(start):
     assert process.poll() is None
 
 
-def test_guardian_kills_what_is_left_when_its_pipe_ends(start):
+def test_reaper_kills_what_is_left_when_its_pipe_ends(start):
     guarded, released = start(), start()
     with running_reaper() as reaper:
         for process in (guarded, released):
@@ -124,7 +124,7 @@ def test_process_whose_id_was_told_is_expected_no_more(piped, told):
 
 
 @needs_proc
-def test_guardian_does_not_look_like_a_worker():
+def test_reaper_does_not_look_like_a_worker():
     """Users look for Workers by pgrep -f mapreduce-worker."""
     before = children()
     with running_reaper():
@@ -134,7 +134,7 @@ def test_guardian_does_not_look_like_a_worker():
 
 
 @needs_proc
-def test_signals_that_end_a_worker_do_not_end_its_guardian(start):
+def test_signals_that_end_a_worker_do_not_end_its_reaper(start):
     before = children()
     numbers = signal.SIGHUP, signal.SIGINT, signal.SIGTERM
     guarded = start()
@@ -153,7 +153,7 @@ def test_signals_that_end_a_worker_do_not_end_its_guardian(start):
     assert guarded.wait(WAIT) == KILLED
 
 
-def test_guardian_that_was_killed_keeps_no_task_from_going_on():
+def test_reaper_that_was_killed_keeps_no_task_from_going_on():
     read, write = os.pipe()
     os.close(read)
     with open(write, "wb", buffering=0) as pipe:
