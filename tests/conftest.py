@@ -11,6 +11,9 @@ from tests.support.fake_sockets import FakeSockets
 from tests.support.kinds import kind_of
 from tests.support.waiting import Gate
 
+# Tests of these kinds run first, so that none of them is the last to end.
+ORDER = ["style", "processes", "mocked", "sockets", "files", "pure"]
+
 
 def pytest_configure():
     """Set what holds for all tests."""
@@ -26,9 +29,10 @@ def pytest_configure():
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Mark each test with its kind."""
+    """Mark each test with its kind; begin with what takes longest."""
     for item in items:
         item.add_marker(kind_of(item))
+    items.sort(key=lambda item: ORDER.index(kind_of(item)))
 
 
 @pytest.fixture(autouse=True)

@@ -1,20 +1,24 @@
-"""The scripts of bin/: the init script and the demonstration.
+"""The init script bin/mapreduce: it starts, stops and shows a cluster.
 
 The init script knows no ports but its own, and takes every Manager and Worker
-of this user for its own. So its tests are skipped where others run.
+of this user that was started by its command for its own. Its tests are skipped
+where the user runs one. Those of other tests do not count: they are started in
+another way, by daemon_command.
 """
 import contextlib
+import fcntl
 import os
 import pathlib
-import re
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
-from tests.support.cluster import WORD_COUNT, command, pipeline
+from tests.support.cluster import WORD_COUNT, pipeline
+from tests.support.commands import command
 from tests.support.files import ROOT, TESTDATA, in_order, write_executable
 from tests.support.ports import answers, free_port
 from tests.support.waiting import TIMEOUT, wait_until
@@ -47,8 +51,18 @@ class InitScript:
         return sorted(os.listdir(self.directory / "var/log"))
 
 
+@pytest.fixture(name="alone")
+def _alone():
+    """The init script is used by one test at a time, also of several runs."""
+    path = pathlib.Path(
+        tempfile.gettempdir(), f"mapreduce-tests-{os.getuid()}.lock")
+    with open(path, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 @pytest.fixture(name="mapreduce")
-def _mapreduce(tmp_path, monkeypatch):
+def _mapreduce(alone, tmp_path, monkeypatch):
     """The init script; the commands are those of this interpreter."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))  # The killed leave files.
     script = InitScript(tmp_path, os.pathsep.join(
@@ -226,51 +240,6 @@ def test_udp_port_of_another_program(mapreduce):
     assert mapreduce("status") == NOT_RUNNING
 
 
-@pytest.fixture(name="demo")
-def _demo():
-    """The demonstration, just started, in a session of its own.
-
-    Its standard output ends when it and all that it has started are gone.
-    """
-    if not (ROOT / "env/.installed").exists():
-        pytest.skip("bin/demo would install the package first")
-    with subprocess.Popen(
-            ["bin/demo"], cwd=ROOT, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True,
-            start_new_session=True) as process:
-        yield process
-        with contextlib.suppress(ProcessLookupError):  # So it should be.
-            os.killpg(process.pid, signal.SIGKILL)
-
-
-def test_demo(demo):
-    """It shows ten words, says that all is right, and leaves nothing."""
-    stdout, stderr = demo.communicate(timeout=TIMEOUT)
-    assert demo.returncode == 0, stderr
-    assert re.fullmatch(r"Done in \d+\.\d s: \d+ parts in var/demo/output",
-                        stderr.splitlines()[-1])
-    lines = stdout.splitlines()
-    assert lines[:2] == ["Counting the words of tests/testdata/input ...",
-                         "The ten most frequent words:"]
-    counts = [int(line.split("\t")[1]) for line in lines[2:-1]]
-    assert len(counts) == 10
-    assert counts == sorted(counts, reverse=True)
-    assert lines[-1] == "It equals that of: cat | map | sort | reduce"
-
-
-@pytest.mark.parametrize("number, code", [
-    (signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-@pytest.mark.parametrize("everybody", [True, False])
-def test_demo_is_interrupted(demo, number, code, everybody):
-    """Whether all its processes hear it or not; it leaves nothing, too."""
-    while not demo.stdout.readline().startswith("Counting"):
-        pass
-    (os.killpg if everybody else os.kill)(demo.pid, number)
-    stdout, stderr = demo.communicate(timeout=15)
-    assert (demo.returncode, stdout) == (code, "")
-    assert "Traceback" not in stderr
-
-
 def test_cluster_of_a_run_is_left_alone(mapreduce, tmp_path, gate):
     """It is none of this script's."""
     mapper = write_executable(
@@ -283,3 +252,35 @@ def test_cluster_of_a_run_is_left_alone(mapreduce, tmp_path, gate):
         assert mapreduce("stop") == (STOP, 0)
         gate.open()
         assert run.wait(TIMEOUT) == 0
+
+
+@pytest.fixture(name="kill_worker")
+def _kill_worker(alone, tmp_path):
+    """Return a function: run bin/mapreduce kill-worker."""
+    script = InitScript(tmp_path, os.environ["PATH"])
+    return lambda *arguments: script("kill-worker", *arguments)
+
+
+def test_worker_on_a_port_is_killed(kill_worker, tmp_path, monkeypatch):
+    """No other one, and not a Manager."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    ports = [free_port() for _ in range(3)]
+    with (running_daemon("worker", ports[0]) as worker,
+          running_daemon("worker", ports[1]),
+          running_daemon("manager", ports[2])):
+        assert kill_worker(str(ports[0])) == (
+            f"killed mapreduce worker on port {ports[0]}\n", 0)
+        assert worker.wait(TIMEOUT) == -signal.SIGKILL
+        for nobody in (ports[0], ports[2]):
+            assert kill_worker(str(nobody)) == (
+                f"Error: no mapreduce-worker was started on port {nobody}\n",
+                1)
+        assert all(map(answers, ports[1:]))
+
+
+@pytest.mark.parametrize("arguments", [[], ["6001", "6002"]])
+def test_kill_worker_wants_one_port(kill_worker, arguments):
+    """It tells its usage."""
+    output, code = kill_worker(*arguments)
+    assert output.startswith("Usage: ") and "kill-worker PORT" in output
+    assert code == 1

@@ -5,8 +5,7 @@ import sys
 
 import pytest
 
-from tests.support.cluster import command
-from tests.support.commands import run
+from tests.support.commands import command, run
 from tests.support.files import ROOT
 
 COMMANDS = ["manager", "worker", "submit", "status", "cancel"]

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.support.cluster import command
+from tests.support.commands import command
 from tests.support.files import ROOT
 
 # Python would import a module of this name from the working directory first.

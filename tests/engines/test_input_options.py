@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from tests.support.cluster import MAPPER, REDUCER, command, pipeline
+from tests.support.cluster import MAPPER, REDUCER, pipeline
+from tests.support.commands import command
 from tests.support.files import (
     EXECUTABLES,
     TESTDATA,

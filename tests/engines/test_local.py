@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from tests.support.cluster import MAPPER, command
+from tests.support.cluster import MAPPER
+from tests.support.commands import command
 from tests.support.files import in_order, names_in, write_executable
 from tests.support.local_run import INPUT, children, expected
 from tests.support.waiting import TIMEOUT

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from tests.support.cluster import command
+from tests.support.commands import command
 from tests.support.files import (
     TESTDATA,
     in_order,

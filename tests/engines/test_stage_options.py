@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from tests.support.cluster import MAPPER, REDUCER, command
+from tests.support.cluster import MAPPER, REDUCER
+from tests.support.commands import command
 from tests.support.files import (
     EXECUTABLES,
     ROOT,

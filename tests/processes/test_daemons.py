@@ -15,7 +15,7 @@ from mapreduce.manager.output_safety import StorageError
 from mapreduce.protocol.messages import GetStatusMessage
 from mapreduce.utils import network, outbox
 from tests.support import wire
-from tests.support.cluster import command
+from tests.support.commands import daemon_command
 from tests.support.files import ROOT, names_in, write_executable
 from tests.support.ports import answers, free_port
 from tests.support.waiting import TIMEOUT, wait_until
@@ -29,9 +29,10 @@ NAMES = ["manager", "worker"]
 def running(name, directory, *options, port=0):
     """Run a daemon that is to end with its standard input."""
     with subprocess.Popen(
-            [command(name), "--port", str(port), "--end-with-stdin",
-             *options], env={**os.environ, "TMPDIR": str(directory)},
-            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [*daemon_command(name), "--port", str(port),
+             "--end-with-stdin", *options],
+            env={**os.environ, "TMPDIR": str(directory)}, cwd=ROOT,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True) as process:
         try:
             yield process
@@ -116,8 +117,9 @@ def test_no_free_port_on_a_foreign_host(tmp_path):
 @pytest.mark.parametrize("name", NAMES)
 def test_version(name):
     """It is that of the package."""
-    outcome = subprocess.run([command(name), "--version"], check=True,
-                             capture_output=True, text=True)
+    outcome = subprocess.run(
+        [*daemon_command(name), "--version"], check=True, capture_output=True,
+        text=True)
     assert re.fullmatch(
         rf"mapreduce-{name}, version \d+\.\d+\.\d+\n", outcome.stdout)
 
@@ -165,8 +167,9 @@ def test_parent_ends(tmp_path, number):
     program = ("import subprocess, sys; "
                "subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE).wait()")
     with subprocess.Popen(
-            [sys.executable, "-c", program, command("worker"), "--port", "0",
-             "--end-with-stdin", "--manager-port", str(free_port())],
+            [sys.executable, "-c", program, *daemon_command("worker"),
+             "--port", "0", "--end-with-stdin", "--manager-port",
+             str(free_port())],
             env={**os.environ, "TMPDIR": str(tmp_path / "temporary")},
             stdout=subprocess.PIPE, stderr=subprocess.PIPE) as parent:
         port = port_of(parent)

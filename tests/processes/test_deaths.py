@@ -8,7 +8,8 @@ import time
 import pytest
 
 from tests.support import wire
-from tests.support.cluster import WORD_COUNT, command, pipeline
+from tests.support.cluster import WORD_COUNT, pipeline
+from tests.support.commands import daemon_command
 from tests.support.files import (
     EXECUTABLES,
     TESTDATA,
@@ -159,7 +160,7 @@ def test_port_is_in_use(tmp_path, name, kind):
         if kind == socket.SOCK_STREAM:
             sock.listen()
         outcome = subprocess.run(
-            [command(name), "--port", str(port)], capture_output=True,
+            [*daemon_command(name), "--port", str(port)], capture_output=True,
             env={**os.environ, "TMPDIR": str(tmp_path)}, text=True,
             timeout=TIMEOUT)
     assert (outcome.returncode, outcome.stdout, outcome.stderr) == (

@@ -4,7 +4,8 @@ import subprocess
 
 import pytest
 
-from tests.support.cluster import Cluster, command, pipeline
+from tests.support.cluster import Cluster, pipeline
+from tests.support.commands import command
 from tests.support.fake_manager import FakeManager
 from tests.support.files import EXECUTABLES, ROOT, TESTDATA, in_order
 from tests.support.strict_worker import StrictWorker

@@ -81,6 +81,7 @@ def _checks():
         }
 
 
+@pytest.mark.timeout(600)  # They take half a minute on two quiet cores.
 @pytest.mark.parametrize("name", CHECKS)
 def test_check_passes(checks, name):
     """It finds nothing."""

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from mapreduce import cancel, status, submit
-from tests.support.cluster import command
+from tests.support.commands import command
 from tests.support.fake_manager import cluster, job, worker
 from tests.support.waiting import TIMEOUT
 

@@ -3,11 +3,11 @@ import os
 import pathlib
 import socket
 import subprocess
-import sys
 
 import pytest
 
 from tests.support import wire
+from tests.support.commands import daemon_command
 from tests.support.files import EXECUTABLES, ROOT, names_in
 from tests.support.ports import answers, free_port
 from tests.support.waiting import TIMEOUT, wait_until
@@ -15,11 +15,6 @@ from tests.support.waiting import TIMEOUT, wait_until
 WORD_COUNT = EXECUTABLES / "wc_map.sh", EXECUTABLES / "wc_reduce.sh"
 MAPPER, REDUCER = map(str, WORD_COUNT)
 TAIL = 3000  # characters of a log that are shown when a test fails
-
-
-def command(name):
-    """Return the path of, e.g., mapreduce-manager."""
-    return str(pathlib.Path(sys.executable).parent / f"mapreduce-{name}")
 
 
 def pipeline(input_directory, mapper, reducer):
@@ -45,8 +40,8 @@ class Daemon:
         self.log = directory / f"{name}-{port}.log"
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [command(name), "--port", str(port), "--loglevel", "debug",
-                 *options],
+                [*daemon_command(name), "--port", str(port), "--loglevel",
+                 "debug", *options],
                 cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log)
 

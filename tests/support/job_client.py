@@ -3,7 +3,7 @@ import collections
 import os
 import subprocess
 
-from tests.support.cluster import command
+from tests.support.commands import command
 from tests.support.files import TESTDATA, names_in, read_files
 from tests.support.waiting import TIMEOUT
 

@@ -4,7 +4,8 @@ import os
 import pathlib
 import subprocess
 
-from tests.support.cluster import MAPPER, REDUCER, command, pipeline
+from tests.support.cluster import MAPPER, REDUCER, pipeline
+from tests.support.commands import command
 from tests.support.files import TESTDATA, in_order, names_in
 from tests.support.waiting import TIMEOUT
 

@@ -14,12 +14,16 @@ import pytest
 from mapreduce.worker import Worker
 from tests.support import wire
 from tests.support.files import read_files, write_executable, write_files
+from tests.support.mocked_worker import (
+    MANAGER,
+    REGISTERED,
+    finished,
+    run_worker,
+)
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.usefixtures("temporary"), pytest.mark.timeout(30)]
 
-MANAGER = "localhost", 6000
-REGISTERED = (*MANAGER, wire.register(6001))
 BEAT = (*MANAGER, wire.heartbeat(6001))
 
 
@@ -71,17 +75,6 @@ def _spied(mocker):
     mocker.patch("tempfile.TemporaryDirectory", spied_make)
     mocker.patch("subprocess.Popen", spied_start)
     return made
-
-
-def finished(task_id):
-    """Return the report of a task as it must have been sent."""
-    return (*MANAGER, wire.finished(task_id, 6001))
-
-
-def run_worker():
-    """Run a Worker from start to end."""
-    Worker(host="localhost", port=6001,
-           manager_host="localhost", manager_port=6000)
 
 
 def wait_for_gated(tmp_path):
