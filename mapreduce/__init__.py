@@ -1,8 +1,8 @@
-"""MapReduce for any Unix executables: a Manager, Workers and clients.
+"""Run MapReduce jobs of any Unix executables: a Manager, Workers and clients.
 
 ``import mapreduce`` is enough for ``mapreduce.manager.Manager`` and
-``mapreduce.worker.Worker``. They are imported when they are first named, so
-that a client does not load what only the daemons need.
+``mapreduce.worker.Worker``. They are imported when they are first used, so
+that a client does not load modules that only the daemons need.
 """
 import importlib
 import signal
@@ -27,8 +27,8 @@ def _is_command() -> bool:
     return script.startswith(("mapreduce-", "mapreduce."))
 
 
-# Ctrl-C while a command still imports what it needs ends it at once. Python's
-# own handler would show a traceback. This package is what is imported first.
+# Ctrl-C must end a command at once, also while it imports its modules, where
+# Python's own handler would show a traceback. This package is imported first.
 if _is_command() and (
         signal.getsignal(signal.SIGINT) is signal.default_int_handler):
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""The command mapreduce-cancel: end a job, whether it runs or waits."""
+"""Run the command mapreduce-cancel: cancel a queued or running job."""
 from __future__ import annotations
 
 import click
@@ -20,26 +20,29 @@ Example:
 @click.argument("job_id", metavar="JOB", type=click.IntRange(0))
 @command.common_options
 def main(host: str, port: int, job_id: int, quiet: bool) -> None:
-    """Cancel a JOB, and return when it is cancelled.
+    """Cancel a JOB and wait until it is cancelled.
 
-    JOB is the number of a job, as mapreduce-status shows it. A queued job
-    leaves the queue; of a running one, the tasks end and the parts of the
-    result are removed.
+    JOB is the number of a job, as mapreduce-status shows it. A queued job is
+    removed from the queue. If the job is running, its tasks are ended and the
+    parts of its result are removed.
     """
     manager = RemoteManager(host, port)
     job = manager.job(job_id)
+    # The Manager does not answer a cancel, so the state of the job is queried
+    # before and after it.
     if job.ended:
         raise errors.JobFailed(
             f"{text.title(job)} has ended already: it is {job.state.value}")
     try:
         manager.send(messages.CancelJobMessage(job_id))
         job = progress.follow(
-            lambda: manager.job(job_id), progress.Silence())
+            lambda: manager.job(job_id), progress.NoProgress())
     except errors.Interrupted as interrupted:
         interrupted.note = (
             f"Job {job_id} is being cancelled. See whether it is: "
             f"mapreduce-status {manager.options()} {job_id}")
         raise
+    # Its last task may have finished before the message arrived.
     if job.state is not JobState.CANCELLED:
         raise errors.JobFailed(
             f"{text.title(job)} ended before it could be cancelled: "

@@ -1,4 +1,4 @@
-"""The command mapreduce-run: a job without daemons."""
+"""Run the command mapreduce-run: do a job without daemons."""
 from __future__ import annotations
 
 import click
@@ -16,19 +16,21 @@ Examples:
 @click.command(cls=command.JobCommand, epilog=EXAMPLES)
 @job_options.job_options(
     reducer_executable=(None, False),
-    num_mappers=(None, "one a file or split, at most 16 a Worker"),
-    num_reducers=(None, "4 a Worker"), decompress=True,
-    split_size=(None, "a quarter of a Worker's share, 1M to 64M"))
+    num_mappers=(
+        None, "one for each file or split, at most 16 for each Worker"),
+    num_reducers=(None, "4 for each Worker"), decompress=True,
+    split_size=(
+        None, "a quarter of the input of one Worker, from 1M to 64M"))
 @command.workers_option
 @command.common_options
 def main(
     job: job_options.JobSpec, workers: int | None, quiet: bool
 ) -> None:
-    """Run a job with a Manager and Workers of its own.
+    """Run a job with a temporary Manager and Workers on this machine.
 
     Mapper and reducer read standard input and print lines of
-    key<TAB>value. The result is one file for each reduce task. The input -
-    is standard input. Nothing is left running.
+    key<TAB>value. The result is one file for each reduce task. With
+    --input -, the input is standard input. No process is left running.
     """
     local.run(job, workers, quiet)
 

@@ -1,4 +1,4 @@
-"""The command mapreduce-status: show what a Manager and its Workers do."""
+"""Run the command mapreduce-status: show a Manager's Workers and jobs."""
 from __future__ import annotations
 
 import json
@@ -17,13 +17,13 @@ from mapreduce.protocol.status import ClusterStatus, JobDetails
 
 Status = ClusterStatus | JobDetails
 
-WATCH_INTERVAL = 0.5  # seconds between two looks
+WATCH_INTERVAL = 0.5  # seconds between two queries
 
 EXAMPLES = """\b
 Examples:
   mapreduce-status            Workers and jobs
   mapreduce-status 3          job 3, each of its tasks, and why it failed
-  mapreduce-status --watch    the same, kept fresh until Ctrl-C
+  mapreduce-status --watch    the same, updated until Ctrl-C
   mapreduce-status --json     the same, for scripts
 """
 
@@ -33,8 +33,8 @@ Examples:
 @click.argument("job_id", metavar="[JOB]", required=False,
                 type=click.IntRange(0))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--watch", is_flag=True, help="Keep the screen fresh until "
-              "Ctrl-C; where there is none, print what has changed.")
+@click.option("--watch", is_flag=True, help="Update the screen until Ctrl-C; "
+              "without a terminal, print the status when it changes.")
 @command.common_options
 def main(
     host: str, port: int, job_id: int | None, quiet: bool, **ways: bool
@@ -52,6 +52,7 @@ def main(
             return manager.status()
         return manager.details(job_id)
 
+    # Before any drawing, so that an error is one line, not a broken screen.
     status = look()
     if ways["as_json"]:
         document = codec.to_document(status)
@@ -65,19 +66,19 @@ def main(
 
 
 def _print(status: Status) -> None:
+    # Plain text in a pipe or a file, where scripts read it.
     if not (command.is_terminal(sys.stdout)
             and display.screen.print_status(status)):
         command.print_text(text.text(status))
 
 
 def _advise(status: Status) -> None:
-    """Tell a user whose jobs can't run what to do."""
     if isinstance(status, ClusterStatus) and status.is_stuck:
         click.echo(command.NO_WORKER, err=True)
 
 
 def _watch(look: Callable[[], Status]) -> None:
-    """Show what look returns, again and again, until it raises."""
+    """Show what `look` returns, again and again, until it raises an error."""
     if command.is_terminal(sys.stdout):
         with display.screen.live() as show:
             _repeat(look, show)
@@ -88,12 +89,13 @@ def _repeat(
     look: Callable[[], Status], show: Callable[[Status], None]
 ) -> None:
     while True:
+        # A user may watch for days: one lost packet must not end that.
         show(progress.retry_once(look))
         time.sleep(WATCH_INTERVAL)
 
 
 class _Blocks:
-    """Prints a status when something has changed; time does not count."""
+    """Prints a status if more than its times has changed."""
 
     def __init__(self) -> None:
         self._shown: Status | None = None

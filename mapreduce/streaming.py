@@ -1,6 +1,6 @@
-"""The command mapreduce-streaming: the command line of Hadoop Streaming.
+"""Run the command mapreduce-streaming: the options of Hadoop Streaming.
 
-It runs as mapreduce-run does, or has a Manager do the job.
+The job is done by the local engine, as with mapreduce-run, or by a Manager.
 """
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ from mapreduce.engines import local, remote
 from mapreduce.protocol.fields import MAX_SECONDS
 
 NO_REDUCER = "NONE"
-LOCAL = "file://"  # a path after it is one
-COMMA = re.compile(r",(?![^{]*})")  # Hadoop's patterns have others in braces
-IDENTITY = "cat"  # Hadoop's reducer where none is named
+LOCAL = "file://"  # the prefix of a local path
+# A comma between names. In Hadoop, a comma in braces is part of a pattern.
+COMMA = re.compile(r",(?![^{]*})")
+IDENTITY = "cat"  # does what Hadoop does without -reducer
 
-# The field of the job for each property, and what may be there.
+# For each property, the field of the job and the type of its value.
 PROPERTIES: dict[str, tuple[str, click.ParamType[Any]]] = {
     "mapreduce.job.maps": ("num_mappers", COUNT),
     "mapreduce.job.reduces": ("num_reducers", COUNT_OR_ZERO),
@@ -36,7 +37,7 @@ PROPERTIES: dict[str, tuple[str, click.ParamType[Any]]] = {
         "split_size", click.IntRange(0)),
 }
 
-# What has another name by now, or another form.
+# Old names, and options that this command has in another form.
 RENAMED = {
     "mapred.map.tasks": "mapreduce.job.maps",
     "mapred.reduce.tasks": "mapreduce.job.reduces",
@@ -57,12 +58,14 @@ Example:
 
 
 class StreamingCommand(command.JobCommand):
-    """A command that knows the option that was meant."""
+    """A command that suggests the nearest option for an unknown one."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take the arguments; fail for an option that there is not."""
-        if ctx.resilient_parsing:  # The shell asks how a word may go on.
+        """Parse the arguments; raise UsageError for an unknown option."""
+        if ctx.resilient_parsing:  # For the completion of the shell.
             return super().parse_args(ctx, args)
+        # Before click does: its message for an unknown option with one dash
+        # would name only the first letter.
         known = {name: option for option in self.get_params(ctx)
                  if isinstance(option, click.Option)
                  for name in (*option.opts, *option.secondary_opts)}
@@ -80,6 +83,7 @@ class StreamingCommand(command.JobCommand):
 def _unknown(
     what: str, name: str, known: Iterable[str]
 ) -> errors.UsageError:
+    # cutoff=0: there is always a suggestion, even if no name is similar.
     nearest = RENAMED.get(name) or difflib.get_close_matches(
         name, known, n=1, cutoff=0)[0]
     return errors.UsageError(
@@ -89,7 +93,7 @@ def _unknown(
 def _fields_of(
     _: click.Context, __: click.Parameter, values: tuple[str, ...]
 ) -> dict[str, Any]:
-    """Return the fields of a job that properties such as NAME=VALUE set."""
+    """Return the fields of a job for properties such as NAME=VALUE."""
     fields = {}
     for text in values:
         name, equals, value = map(str.strip, text.partition("="))
@@ -112,7 +116,7 @@ def _fields_of(
 def _address(
     ctx: click.Context, option: click.Parameter, value: str | None
 ) -> RemoteManager | None:
-    """Return the Manager that is meant by, e.g., localhost:6000."""
+    """Return the Manager at an address such as localhost:6000."""
     if value is None:
         return None
     host, _, port = value.rpartition(":")
@@ -124,22 +128,24 @@ def _address(
 def _separate(
     _: click.Context, __: click.Parameter, values: tuple[str, ...]
 ) -> list[str]:
-    """Return the names in lists of them, each a text with commas."""
+    """Return all names of texts in which commas separate them."""
     return [name for value in values for name in COMMA.split(value)]
 
 
 def _paths(
     context: click.Context, option: click.Parameter, values: tuple[str, ...]
 ) -> list[str]:
-    """Return the paths in lists of them, each a text with commas."""
+    """Return all paths of texts in which commas separate them."""
     return list(map(_path, _separate(context, option, values)))
 
 
 def _path(name: str) -> str:
-    """Return the path that a name stands for, which may be a URI."""
+    """Return a path, which may be given as a URI with file://."""
     scheme, colon, _ = name.partition("://")
     if colon and name.startswith(LOCAL):
         return name.removeprefix(LOCAL)
+    # Such as hdfs:// or s3://. A local name may contain "://", too, but then
+    # hardly after letters and digits only.
     if colon and scheme.isalnum():
         raise errors.UsageError(f"{name!r} is no path of this file system; "
                                 "copy what is needed from there")
@@ -149,8 +155,8 @@ def _path(name: str) -> str:
 @click.command(cls=StreamingCommand, epilog=EXAMPLES)
 @click.option("-input", "input_paths", metavar="PATH", multiple=True,
               required=True, callback=_paths,
-              help="Input: a directory, a file, a pattern, or several with "
-              "commas between; - is standard input. May be repeated.")
+              help="Input: a directory, a file, a pattern, or several, "
+              "separated by commas; - is standard input. May be repeated.")
 @click.option("-output", "output_directory", metavar="DIRECTORY",
               required=True, callback=lambda _, __, name: _path(name),
               help="Directory of the result, which must not exist.")
@@ -159,28 +165,31 @@ def _path(name: str) -> str:
 @click.option("-reducer", "reducer_executable", metavar="COMMAND",
               default=IDENTITY, show_default=True,
               help="Executable of the reduce stage; NONE: no such stage.")
-@click.option("-combiner", metavar="COMMAND", help="Executable that is run "
-              "over the sorted output of each map task.")
+@click.option("-combiner", metavar="COMMAND", help="Executable that reads "
+              "the sorted output of each map task, and whose output replaces "
+              "it.")
 @click.option("-partitioner", metavar="COMMAND", help="Executable that reads "
-              "the map output, and prints a number of a reduce task a line.")
+              "the lines of the map output, and prints for each the number "
+              "of its reduce task.")
 @click.option("-numReduceTasks", "num_reducers", metavar="N",
               type=COUNT_OR_ZERO, help="Number of reduce tasks.  "
               "[default: 1]")
 @click.option("-cmdenv", "environment", metavar="NAME=VALUE", multiple=True,
-              callback=job_options.environment, help="A variable of the "
+              callback=job_options.environment, help="Set a variable in the "
               "environment of all executables. May be repeated.")
 @click.option("-file", "-files", "files", metavar="PATH", multiple=True,
-              callback=_separate, help="Taken, but nothing is copied: "
+              callback=_separate, help="Accepted, but no file is copied: "
               "executables run in the working directory.")
 @click.option("-D", "properties", metavar="NAME=VALUE", multiple=True,
-              callback=_fields_of, help="A property; known are "
+              callback=_fields_of, help="Set a property, one of "
               f"{', '.join(PROPERTIES)}.")
 @click.option("-manager", metavar="HOST:PORT", callback=_address,
-              help="Have this Manager do the job.")
+              help="Submit the job to this Manager and wait for its end.")
 @click.option("--decompress/--no-decompress", default=True, show_default=True,
               help="Decompress inputs named .gz, .bz2, .xz or .zst.")
 @command.workers_option
 @command.common_options
+# The options of Hadoop have one dash; --help works in all our commands.
 @click.help_option("-help", "--help")
 def main(
     manager: RemoteManager | None, workers: int | None, quiet: bool,
@@ -190,7 +199,7 @@ def main(
     files, job = fields.pop("files"), _job(fields)
     if manager is None:
         if not quiet:
-            _tell_where(files)
+            _note_missing_files(files)
         local.run(job, workers, quiet)
     elif workers is not None:
         raise click.UsageError("--workers are those of a job without "
@@ -200,20 +209,24 @@ def main(
 
 
 def _job(fields: dict[str, Any]) -> JobSpec:
-    """Return the job that options describe, with Hadoop's defaults."""
+    """Return the job for the options, with the defaults of Hadoop."""
     properties = fields.pop("properties")
     given = {name: value for name, value in fields.items()
              if value is not None}
+    # As in Hadoop: an option overrides the property, and an output directory
+    # that exists is an error.
     job = {"num_reducers": 1, **properties, **given, "no_clobber": True}
     if job["reducer_executable"] == NO_REDUCER:
         job["num_reducers"] = 0
-    if not job["num_reducers"]:  # Without them, Hadoop ignores these.
+    # Without reduce tasks, Hadoop ignores both, so this must not be an error.
+    if not job["num_reducers"]:
         job["combiner"] = job["partitioner"] = None
     return JobSpec.from_options(job)
 
 
-def _tell_where(files: list[str]) -> None:
-    """Tell of files that are not where they would be if they were copied."""
+def _note_missing_files(files: list[str]) -> None:
+    """Print a note for each file that is not in the working directory."""
+    # Hadoop copies the files of -file there. A script may expect that.
     for file in filter(None, files):
         path, _, link = file.partition("#")
         name = link or os.path.basename(path)

@@ -1,4 +1,4 @@
-"""The command mapreduce-submit: send a Manager a job, or shut it down."""
+"""Run the command mapreduce-submit: submit a job, or shut a Manager down."""
 from __future__ import annotations
 
 import os
@@ -27,8 +27,8 @@ Example:
 @click.option("-s", "--shutdown", is_flag=True,
               help="Shut down the Manager and its Workers instead.")
 @click.option("--wait", is_flag=True,
-              help="Show progress, and end when the job ends: with exit "
-              "code 1 if it failed.")
+              help="Show progress and wait until the job has ended; exit "
+              "with code 1 if it failed.")
 @command.common_options
 def main(
     job: job_options.JobSpec, host: str, port: int, quiet: bool,
@@ -37,7 +37,7 @@ def main(
     """Submit a job to a running Manager.
 
     Mapper and reducer read standard input and print lines of
-    key<TAB>value. Relative paths are meant in the working directory of the
+    key<TAB>value. Relative paths refer to the working directory of the
     Manager and the Workers.
     """
     manager = RemoteManager(host, port)
@@ -53,12 +53,13 @@ def main(
 
 def _say(text: str, quiet: bool) -> None:
     if not quiet:
-        # As bytes: a name may be one that standard output can't encode.
+        # As bytes: standard output may be unable to encode a name.
         click.echo(os.fsencode(text))
 
 
 def _summary(manager: RemoteManager, job: messages.JobMessage) -> str:
-    """Return what was submitted, a line for each property."""
+    """Return the submitted job as text, with a line for each property."""
+    # The contract fixes these lines; scripts of users read them.
     lines = [f"Submitted job to {manager}"]
     for name, value in (
         ("input directory", _input(job)),

@@ -1,1 +1,1 @@
-"""Who asks: what the commands share before and after a job runs."""
+"""Let commands describe a job, submit it, follow it, and report errors."""

@@ -1,9 +1,13 @@
-"""What all client commands share: exit codes, signals, a few options.
+"""Provide what all client commands share: exit codes, signals, options.
 
-A client prints results on standard output and talk on standard error. It
-exits with 0 when it is done, 1 when the job failed or was cancelled, 2 when it
-was used wrongly, 3 when there is no Manager that answers, 130 on Ctrl-C,
-143 on SIGTERM and 129 on SIGHUP.
+A client prints results on standard output, and everything else on standard
+error. Its exit codes:
+
+    0    done
+    1    the job failed or was cancelled
+    2    the command was used wrongly
+    3    no Manager answers
+    129, 130, 143: ended by SIGHUP, SIGINT (Ctrl-C), SIGTERM
 """
 from __future__ import annotations
 
@@ -33,10 +37,11 @@ class Command(CommandLine):
     """A command that ends on signals with their exit code and no traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; its process ends soon after."""
+        """Run the command; the process ends soon afterwards."""
         _handle_signals(_interrupt)
         try:
             result = super().invoke(ctx)
+            # The command is done, so its exit code must be 0 from now on.
             ignore_signals()
         except OSError as error:
             if error.errno == errno.EPIPE:  # Click ends quietly.
@@ -47,15 +52,17 @@ class Command(CommandLine):
             with contextlib.suppress(OSError):  # The terminal may be gone.
                 if interrupted.note:
                     click.echo(interrupted.note, err=True)
+            # The code that a shell reports for a process ended by a signal.
             ctx.exit(128 + interrupted.number)
         return result
 
 
 class JobCommand(Command):
-    """A command whose options take what a shell expands, or splits."""
+    """A command whose options take patterns, and commands with arguments."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take the arguments; tell whose words they may be."""
+        """Parse the arguments; explain those that belong to no option."""
+        # Without quotes, the shell expands a pattern and splits a command.
         try:
             return super().parse_args(ctx, args)
         except click.UsageError as error:
@@ -67,29 +74,26 @@ class JobCommand(Command):
 
 
 def _interrupt(number: int, _: object) -> NoReturn:
-    """Raise Interrupted at the first of the signals, once."""
+    """Raise Interrupted; the handler of the first signal, and only of it."""
+    # A second one must not interrupt the removal of files and processes.
     ignore_signals()
     raise Interrupted(number)
 
 
 def ignore_signals() -> None:
-    """Let no signal end this process any more: what is done stays done.
-
-    Not by SIG_IGN, which child processes would inherit. But at its end Python
-    removes its handlers some milliseconds before the process is gone: then
-    there are no more children, and SIG_IGN it is.
-    """
+    """Let signals have no effect from now on: the process is ending."""
+    # Not SIG_IGN, which child processes would inherit.
     _handle_signals(lambda number, frame: None)
+    # When Python ends, it removes its handlers some milliseconds before the
+    # process ends. By then no child is started, so SIG_IGN does no harm.
     atexit.register(_handle_signals, signal.SIG_IGN)
 
 
 def _handle_signals(
     handle: Callable[[int, Any], object] | signal.Handlers
 ) -> None:
-    """Have all signals that end a client handled in one way.
-
-    What the caller ignores stays ignored, as nohup wants it.
-    """
+    """Set one handler for all signals that end a client."""
+    # A signal that the caller ignores stays ignored: nohup relies on it.
     for number in SIGNALS:
         if number is signal.SIGTERM or (
                 signal.getsignal(number) != signal.SIG_IGN):
@@ -98,7 +102,7 @@ def _handle_signals(
 
 @contextlib.contextmanager
 def postponed_signals() -> Iterator[None]:
-    """Have signals that end a client wait until the end of the block."""
+    """Postpone signals that end a client until the end of the block."""
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
     came: list[int] = []
     _handle_signals(lambda number, frame: came.append(number))
@@ -128,8 +132,8 @@ def common_options(command: Decorated) -> Decorated:
     """Add the options --quiet and --version."""
     for option in (
         click.version_option(package_name="mapreduce"),
-        click.option("--quiet", is_flag=True, help="Print nothing but "
-                     "results and errors."),
+        click.option("--quiet", is_flag=True, help="Print only results and "
+                     "errors."),
     ):
         command = option(command)
     return command
@@ -139,18 +143,19 @@ def workers_option(command: Decorated) -> Decorated:
     """Add the option --workers."""
     return click.option(
         "--workers", metavar="N", type=click.IntRange(1, MAX_WORKERS),
-        help="Number of Workers, and so of tasks at a time.  "
-        "[default: the cores]")(command)
+        help="Number of Workers, and so of tasks at the same time.  "
+        "[default: the number of cores]")(command)
 
 
 def is_terminal(stream: IO[str]) -> bool:
-    """Tell whether a stream is a terminal on which one can draw."""
-    # A stream that was closed from the start is None.
+    """Return whether a stream is a terminal that supports drawing."""
+    # sys.stdout is None if the process was started with it closed.
     return (bool(stream) and stream.isatty()
             and os.environ.get("TERM", "dumb") not in ("dumb", "unknown"))
 
 
 def print_text(text: str) -> None:
-    """Print a result on standard output, whatever characters it has."""
+    """Print a result on standard output."""
+    # Names may contain characters that the encoding of the terminal lacks.
     encoding = sys.stdout.encoding or "utf-8"
     click.echo(text.encode(encoding, "backslashreplace"))

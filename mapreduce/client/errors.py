@@ -1,4 +1,7 @@
-"""How a command can fail: one class for each exit code of the clients."""
+"""Define the errors of client commands, with their exit codes.
+
+Each is shown as one line on standard error, without a traceback.
+"""
 from __future__ import annotations
 
 import click
@@ -7,37 +10,39 @@ from mapreduce.display import text
 
 
 class JobFailed(click.ClickException):
-    """The job failed or was cancelled; or it can't be, for it has ended."""
+    """The job failed or was cancelled, or it ended before a cancel."""
 
     exit_code = 1
 
 
 class UsageError(click.ClickException):
-    """What the user named can't be used; one line says what to do."""
+    """An argument can't be used; the line says what to do."""
 
     exit_code = 2
 
     def __init__(self, message: str) -> None:
-        """Show nothing that a terminal might obey."""
+        """Use a message that may contain names of the user's files."""
+        # Control characters in a name could change the terminal.
         super().__init__(text.clean(message))
 
 
 class UnknownJob(click.ClickException):
-    """The user named a job that the Manager doesn't know."""
+    """The Manager has no job with the given id."""
 
     exit_code = 2
 
 
 class NoManager(click.ClickException):
-    """No Manager can be reached, or it is one that can't answer."""
+    """No Manager can be reached, or it can't answer."""
 
     exit_code = 3
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal asks the client to end, with exit code 128 + its number.
+    """The client received a signal to end; the exit code is 128 + its number.
 
-    The note is printed for the user.
+    `note` is printed for the user. As a KeyboardInterrupt it passes through
+    `except Exception`.
     """
 
     def __init__(self, number: int) -> None:

@@ -1,7 +1,7 @@
-"""The options that describe a job, declared once for all commands.
+"""Declare the options that describe a job, once for all commands.
 
-A command that has them gets a JobSpec, whose fields have the names of those
-of the message that submits a job.
+A command with these options receives a JobSpec. Its fields have the names of
+the fields of the message that submits a job.
 """
 from __future__ import annotations
 
@@ -27,54 +27,46 @@ COUNT_OR_ZERO = click.IntRange(0, layout.MAX_TASKS)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _StageSpec:
-    """What runs in the two stages, and in how many tasks."""
-
     mapper_executable: str
     reducer_executable: str | None = None
     combiner: str | None = None
     partitioner: str | None = None
     num_mappers: int | None = None
-    max_mappers: int | None = None  # beside num_mappers: at most so many
+    max_mappers: int | None = None  # a limit, if num_mappers is None
     num_reducers: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _PathSpec:
-    """What a job reads and writes."""
-
     input_paths: tuple[str, ...]
     output_directory: str
     keep_intermediate: str | None = None
     decompress: bool = False
-    split_size: int | None = None  # bytes; 0: files are never divided
+    split_size: int | None = None  # bytes; 0: files are never split
     no_clobber: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _TaskSpec:
-    """What each task gets, and what is too much for it."""
-
     environment: Mapping[str, str] | None = None
     max_map_attempts: int | None = None
     max_reduce_attempts: int | None = None
-    task_timeout: float | None = None  # seconds; 0: there is no limit
+    task_timeout: float | None = None  # seconds; 0: no limit
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class JobSpec(_TaskSpec, _PathSpec, _StageSpec):
-    """A job as its user described it; what is None was left to the command.
+    """A job as the user described it; the command replaces None by defaults.
 
-    Nothing of it was checked but the form of each option.
+    Only the form of each option was checked, not whether they fit together.
     """
 
     job_name: str = ""
 
     @classmethod
     def from_options(cls, options: dict[str, Any]) -> JobSpec:
-        """Return the job of a command; its options are taken out of a dict.
-
-        max_attempts stands for a field of each stage.
-        """
+        """Return the job of a command; remove its options from the dict."""
+        # One option for two fields: the message has one for each stage.
         attempts = options.pop("max_attempts", None)
         if attempts is not None:
             options["max_map_attempts"] = attempts
@@ -93,12 +85,13 @@ class Seconds(click.ParamType[float]):
         self, value: Any, param: click.Parameter | None,
         ctx: click.Context | None,
     ) -> float:
-        """Return the number, or fail in the words of the option."""
+        """Return the number, or fail with a message that names the option."""
         try:
             seconds = float(value)
         except ValueError:
             seconds = math.nan
-        if not 0 <= seconds <= fields.MAX_SECONDS:  # Neither is nan.
+        # Written so that nan fails, too: every comparison with it is false.
+        if not 0 <= seconds <= fields.MAX_SECONDS:
             self.fail(f"{value!r} is no number of seconds from 0 to "
                       f"{fields.MAX_SECONDS}", param, ctx)
         return seconds
@@ -107,7 +100,7 @@ class Seconds(click.ParamType[float]):
 def size(
     _: click.Context, option: click.Parameter, value: str | None
 ) -> int | None:
-    """Return the number of bytes that, e.g., 64M stands for."""
+    """Return the number of bytes of a size such as 64M."""
     if value is None:
         return None
     found = re.fullmatch(r"([0-9]{1,15})([KMGT]?)", value.upper())
@@ -125,7 +118,7 @@ def size(
 def environment(
     _: click.Context, option: click.Parameter, values: tuple[str, ...]
 ) -> dict[str, str] | None:
-    """Return the variables that texts such as NAME=VALUE set, if any."""
+    """Return the variables of texts such as NAME=VALUE; None if no text."""
     for value in values:
         name, equals = value.partition("=")[:2]
         if not (name and equals):
@@ -135,12 +128,12 @@ def environment(
 
 
 def job_options(**defaults: Any) -> Callable[[Decorated], Decorated]:
-    """Add the options of a job to a command; what has no default is required.
+    """Return a decorator that adds the options of a job to a command.
 
-    The command gets them as one argument, job, a JobSpec.
-
-    A default of (None, text) stands for one that the command finds itself;
-    one of (None, False) for none.
+    The command receives them as one argument, `job`, a JobSpec. An option
+    without a default is required. The default (None, text) is for an option
+    whose value the command computes, and which --help describes by the text;
+    (None, False) is for an option that may be omitted.
     """
     def option(*names: str, **settings: Any) -> Callable[..., Any]:
         field = names[-1]
@@ -159,15 +152,16 @@ def job_options(**defaults: Any) -> Callable[[Decorated], Decorated]:
             return function(job=job, **options)
 
         decorated: Decorated = command
+        # Reversed: --help lists the options in the reverse order of this loop.
         for add in reversed((
             option("-i", "--input", "input_paths", metavar="PATH",
                    multiple=True, help="Input: a directory of files, a file, "
-                   "or a pattern of such names; may be repeated."),
+                   "or a pattern that matches such names; may be repeated."),
             option("-o", "--output", "output_directory", metavar="DIRECTORY",
                    help="Directory of the result; replaced if it exists."),
             option("-m", "--mapper", "mapper_executable",
                    metavar="COMMAND", help="Executable of the map stage, "
-                   "with arguments if it needs some."),
+                   "and its arguments, if any."),
             option("-r", "--reducer", "reducer_executable",
                    metavar="COMMAND", help="Executable of the reduce stage; "
                    "not needed with --nreducers 0."),
@@ -175,16 +169,16 @@ def job_options(**defaults: Any) -> Callable[[Decorated], Decorated]:
                    type=COUNT, help="Number of map tasks."),
             option("--nreducers", "--reducers", "num_reducers", metavar="N",
                    type=COUNT_OR_ZERO, help="Number of reduce tasks, and so "
-                   "of files of the result; with 0, those are what the map "
-                   "tasks print, a file each."),
+                   "of files in the result; with 0, the result is the output "
+                   "of the map tasks, one file each."),
             click.option("--name", "job_name", default="", metavar="TEXT",
-                         help="Name of the job, for what is shown of it."),
+                         help="Name of the job, shown to people."),
             option("--decompress/--no-decompress", "decompress",
                    help="Decompress inputs named .gz, .bz2, .xz or .zst."),
             option("--split-size", "split_size", metavar="SIZE",
-                   callback=size, help="Divide larger files at ends of "
-                   "lines, so that several mappers share one: 64M, say; 0: "
-                   "never."),
+                   callback=size, help="Split files that are larger than "
+                   "this, such as 64M, at the ends of lines, so that several "
+                   "mappers share one; 0: never."),
             *PLAIN_OPTIONS,
         )):
             decorated = add(decorated)
@@ -192,24 +186,24 @@ def job_options(**defaults: Any) -> Callable[[Decorated], Decorated]:
     return decorate
 
 
-# They are the same for every command.
+# These options are the same for every command.
 PLAIN_OPTIONS = (
-    click.option("--combiner", metavar="COMMAND", help="Executable that is "
-                 "run over the sorted output of each map task."),
+    click.option("--combiner", metavar="COMMAND", help="Executable that "
+                 "reads the sorted output of each map task, and whose output "
+                 "replaces it."),
     click.option("--partitioner", metavar="COMMAND", help="Executable that "
-                 "reads the lines of the map output, and prints the number "
-                 "of the reduce task for each."),
+                 "reads the lines of the map output, and prints for each the "
+                 "number of its reduce task."),
     click.option("--cmdenv", "environment", metavar="NAME=VALUE",
-                 multiple=True, callback=environment, help="A variable of "
-                 "the environment of all executables; may be repeated."),
-    click.option("--no-clobber", is_flag=True, help="Refuse an output "
-                 "directory that exists."),
-    click.option("--max-attempts", metavar="N", type=COUNT, help="Attempts "
-                 "at a task until the job fails.  [default: 4]"),
+                 multiple=True, callback=environment, help="Set a variable "
+                 "in the environment of all executables; may be repeated."),
+    click.option("--no-clobber", is_flag=True, help="Fail if the output "
+                 "directory exists."),
+    click.option("--max-attempts", metavar="N", type=COUNT, help="Number of "
+                 "attempts at a task before the job fails.  [default: 4]"),
     click.option("--task-timeout", metavar="SECONDS",
-                 type=Seconds(), help="End a task that neither "
-                 "reads, writes nor reports for so long; 0: never.  "
-                 "[default: 0]"),
+                 type=Seconds(), help="End an attempt that neither reads, "
+                 "writes nor reports for this time; 0: never.  [default: 0]"),
     click.option("--keep-intermediate", metavar="DIRECTORY",
-                 help="Keep the map output there."),
+                 help="Keep the map output in this directory."),
 )

@@ -1,7 +1,7 @@
-"""What can be checked on this machine before a job starts.
+"""Check on this machine, before a job starts, whether it can run.
 
-One line tells the user what to fix; the Manager or a Worker would find the
-same out later. Nothing here is sent, and nothing is started.
+A Manager or a Worker would find the same errors, but later. Nothing is sent or
+started here.
 """
 from __future__ import annotations
 
@@ -20,19 +20,20 @@ from mapreduce.protocol import layout
 from mapreduce.system import inputs, scratch
 from mapreduce.system.commands import words
 
-BLOCK = 2**20  # bytes, at the most, of one read of standard input
+BLOCK = 2**20  # bytes of one read of standard input, at most
 
 
 @contextlib.contextmanager
 def stdin_as_file(paths: Sequence[str]) -> Iterator[list[str]]:
-    """Copy standard input to a file until the block ends, if it is an input.
+    """Yield the paths, with a temporary copy of standard input for STDIN.
 
-    Return the paths of the input, with that of the copy in place of STDIN.
+    The copy is removed at the end of the block.
     """
     if STDIN not in paths:
         yield list(paths)
         return
-    # A wrong path is an error before all of standard input is read.
+    # First the other paths: reading standard input may take hours, and a
+    # wrong path should be reported before.
     list_files([path for path in paths if path != STDIN])
     scratch.remove_leftovers(layout.INPUT_DIRECTORY_PREFIX)
     with scratch.directory(layout.INPUT_DIRECTORY_PREFIX) as directory:
@@ -46,7 +47,8 @@ def _copy_stdin(path: str) -> None:
         raise UsageError("standard input is closed, so it can't be the input")
     stdin = typing.cast(io.BufferedReader, sys.stdin.buffer)
     with open(path, "wb") as file:
-        # Read to its first end: a terminal has one after another.
+        # read1 until the first end: on a terminal, read would need Ctrl-D
+        # twice.
         for block in iter(lambda: stdin.read1(BLOCK), b""):
             file.write(block)
 
@@ -60,10 +62,10 @@ def list_files(paths: Sequence[str]) -> list[str]:
 
 
 def check_command(what: str, command: str | None, path: str | None) -> None:
-    """Raise UsageError for a command that plainly can't be started.
+    """Raise UsageError for a command that certainly can't be started.
 
-    What it is for the user is, e.g., mapper. The PATH is that of this
-    process, unless the user set another.
+    `what` names the command in the error, e.g., mapper. `path` is the PATH of
+    the tasks if it differs from the one of this process.
     """
     if command is None:
         return

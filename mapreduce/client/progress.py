@@ -1,4 +1,4 @@
-"""Follow a job until it has ended, and tell how it fares."""
+"""Follow a job until it has ended, and show its progress."""
 from __future__ import annotations
 
 import contextlib
@@ -18,31 +18,33 @@ from mapreduce.protocol.status import JobState, JobStatus
 
 Answer = TypeVar("Answer")
 
-POLL_INTERVAL = 0.2  # seconds between two looks at a job
-KEY_TIMEOUT = 60.0  # seconds until a job that was submitted must be known
+POLL_INTERVAL = 0.2  # seconds between two queries for a job
+# Seconds until the Manager must know a job that was submitted. The Manager may
+# be deleting a large directory first, since it does one thing after another.
+KEY_TIMEOUT = 60.0
 LINE_INTERVAL = 10.0  # seconds at least between two lines of one stage
 
 
-def retry_once(question: Callable[[], Answer]) -> Answer:
-    """Ask what was answered before; raise NoManager if it fails twice."""
+def retry_once(query: Callable[[], Answer]) -> Answer:
+    """Return the result of a query; raise NoManager if it fails twice."""
     try:
-        return question()
-    except NoManager:
+        return query()
+    except NoManager:  # Perhaps a lost packet; a long wait is not worth it.
         time.sleep(POLL_INTERVAL)
     try:
-        return question()
+        return query()
     except NoManager as error:
         raise NoManager(f"the Manager has gone: {error.message}") from error
 
 
 class Progress(Protocol):
-    """Shows how a job fares to whoever waits for it."""
+    """Shows the progress of a job to the user."""
 
     def show(self, job: JobStatus) -> None:
-        """Show the job as it is now."""
+        """Show the given status of the job."""
 
 
-class Silence:
+class NoProgress:
     """Shows nothing."""
 
     def show(self, job: JobStatus) -> None:
@@ -50,16 +52,16 @@ class Silence:
 
 
 class Lines:
-    """Shows a line for each stage, and few between, where no terminal is."""
+    """Shows a line for each stage, and a few between them; for log files."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Take a clock that gives seconds."""
+        """Use a clock that returns seconds."""
         self._clock = clock
         self._shown: JobStatus | None = None
         self._time = 0.0
 
     def show(self, job: JobStatus) -> None:
-        """Write a line if there is something new and it is time for one."""
+        """Write a line if the status has changed and it is time for one."""
         now = self._clock()
         last = self._shown
         if last is not None and last.state == job.state and (
@@ -69,7 +71,7 @@ class Lines:
         self._shown, self._time = job, now
         if job.ended:
             return
-        # How many tasks it has may not be known before it starts.
+        # The number of its tasks may not be known before it starts.
         count = "" if job.state is JobState.QUEUED else (
             f", {job.tasks_done} of {job.tasks} tasks done")
         click.echo(f"{text.title(job)}: {job.state.value}{count}", err=True)
@@ -77,9 +79,9 @@ class Lines:
 
 @contextlib.contextmanager
 def progress(quiet: bool) -> Iterator[Progress]:
-    """Show how a job fares on standard error, in the way that suits it."""
+    """Yield an object that shows progress on standard error."""
     if quiet:
-        yield Silence()
+        yield NoProgress()
     elif is_terminal(sys.stderr):
         with display.screen.progress_bar() as shown:
             yield shown
@@ -90,11 +92,11 @@ def progress(quiet: bool) -> Iterator[Progress]:
 def follow(
     look: Callable[[], JobStatus | None], shown: Progress
 ) -> JobStatus:
-    """Wait until a job has ended; return how it is then.
+    """Wait until a job has ended, and return its status.
 
-    Look is asked how the job is, and returns None where nobody knows it; it
-    may raise NoManager once in a row. Raises NoManager for a job that does
-    not show up within seconds, or that nobody knows any more.
+    `look` returns the present status of the job, or None if the Manager has
+    no such job. Raises NoManager if `look` does so twice in a row, if the job
+    does not appear within KEY_TIMEOUT, or if it disappears.
     """
     deadline = time.monotonic() + KEY_TIMEOUT
     seen = False
@@ -115,16 +117,15 @@ def follow(
 
 
 def check(job: JobStatus) -> None:
-    """Raise JobFailed, with the reason, for a job that is not done."""
+    """Raise JobFailed, with the reason, for a job that failed."""
     if job.state is not JobState.DONE:
         raise JobFailed(text.failure(job))
 
 
 def show_counters(manager: RemoteManager, job: JobStatus) -> None:
-    """Show on standard error what a job that has ended has counted.
-
-    How it ended is known; a Manager that no longer answers changes nothing.
-    """
+    """Show the counters of an ended job on standard error."""
+    # The outcome of the job is known already. A Manager that has ended since
+    # must not turn a success into an error.
     with contextlib.suppress(NoManager, UnknownJob):
         if counters := manager.details(job.id).counters:
             click.echo(text.counters_text(counters), err=True)

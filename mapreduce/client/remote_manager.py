@@ -1,4 +1,4 @@
-"""A Manager as a client sees it: it takes messages, and answers questions."""
+"""Send messages and queries to a Manager, for clients."""
 from __future__ import annotations
 
 import contextlib
@@ -19,11 +19,12 @@ from mapreduce.utils import outbox
 class RemoteManager:
     """The Manager at an address.
 
-    Every method raises NoManager, with a line for the user, where that fails.
+    Every method that sends raises NoManager, with a line for the user, if the
+    Manager can't be reached or does not answer.
     """
 
     def __init__(self, host: str, port: int) -> None:
-        """Name the Manager; send nothing yet."""
+        """Keep the address; send nothing yet."""
         self.host = host
         self.port = port
 
@@ -32,7 +33,7 @@ class RemoteManager:
         return f"Manager {self.host}:{self.port}"
 
     def options(self) -> str:
-        """Return the options that name it to a client, e.g., -p 6000."""
+        """Return the options of a client for this Manager, e.g., -p 6000."""
         host = "" if self.host == "localhost" else f"-h {self.host} "
         return f"{host}-p {self.port}"
 
@@ -42,19 +43,20 @@ class RemoteManager:
             outbox.send_tcp(self.host, self.port, message)
 
     def status(self, key: str | None = None) -> ClusterStatus:
-        """Ask for the Workers and jobs, or only the job with a key."""
+        """Query the Workers, and all jobs or only the one with the key."""
         return self._ask(
             messages.GetStatusMessage(job_key=key), ClusterStatus)
 
     def details(self, job_id: int) -> JobDetails:
-        """Ask for a job and its tasks; raise UnknownJob if there is none."""
+        """Query a job and its tasks; raise UnknownJob if there is none."""
         details = self._ask(messages.GetJobMessage(job_id), JobDetails)
         if details.job is None:
             raise self._unknown_job(job_id)
         return details
 
     def job(self, job_id: int) -> JobStatus:
-        """Ask for a job; raise UnknownJob if there is none."""
+        """Query a job; raise UnknownJob if there is none."""
+        # Not by `details`, whose answer has all tasks of the job.
         for job in self.status().jobs:
             if job.id == job_id:
                 return job
@@ -65,16 +67,17 @@ class RemoteManager:
             f"{self} knows no job {job_id}; mapreduce-status "
             f"{self.options()} shows those that it knows")
 
-    def check_takes(self, job: messages.JobMessage) -> None:
-        """Raise NoManager unless the Manager takes messages of that type."""
+    def check_accepts(self, job: messages.JobMessage) -> None:
+        """Raise NoManager unless the Manager accepts messages of that type."""
         known: tuple[str, ...] = ()
-        # An older one ignores the question.
+        # An older Manager ignores the query, and also would ignore the job.
         with contextlib.suppress(outbox.NoAnswer, ProtocolError):
             with self._reached():
                 answer = outbox.ask(
                     self.host, self.port, messages.GetMessageTypesMessage())
             known = codec.answer_from_document(
                 MessageTypes, answer).message_types
+        # Otherwise the user would wait for a job that nothing will ever start.
         if codec.name_of(type(job)) not in known:
             raise NoManager(
                 f"{self} does not know these options, or commands with "
@@ -82,12 +85,11 @@ class RemoteManager:
                 "is an older version, another program, or busy")
 
     def _ask(
-        self, question: messages.Query, answer: type[codec.Answer]
+        self, query: messages.Query, answer: type[codec.Answer]
     ) -> codec.Answer:
-        """Return the answer, of a class, to a question."""
         try:
             with self._reached():
-                document = outbox.ask(self.host, self.port, question)
+                document = outbox.ask(self.host, self.port, query)
             return codec.answer_from_document(answer, document)
         except (outbox.NoAnswer, ProtocolError) as error:
             raise NoManager(

@@ -1,4 +1,4 @@
-"""From the description of a job to the message that submits it."""
+"""Convert the description of a job to the message that submits it."""
 from __future__ import annotations
 
 import dataclasses
@@ -15,7 +15,7 @@ from mapreduce.protocol.fields import FieldError, ProtocolError
 from mapreduce.protocol.messages import JobMessage, ManagerJobMessage
 from mapreduce.system.commands import words
 
-# What the message of the specification can carry.
+# The fields that the message of the specification can hold.
 BASE_FIELDS = {"input_paths", *(
     field.name for field in dataclasses.fields(ManagerJobMessage))}
 
@@ -23,20 +23,24 @@ TITLES = {"input_paths": "input directory",
           "keep_intermediate": "directory for the map output"}
 FOR_REDUCERS = ("combiner", "partitioner", "keep_intermediate")
 
-# Where the user names no number: tasks and splits of a Worker. Several, so
-# that a slow one keeps the others waiting for a fraction of its share only.
+# Defaults for each Worker. There are several tasks for each, so that at the
+# end all wait only for one short task of a slow Worker.
 REDUCE_TASKS = 4
 SPLITS = 4
 MAX_MAP_TASKS = 16
 
-MIN_SPLIT, MAX_SPLIT = 2**20, 2**26  # bytes
+# Bytes. For a smaller split, starting the mapper takes longer than its work;
+# with larger ones, the last tasks of a job take too long.
+MIN_SPLIT, MAX_SPLIT = 2**20, 2**26
 
 
 def validate(job: JobSpec) -> JobSpec:
-    """Return a job whose options go together.
+    """Return the job, without a reducer if it has no reduce tasks.
 
-    A job without reduce tasks loses its reducer. Raises click.UsageError.
+    Raises click.UsageError if its options contradict each other.
     """
+    # Checked here, although the Manager checks it, too: here, the error can
+    # name the option.
     if job.num_reducers == 0:
         unused = [name for name in FOR_REDUCERS
                   if getattr(job, name) is not None]
@@ -56,14 +60,15 @@ def validate(job: JobSpec) -> JobSpec:
 
 
 def build_message(job: JobSpec, follow: bool) -> JobMessage:
-    """Return the message for a job: that of the specification if it can.
+    """Return the message for a job: that of the specification if possible.
 
     Raises click.UsageError, as build_extended does.
     """
     job = validate(job)
     if job.environment is None and any(map(_has_arguments, (
             job.mapper_executable, job.reducer_executable or ""))):
-        # Base tasks start `[executable]`, as the specification says.
+        # Tasks of the specification start `[executable]`, without arguments.
+        # An environment, even an empty one, makes the tasks extended.
         job = dataclasses.replace(job, environment={})
     document = _given(job)
     if (len(job.input_paths) > 1 or not job.num_reducers
@@ -74,10 +79,10 @@ def build_message(job: JobSpec, follow: bool) -> JobMessage:
 
 
 def build_extended(job: JobSpec, follow: bool) -> ExtendedJobMessage:
-    """Return the message of our own for a job that validate returned.
+    """Return the extended message for a job that `validate` returned.
 
-    Its fields are checked as the Manager will check them; what is wrong is a
-    click.UsageError. A job that is to be followed gets a key.
+    With `follow`, the job gets a key. Raises click.UsageError for a field that
+    the Manager would refuse.
     """
     message = _build("new_extended_job", _given(job), follow)
     assert isinstance(message, ExtendedJobMessage)
@@ -85,10 +90,8 @@ def build_extended(job: JobSpec, follow: bool) -> ExtendedJobMessage:
 
 
 def _given(job: JobSpec) -> dict[str, Any]:
-    """Return the fields that the message needs, as JSON.
-
-    What stands for nothing, such as a size of 0, is left out.
-    """
+    """Return the fields for the message, as in JSON."""
+    # Only what is set: each further field would need the extended message.
     document = {name: value for name, value in vars(job).items()
                 if value is not None and value is not False}
     for name, nothing in (
@@ -102,7 +105,7 @@ def _given(job: JobSpec) -> dict[str, Any]:
 def _has_arguments(command: str) -> bool:
     try:
         return len(words(command)) > 1
-    except ValueError:  # The Worker will say what is wrong with it.
+    except ValueError:  # The task will fail with this error, and report it.
         return False
 
 
@@ -111,8 +114,9 @@ def _build(
 ) -> JobMessage:
     document = {"message_type": message_type, **document}
     if follow:
-        # Random, so that no other client has the same.
+        # Random, so that no other client has the same key.
         document["job_key"] = os.urandom(16).hex()
+    # The codec checks the fields by the rules that the Manager will apply.
     try:
         message = codec.from_document(document)
     except FieldError as error:
@@ -124,7 +128,7 @@ def _build(
 
 
 def _bad_option(error: FieldError) -> click.UsageError:
-    """Return an error in the words of the option that set a field."""
+    """Return an error that names the option, not the field of the message."""
     problem = f"{error.value} is not {error.expected}"
     name = {"input_directory": "input_paths"}.get(error.field, error.field)
     context = click.get_current_context(silent=True)
@@ -135,11 +139,11 @@ def _bad_option(error: FieldError) -> click.UsageError:
 
 
 def max_mappers(num_workers: int) -> int:
-    """Return how many map tasks a job may have if its user names no number."""
+    """Return the limit of map tasks if the user gives no number."""
     return min(max(1, num_workers) * MAX_MAP_TASKS, layout.MAX_TASKS)
 
 
 def split_size(files: Sequence[str], num_workers: int) -> int:
-    """Return the size of a split, in bytes, that gives each Worker some."""
+    """Return a split size, in bytes, that gives each Worker several splits."""
     share = sum(map(os.path.getsize, files)) // (num_workers * SPLITS)
     return max(MIN_SPLIT, min(share, MAX_SPLIT))

@@ -52,6 +52,7 @@ def print_status(status: Status) -> bool:
 
     A status of more than MAX_ROWS rows is not drawn.
     """
+    # The caller then prints plain text, which is fast.
     rows = (len(status.workers) + len(status.jobs)
             if isinstance(status, ClusterStatus) else len(status.tasks))
     if rows > MAX_ROWS:
@@ -66,6 +67,7 @@ def live() -> Iterator[Callable[[Status], None]]:
     console = _console()
     # Without auto_refresh: a screen changes only when a new status arrives.
     with Live(console=console, auto_refresh=False) as screen:
+        # The height is read each time: the user may resize the terminal.
         yield lambda status: screen.update(
             _view(*_fit(status, console.height)), refresh=True)
 
@@ -115,7 +117,8 @@ def _console(stderr: bool = False) -> Console:
     # The encoding of the terminal may lack characters of a job's name.
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")
-    # All three off: names and reasons of users must appear as they are.
+    # By default, rich would change names and reasons: :x: into a picture, and
+    # [bold] into a style.
     return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
 
 
@@ -144,6 +147,7 @@ def _view(status: Status, note: str = "") -> RenderableType:
 
 def _table(cells: text.Table) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    # "fold": by default, rich cuts off long names.
     for name in cells.columns:
         table.add_column(name, overflow="fold")
     for row in cells.rows:

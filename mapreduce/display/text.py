@@ -48,6 +48,7 @@ def _clean_line(line: str) -> str:
 
 def _cell(value: str) -> str:
     """Return a text for a cell of a table; the text may be empty."""
+    # A tab has no fixed width, so the columns would not be aligned.
     return _clean_line(value).replace("\t", " ") or EMPTY
 
 
@@ -73,7 +74,7 @@ def address(worker: WorkerStatus | WorkerAddress) -> str:
 
 def failure(job: JobStatus) -> str:
     """Return, e.g., job 3 failed: wc_map.py exited 3, or … was cancelled."""
-    if job.state is JobState.CANCELLED:
+    if job.state is JobState.CANCELLED:  # Its user knows the reason.
         return f"{title(job)} was cancelled"
     return f"{title(job)} {job.state.value}" + (
         f": {clean(job.reason)}" if job.reason else "")
@@ -115,6 +116,7 @@ def tasks_table(tasks: tuple[TaskStatus, ...]) -> Table:
         str(task.attempts),
         EMPTY if task.seconds is None else duration(task.seconds),
     ) for task in tasks)
+    # Most jobs have no status lines, and a column costs width.
     if not any(task.message for task in tasks):
         return Table(columns, rows)
     return Table((*columns, "STATUS"), tuple(
@@ -160,6 +162,7 @@ def job_lines(job: JobStatus) -> str:
 
 def task_reasons(tasks: tuple[TaskStatus, ...]) -> str:
     """Return the reason of each failed task as text, which may be empty."""
+    # Below the table, not in it: a reason has many lines of standard error.
     return "\n".join(
         f"{task.stage.value} {task.task_id} failed:\n"
         f"  {_indented(task.reason, 2)}"
@@ -175,6 +178,7 @@ def render(table: Table) -> str:
     """Return a table as plain text, each column as wide as it needs."""
     lines = (table.columns, *table.rows)
     widths = [max(map(len, column)) for column in zip(*lines)]
+    # Without spaces at the ends of lines, which would wrap in a terminal.
     return "\n".join(
         GAP.join(map(str.ljust, line, widths)).rstrip() for line in lines)
 

@@ -1,1 +1,1 @@
-"""Who does the job: each engine takes a JobSpec and returns at its end."""
+"""Do a job from start to end: each engine has a function for a JobSpec."""

@@ -1,4 +1,4 @@
-"""Do a job with a Manager and Workers of its own, and end them."""
+"""Do a job with a temporary Manager and Workers on this machine."""
 from __future__ import annotations
 
 import contextlib
@@ -26,11 +26,14 @@ from mapreduce.protocol.status import JobState, JobStatus
 from mapreduce.system.command_line import check_working_directory
 
 CANCEL_TIME = 3.0  # seconds for the tasks of an interrupted job to end
-POLL_INTERVAL = 0.02  # seconds between two looks at it
+POLL_INTERVAL = 0.02  # seconds between two queries for such a job
 
 
 def run(job: JobSpec, workers: int | None, quiet: bool) -> None:
-    """Do a job on so many Workers, one a core if None; fail as it does."""
+    """Do a job on `workers` Workers, or one for each core if None.
+
+    Raises click.ClickException if the job can't start, or fails.
+    """
     check_working_directory()
     num_workers = workers or _num_cores()
     job = submission.validate(_with_defaults(job, num_workers))
@@ -43,7 +46,7 @@ def run(job: JobSpec, workers: int | None, quiet: bool) -> None:
     with preflight.stdin_as_file(job.input_paths) as paths:
         files = preflight.list_files(paths)
         split_size = job.split_size
-        if split_size is None:  # 0 is the user's word for never.
+        if split_size is None:  # Not 0, by which a user forbids splitting.
             split_size = submission.split_size(files, num_workers)
         job = dataclasses.replace(
             job, input_paths=tuple(paths), split_size=split_size)
@@ -51,30 +54,28 @@ def run(job: JobSpec, workers: int | None, quiet: bool) -> None:
 
 
 def _with_defaults(job: JobSpec, num_workers: int) -> JobSpec:
-    """Return a job with what its user left to us."""
+    """Return the job with defaults for what the user did not set."""
     if job.num_mappers is None:
         job = dataclasses.replace(
             job, max_mappers=submission.max_mappers(num_workers))
     if job.num_reducers is None:
         job = dataclasses.replace(
             job, num_reducers=num_workers * submission.REDUCE_TASKS)
-    # A job with an environment, empty or not, has all that options can give.
+    # With an environment, even an empty one, the tasks are extended. All
+    # Workers here accept them, and they can have counters and arguments.
     return dataclasses.replace(job, environment=job.environment or {})
 
 
 def _num_cores() -> int:
-    """Return how many cores this process may use."""
+    """Return the number of cores that this process may use."""
+    # In a container or under taskset, that is less than the machine has.
     if hasattr(os, "sched_getaffinity"):
         return min(len(os.sched_getaffinity(0)), MAX_WORKERS)
     return min(os.cpu_count() or 1, MAX_WORKERS)
 
 
 def _do(job: ExtendedJobMessage, num_workers: int, quiet: bool) -> None:
-    """Have a cluster do a job; report how it ended.
-
-    A signal that comes after the job is done changes nothing: the result is
-    complete and stays. Before that, the job is cancelled, and nothing stays.
-    """
+    """Do a job on a new cluster, and report how it ended."""
     cluster = LocalCluster(num_workers)
     attempt = _Run(cluster, job, quiet)
     try:
@@ -83,7 +84,9 @@ def _do(job: ExtendedJobMessage, num_workers: int, quiet: bool) -> None:
     except ClusterError as error:
         raise JobFailed(text.clean(str(error))) from error
     except Interrupted:
-        cluster.end()  # The signal may have come before the block did it.
+        cluster.end()  # The signal may have come before the block did this.
+        # If the job is done, the result is complete and stays, and then the
+        # exit code must be 0. Otherwise, nothing of it is left.
         if attempt.status is None or attempt.status.state is not JobState.DONE:
             raise
     ended = attempt.status
@@ -98,7 +101,7 @@ def _do(job: ExtendedJobMessage, num_workers: int, quiet: bool) -> None:
 
 
 class _Run:
-    """A job on a cluster that has no other; its last status, once seen."""
+    """The only job of a cluster, and its last known status."""
 
     def __init__(
         self, cluster: LocalCluster, job: ExtendedJobMessage, quiet: bool
@@ -109,10 +112,10 @@ class _Run:
         self._quiet = quiet
 
     def follow(self) -> None:
-        """Submit the job, and return when it has ended."""
+        """Submit the job and wait until it has ended."""
         manager = RemoteManager(*self._cluster.start())
         try:
-            self._cluster.talk(lambda: manager.send(self._job))
+            self._cluster.call(lambda: manager.send(self._job))
             with progress.progress(self._quiet) as shown:
                 progress.follow(lambda: self._look(manager), shown)
             if not self._quiet and self.status:
@@ -128,15 +131,17 @@ class _Run:
         return self.status
 
     def _cancel(self, manager: RemoteManager) -> None:
-        """Have the parts of a result removed that will not be complete.
+        """Cancel the job, so that the Manager removes its incomplete result.
 
-        The job may have ended before: only the Manager can say so.
+        Return when it has ended, or after CANCEL_TIME.
         """
         deadline = time.monotonic() + CANCEL_TIME
         with contextlib.suppress(NoManager):
             manager.send(messages.CancelJobMessage(0))
             while time.monotonic() < deadline:
-                with contextlib.suppress(UnknownJob):  # It is not read yet.
+                # It may be done already, which only the Manager knows. Or the
+                # Manager has not handled the submission yet.
+                with contextlib.suppress(UnknownJob):
                     self.status = manager.job(0)
                 if self.status and self.status.ended:
                     return

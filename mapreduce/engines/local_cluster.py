@@ -1,8 +1,11 @@
-"""A Manager and Workers of one's own: child processes, watched and replaced.
+"""Run a Manager and Workers as child processes; replace Workers that die.
 
-The standard input of each is a pipe from this process, and each ends when
-that pipe does: so none outlives this process, however it ends. What they log
-is kept here, the tail of it; no file is written.
+The standard input of each child is a pipe from this process, and a child ends
+at the end of that pipe. So no child outlives this process, even if it is
+killed. The end of each child's log is kept in memory, for error messages.
+
+The main thread does everything, except that each child has two daemon threads:
+one reads its port, one its log.
 """
 from __future__ import annotations
 
@@ -27,25 +30,27 @@ T = TypeVar("T")
 
 HOST = "127.0.0.1"
 
-MAX_EARLY_DEATHS = 3  # of Workers before they register, in a row
-END_TIME = 5.0  # seconds for a process to end after being told to
-DEATH_TIME = 0.2  # seconds until a process that closed its sockets has ended
-WAKE_INTERVAL = 0.02  # seconds between two calls to a Manager that should end
+# Workers in a row that end before they register: something is wrong with all
+# of them, and more would not help.
+MAX_EARLY_DEATHS = 3
+END_TIME = 5.0  # seconds for a process to end, before it is killed
+DEATH_TIME = 0.2  # seconds from the closed sockets of a process to its end
+WAKE_INTERVAL = 0.02  # seconds between two messages to a daemon that must end
 BLOCK = 4 * 2**10  # bytes of one read of a log
 TAIL = 2 * 2**10  # bytes of a log that are kept
 LINES = 8  # lines of them that are shown
-LOG_TIME = 1.0  # seconds to read what a process has written that has ended
+LOG_TIME = 1.0  # seconds to read the rest of the log of an ended process
 
 
 class ClusterError(Exception):
-    """The cluster can't do the job; the text says why."""
+    """The cluster can't do the job; the text, for the user, says why."""
 
 
 class LocalCluster:
-    """A Manager and Workers, from start to the end of the block."""
+    """A Manager and Workers, which end with the block."""
 
     def __init__(self, num_workers: int) -> None:
-        """Begin without any process."""
+        """Start no process yet."""
         self._num_workers = num_workers
         self._manager: DaemonProcess | None = None
         self._workers: list[DaemonProcess] = []
@@ -61,92 +66,103 @@ class LocalCluster:
         self.end()
 
     def end(self) -> None:
-        """End all processes, also when some or all have ended before.
+        """End all processes; those that have ended already do no harm.
 
-        From here on no signal interrupts: this process is about to end.
+        From now on, signals have no effect on this process.
         """
         ignore_signals()
         children = [*([self._manager] if self._manager else []),
                     *self._workers]
         for child in children:
-            child.tell_to_end()
+            child.request_end()
+        # All are asked before the first wait, so they end in parallel.
         deadline = time.monotonic() + END_TIME
         codes = [child.wait(deadline) for child in children]
         if self._num_deaths or any(codes):
             _remove_leftovers()
 
     def start(self) -> tuple[str, int]:
-        """Start all processes; return the Manager's address.
+        """Start all processes; return the address of the Manager.
 
-        The Manager listens there when this returns; Workers come by and by.
-        Raises ClusterError if the Manager doesn't start.
+        When this returns, the Manager listens; Workers register soon after.
+        Raises ClusterError if a process can't be started, or if the Manager
+        ends.
         """
-        with postponed_signals():  # No process may start unnoticed.
+        # A signal between the start of a process and the assignment would
+        # leave a process that `end` does not know.
+        with postponed_signals():
             self._manager = DaemonProcess("manager", 0)
         port = self._manager.wait_for_port()
         if not port:
             raise ClusterError(
-                f"the Manager did not start: {self._manager.last_words()}")
+                f"the Manager did not start: {self._manager.describe_end()}")
         for _ in range(self._num_workers):
             self._add_worker()
         return HOST, port
 
     def watch(self, ask: Callable[[], ClusterStatus]) -> ClusterStatus:
-        """Return what the Manager says when asked; replace dead Workers.
+        """Return the status that `ask` returns; replace dead Workers.
 
         Raises ClusterError if the Manager has died, or if Workers keep dying
         before they register.
         """
-        # Found dead first, then asked for: whoever registered before its
-        # death is among those of whom the Manager has heard.
+        # In this order: a Worker that registered before it died is then
+        # certainly in the status of the Manager.
         dead = [worker for worker in self._workers if worker.has_ended()]
         asked = time.monotonic()
-        status = self.talk(ask)
-        heard = {worker.port: asked - worker.silent_seconds
-                 for worker in status.workers}
-        self._note_registered(heard)
+        status = self.call(ask)
+        last_seen = {worker.port: asked - worker.silent_seconds
+                     for worker in status.workers}
+        self._note_registered(last_seen)
         for worker in dead:
             self._replace(worker)
         return status
 
-    def talk(self, call: Callable[[], T]) -> T:
-        """Return what a call to the Manager returns.
+    def call(self, function: Callable[[], T]) -> T:
+        """Return what a function that uses the Manager returns.
 
         Raises ClusterError if it failed because the Manager has died.
         """
         try:
-            return call()
+            return function()
         except Exception as error:
             assert self._manager
+            # "The Manager was killed by signal 9" helps the user; "connection
+            # refused" does not.
             if not self._manager.ends_within(DEATH_TIME):
                 raise
             raise ClusterError(
-                f"the Manager ended: {self._manager.last_words()}"
+                f"the Manager ended: {self._manager.describe_end()}"
             ) from error
 
-    def _note_registered(self, heard: dict[int, float]) -> None:
-        """Note of which Workers the Manager has heard since their start."""
+    def _note_registered(self, last_seen: dict[int, float]) -> None:
+        """Note which Workers have registered since they were started."""
+        # By time: a new Worker has the port of the dead one that it replaces,
+        # and the Manager may know only that one.
         for worker in self._workers:
-            if worker.unheard_since is not None and (
-                    heard.get(worker.port, 0.0) > worker.unheard_since):
-                worker.unheard_since = None
+            if worker.unregistered_since is not None and (
+                    last_seen.get(worker.port, 0.0)
+                    > worker.unregistered_since):
+                worker.unregistered_since = None
                 self._early_deaths = 0
 
     def _replace(self, dead: DaemonProcess) -> None:
         self._num_deaths += 1
-        if dead.unheard_since is not None:
+        if dead.unregistered_since is not None:
             self._early_deaths += 1
         if self._early_deaths >= MAX_EARLY_DEATHS:
             raise ClusterError(
                 f"{MAX_EARLY_DEATHS} Workers ended before they had "
-                f"registered; the last one: {dead.last_words()}")
+                f"registered; the last one: {dead.describe_end()}")
         self._workers.remove(dead)
+        # On the same port: then the Manager sees it register again, and
+        # requeues the task of the dead one at once, not after 10 s.
         self._add_worker(dead.port)
 
     def _add_worker(self, port: int = 0) -> None:
-        """Start a Worker, on any free port unless one is given."""
+        """Start a Worker; port 0 is any free port."""
         assert self._manager
-        with postponed_signals():  # No process may start unnoticed.
+        with postponed_signals():  # As in start.
             self._workers.append(DaemonProcess(
                 "worker", port, "--manager-host", HOST,
                 "--manager-port", str(self._manager.port)))
@@ -156,15 +172,19 @@ class DaemonProcess:
     """A daemon that is a child of this process."""
 
     def __init__(self, name: str, port: int, *options: str) -> None:
-        """Start a manager or a worker; port 0 is any that is free."""
+        """Start the daemon "manager" or "worker"; port 0 is any free port.
+
+        Raises ClusterError if the system has no process or thread left.
+        """
         self._name = name
         self.port = port
-        # When it was started; None once the Manager has heard of it.
-        self.unheard_since: float | None = time.monotonic()
+        # When it was started; None once it has registered.
+        self.unregistered_since: float | None = time.monotonic()
         self._process = _start(
             f"mapreduce.{name}", "--host", HOST, "--port", str(port),
             "--loglevel", "error", "--end-with-stdin", *options)
-        # Nobody is kept from ending by a process that keeps a pipe open.
+        # A daemon thread: a child of the process may keep the pipe open, and
+        # this program must be able to end all the same.
         self._port_reader = threading.Thread(
             target=self._read_port, daemon=True)
         try:
@@ -178,43 +198,43 @@ class DaemonProcess:
         self._woken = False
 
     def _read_port(self) -> None:
-        """Take the port from the first line, if the daemon prints one."""
+        """Read the port from the first line, if the daemon prints one."""
         with _pipe(self._process.stdout) as stdout:
             line = stdout.readline()
         if line:
             self.port = int(line)
 
     def wait_for_port(self) -> int:
-        """Return the port when the daemon listens, 0 if it ended instead."""
+        """Wait until the daemon listens; return its port, or 0 if it ended."""
         self._port_reader.join()
         return self.port
 
     def has_ended(self) -> bool:
-        """Tell whether the process is gone."""
+        """Return whether the process has ended."""
         return self._process.poll() is not None
 
     def ends_within(self, seconds: float) -> bool:
-        """Wait a while for the process to end; tell whether it did."""
+        """Wait some seconds for the end; return whether it has ended."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
         return self.has_ended()
 
-    def last_words(self) -> str:
+    def describe_end(self) -> str:
         """Return how the process ended, and the last lines of its log."""
         code = self._process.wait()
         how = (f"killed by signal {-code} ({signal.strsignal(-code)})"
                if code < 0 else f"exit code {code}")
         return "\n".join([how, *self._log.last_lines()])
 
-    def tell_to_end(self) -> None:
-        """Have the daemon end as soon as it hears of it."""
+    def request_end(self) -> None:
+        """Ask the daemon to end, without waiting for that."""
         _pipe(self._process.stdin).close()
         self._wake()
 
     def wait(self, deadline: float) -> int:
-        """Wait for the end of a daemon that was told to; kill it if late.
+        """Wait for the end of a daemon and return its exit code.
 
-        Return its exit code.
+        After the deadline (time.monotonic), kill it.
         """
         while not self.ends_within(WAKE_INTERVAL):
             if time.monotonic() > deadline:
@@ -224,10 +244,9 @@ class DaemonProcess:
         return self._process.returncode
 
     def _wake(self) -> None:
-        """Have the listeners of a daemon that is to end see that it is.
-
-        They would see it without this, too, but only within a second.
-        """
+        """Send messages that make the listeners check their stop flag."""
+        # Without them, a listener would end only after its socket's timeout
+        # of a second, and each small job would take that much longer.
         if not self.port or self.has_ended():
             return
         with contextlib.suppress(OSError):
@@ -236,7 +255,8 @@ class DaemonProcess:
                     messages.ShutdownMessage()))
                 self._woken = True
             if self._name == "manager":
-                # An empty datagram says nothing, but it is heard.
+                # The Manager ignores an empty datagram, but its UDP listener
+                # returns from recv.
                 network.udp_client(HOST, self.port, b"")
 
 
@@ -261,11 +281,12 @@ class _Log:
 
 
 def _start(module: str, *options: str) -> subprocess.Popen[bytes]:
-    """Run a module as a child process, with pipes to it and from it.
+    """Run a module as a child process, with pipes for its standard streams.
 
-    In a session of its own: the signals of the terminal are for this process,
-    which then tells its children. Raises ClusterError if that can't be done.
+    Raises ClusterError if that is not possible.
     """
+    # In a new session: Ctrl-C must not end the children before this process
+    # has cancelled the job.
     try:
         return subprocess.Popen(
             [*_python(), "-m", module, *options], bufsize=0,
@@ -282,11 +303,9 @@ def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
 
 
 def _python() -> list[str]:
-    """Return the command of this interpreter, as the children need it.
-
-    With -m, Python looks for modules in the working directory first, where a
-    file of the user's may have the name of one: -P forbids it.
-    """
+    """Return the command of this interpreter, for the children."""
+    # With -m, Python looks for modules in the working directory first. There,
+    # a file of the user, such as queue.py, could replace one. -P forbids it.
     home = os.path.dirname(os.path.dirname(mapreduce.__file__))
     if sys.version_info < (3, 11) or os.path.samefile(home, os.curdir):
         return [sys.executable]

@@ -1,4 +1,4 @@
-"""Have a running Manager do a job; wait for its end if that is wanted."""
+"""Submit a job to a running Manager, and wait for its end if required."""
 from __future__ import annotations
 
 import dataclasses
@@ -22,17 +22,20 @@ def submit(
     manager: RemoteManager, job: JobSpec, wait: bool, quiet: bool,
     on_submitted: Callable[[JobMessage], object] = lambda message: None,
 ) -> None:
-    """Submit a job; with wait, return when it is done, or fail as it does.
+    """Submit a job; with `wait`, return when it is done.
 
-    The message is that of the specification if it can carry the job. Calls
-    on_submitted with it when it has gone to the Manager.
+    The message is that of the specification if it can hold the job. When it
+    was sent, it is passed to on_submitted. Raises click.ClickException if the
+    job can't be submitted, or fails while this function waits for it.
     """
     _refuse_stdin(job, "mapreduce-run -i - can")
     message = submission.build_message(job, follow=wait)
     if not isinstance(message, ManagerJobMessage):
-        manager.check_takes(message)
+        manager.check_accepts(message)
     elif wait:
-        manager.status()  # One that can't answer gets no job.
+        # Before the job is sent: a strict Manager can't answer this, so the
+        # client could not wait for the job.
+        manager.status()
     if wait:
         _follow(manager, message, quiet, on_submitted)
     else:
@@ -41,18 +44,22 @@ def submit(
 
 
 def run(manager: RemoteManager, job: JobSpec, quiet: bool) -> None:
-    """Do a job as the local engine would; return when it is done."""
+    """Do a job with the defaults of the local engine; wait for its end.
+
+    Raises click.ClickException if the job can't be submitted, or fails.
+    """
     _refuse_stdin(job, "without -manager, -input - is it")
     if job.num_mappers is None:
         living = [worker for worker in manager.status().workers
                   if worker.state is not WorkerState.DEAD]
         job = dataclasses.replace(
             job, max_mappers=submission.max_mappers(len(living)))
-    if job.split_size is None:  # The input may not be visible from here.
+    # Not a share of the input: its files may be on another machine.
+    if job.split_size is None:
         job = dataclasses.replace(job, split_size=submission.MAX_SPLIT)
     job = dataclasses.replace(job, environment=job.environment or {})
     message = submission.build_extended(submission.validate(job), follow=True)
-    manager.check_takes(message)
+    manager.check_accepts(message)
     _follow(manager, message, quiet)
 
 
@@ -66,11 +73,11 @@ def _follow(
     manager: RemoteManager, message: JobMessage, quiet: bool,
     on_submitted: Callable[[JobMessage], object] = lambda message: None,
 ) -> None:
-    """Send a job, and return when it is done; or fail as it does."""
+    """Send a job and wait until it is done; raise JobFailed if it fails."""
     key = message.job_key
     assert key is not None
     job: JobStatus | None = None
-    has_advised = quiet
+    has_advised = quiet  # One note on a cluster without Workers is enough.
 
     def look() -> JobStatus | None:
         nonlocal job, has_advised
@@ -97,7 +104,7 @@ def _follow(
 
 
 def _done_line(job: JobStatus) -> str:
-    """Return a line on a job that is done, and where its result lies."""
+    """Return a line that names the job, its time, and its result."""
     directory = os.path.join(job.directory, job.output_directory)
     return (f"{text.title(job)}: done in "
             f"{text.duration(job.seconds)}; the result is in "
@@ -105,7 +112,7 @@ def _done_line(job: JobStatus) -> str:
 
 
 def _note(manager: RemoteManager, job: JobStatus | None) -> str:
-    """Return what to tell a user who no longer waits for a job."""
+    """Return a note on how to find a job that is still running."""
     if job is None:
         return ("The job may have been submitted. Look for it: "
                 f"mapreduce-status {manager.options()}")

@@ -28,8 +28,8 @@ TIMEOUT = 1.0  # seconds for an answer, while other queries wait
 # Seconds for the first query to a Worker: most answer in milliseconds, and
 # those that don't must not delay them.
 FIRST_TIMEOUT = 0.1
-# After so many late answers a Worker counts as strict. Fewer would be unfair
-# to a Worker that was stopped or swapped out for some seconds.
+# After so many late answers a Worker counts as strict. Together they take ten
+# seconds: a Worker that was stopped for a moment answers one of them.
 MAX_QUERIES = 11
 
 
@@ -47,7 +47,7 @@ class CapabilityProbe:
     def ask(self, worker: RemoteWorker) -> None:
         """Query a Worker; the event CapabilitiesKnown or ProbeFailed follows.
 
-        Neither may follow for a Worker that was marked dead meanwhile.
+        For a Worker that is marked dead meanwhile, there may be no event.
         """
         if not self._has_begun:
             self._has_begun = True

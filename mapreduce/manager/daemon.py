@@ -115,6 +115,8 @@ class Manager:
                 if not late:
                     self._inbox.put(events.Tick())
                 next_tick = now + (CATCH_UP_TIME if late else TICK_INTERVAL)
+            # While this thread waits, the listener passes status queries on,
+            # and they are answered with the present state.
             self._is_waiting = self._inbox.is_empty
             try:
                 event, received = self._inbox.get(next_tick - now)
@@ -129,6 +131,7 @@ class Manager:
                 case _:
                     if self._handle(event, received):
                         return
+            # Once a second: a snapshot after each event would be too slow.
             if isinstance(event, events.Tick):
                 self._update_status(time.monotonic())
 

@@ -68,7 +68,7 @@ def check_output(
             raise StorageError(f"{refusal}inside the input directory")
     if _is_within(output, shared_directory):
         raise StorageError(f"{refusal}inside the shared directory")
-    # The link itself may lie elsewhere: deleting its target is as bad.
+    # The link may lie elsewhere, but its target must not be deleted either.
     for path in filter(os.path.islink, found.files):
         if _is_within(path, output):
             raise StorageError(f"{refusal}where the input {path!r} leads")
@@ -130,6 +130,7 @@ def _is_within(path: str, directory: str) -> bool:
     That holds for the path as it is written, and for where its links lead:
     deleting the directory would break both.
     """
+    # By components, not by startswith: /database is not within /data.
     return any(
         os.path.commonpath([location, holder]) == holder
         for location in _locations(path) for holder in _locations(directory))

@@ -82,6 +82,7 @@ def replace_directory(path: str) -> None:
     Raises OSError, and does not change the old directory, if it can't be
     moved. What then can't be deleted is left in a hidden directory beside it.
     """
+    # A link among its parents stays: the directory that it leads to is used.
     path = os.path.realpath(path)
     if not os.path.isdir(path):
         os.makedirs(path)

@@ -55,6 +55,7 @@ from mapreduce.protocol.status import (
 Answer = TypeVar("Answer", ClusterStatus, JobDetails, MessageTypes)
 Built = TypeVar("Built")
 
+# The only list of all message types; every other table is made from it.
 _CLASSES: dict[str, type[Message]] = {
     "register": RegisterMessage,
     "register_ack": RegisterAckMessage,
@@ -170,6 +171,7 @@ class Indented:
 
 def parse(payload: bytes) -> dict[str, Any]:
     """Return the JSON object that a payload holds, or raise ProtocolError."""
+    # Errors show the payload shortened, by reprlib: it may be 64 MiB.
     try:
         document = json.loads(payload.decode("utf-8"))
     except UnicodeDecodeError as error:

@@ -165,6 +165,7 @@ Command = Annotated[str, _COMMAND]
 OptionalCommand = Annotated[str | None, _COMMAND]
 TaskId = Annotated[int, Rule(
     f"a task id from 0 to {MAX_TASKS - 1}", _is_between(0, MAX_TASKS - 1))]
+# Without an upper limit: a Manager may run for years.
 JobId = Annotated[
     int, Rule("a job id", lambda value: _is_integer(value) and value >= 0)]
 Count = Annotated[int, _COUNT]
@@ -175,6 +176,7 @@ OptionalSize = Annotated[int | None, Rule(
     f"a number of bytes from 1 to {MAX_SIZE}", _is_between(1, MAX_SIZE))]
 OptionalSeconds = Annotated[float | None, Rule(
     f"a number of seconds above 0, up to {MAX_SECONDS}", _is_seconds)]
+# Only true or absent: with one form for each meaning, nothing is ambiguous.
 OptionalFlag = Annotated[
     bool | None, Rule("true", lambda value: value is True)]
 Environment = Annotated[dict[str, str], _ENVIRONMENT]

@@ -1,4 +1,4 @@
-"""What every command of this project is, client or daemon."""
+"""Provide what all commands of this project share, clients and daemons."""
 from __future__ import annotations
 
 import errno
@@ -10,14 +10,14 @@ import click
 
 
 class CommandLine(click.Command):
-    """A command that shows no traceback where its output can't be written."""
+    """A command that shows no traceback if its output can't be written."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command as the whole program; exit with its code."""
         try:
             return super().main(*args, **kwargs)
         except OSError as error:
-            if error.errno == errno.EPIPE:
+            if error.errno == errno.EPIPE:  # Click has handled it.
                 raise
             click.echo(f"Error: cannot write the output: "
                        f"{error.strerror or error}", err=True)
@@ -36,10 +36,8 @@ def check_working_directory() -> None:
 
 
 def _drop_output() -> None:
-    """Discard what is still in the buffer of standard output.
-
-    Python would try to write it at its end, and fail again.
-    """
+    """Discard the buffer of standard output."""
+    # Python would write it when it ends, fail again, and show a traceback.
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, sys.stdout.fileno())
     os.close(null)

@@ -126,7 +126,7 @@ class Assignments:
             with self._lock:
                 self._current = None
                 self._assignments.remove(assignment)
-                # Under the lock: it must not be set for this task any more
-                # when the next one starts.
+                # Under the lock: otherwise `cancel` could set it for this task
+                # after it was cleared, and so end the next one.
                 self._interruption.clear()
             assignment.output.close()

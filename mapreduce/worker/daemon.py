@@ -96,6 +96,7 @@ class Worker:
                 self._link.register()
                 self._inbox.spawn(self._link.keep)
                 self._run()
+                # Two threads may wait for something else than the stop flag.
                 self._inbox.stop.set()
                 self._link.wake()
                 self._progress.close()
@@ -160,6 +161,8 @@ class Worker:
     def _note_loss(self, reason: str) -> None:
         """Give up all tasks and register again; any thread may call this."""
         LOGGER.warning("Lost contact with the Manager: %s", reason)
+        # Now, in this thread: the main thread may be in a task, which must
+        # end. It registers again when it handles the event.
         self._assignments.close()
         self._inbox.put(ManagerLost())
 
@@ -168,6 +171,8 @@ class Worker:
         task_id = assignment.task.task_id
         reporter = self._reporter(assignment)
         failure = self._attempt(assignment, reporter)
+        # Even if the task is done: the Manager waits for this answer, and has
+        # no use for the result.
         if assignment.cancelled:
             failure = "cancelled"
         # Of a void task, the Manager expects nothing. A task that failed
@@ -195,6 +200,8 @@ class Worker:
             return None
 
         def publish(status: str) -> None:
+            # The Manager would ignore it, or take it for that of a new task
+            # with the same id.
             if not (assignment.void or assignment.cancelled):
                 self._progress.offer(ProgressMessage(
                     task.task_id, *self._address, status))

@@ -118,12 +118,14 @@ class ManagerLink:
         Runs in a thread of its own; `wake` ends a wait for the first ack.
         """
         last = time.monotonic()
+        # What may end a wait: first the ack, later only the stop flag.
         news = self._known
         while True:
             news.wait(max(0.0, last + HEARTBEAT_INTERVAL - time.monotonic()))
             if self._stop.is_set():
                 return
             now = time.monotonic()
+            # This process was stopped, or the machine suspended.
             if now - last > MAX_GAP:
                 self._on_loss(f"this process stood still for {now - last:g} s")
             last = now
@@ -152,6 +154,7 @@ class ManagerLink:
         except OSError as error:
             LOGGER.warning("Cannot send a heartbeat: %s", error)
         else:
+            # It listens now, so the next refusal means that it has ended.
             self._refusals_left = 1
 
 

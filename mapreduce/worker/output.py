@@ -24,6 +24,7 @@ class OutputDirectory:
     def __init__(self, path: str) -> None:
         """Open a directory; if that fails, `commit` raises the error."""
         self._path = path
+        # Kept until commit, where the error becomes the failure of the task.
         self._error: OSError | None = None
         try:
             self._directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)

@@ -21,7 +21,7 @@ def run_task(
     executables. Raises TaskError or OSError if the task can't be done, and
     TaskInterrupted if it was interrupted.
     """
-    # One form for all four, so that only one code path does each stage.
+    # All four messages in one form: each stage has only one implementation.
     task = extended_task(task)
     executor = Executor(
         launcher, task.environment, task.task_timeout, reporter)

@@ -47,7 +47,7 @@ class Job(_Start):
         """Start a job; it has no tasks until it is prepared."""
         super().__init__(job_id, submission, now)
         self.state = JobState.PREPARING
-        # None unless the job failed; the only place that keeps it.
+        # Why the job failed, else None. No other object keeps this.
         self.reason: str | None = None
         # Of the stages that have begun, in order. The tasks of a map stage
         # that is over are kept, because clients can still query them.

@@ -26,8 +26,8 @@ class _History:
     """The jobs that ended last."""
 
     def __init__(self) -> None:
-        # Made when a job ends, not for each snapshot: there is one of these
-        # every second, and before each long action.
+        # Made when a job ends, not for each snapshot: the Manager makes a
+        # snapshot every second, and before each long action.
         self.statuses: tuple[JobStatus, ...] = ()
         # Both by job id, in the order in which the jobs ended.
         self._statuses: collections.OrderedDict[int, JobStatus] = (

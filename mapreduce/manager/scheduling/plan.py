@@ -50,7 +50,7 @@ class Plan:
         """Return a map task, whose splits are assigned round robin."""
         job = self.submission
         # May be empty: with more mappers than files, the specification still
-        # wants the tasks, which write empty partitions.
+        # requires the tasks, which write empty partitions.
         splits = self.splits[task_id::self.num_mappers]
         if not self.is_extended:
             return MapTaskMessage(
@@ -75,8 +75,8 @@ class Plan:
     def reduce_task(self, task_id: int, attempt: int) -> TaskMessage:
         """Return a reduce task: the same partition of every map task."""
         job = self.submission
-        # Not os.path.join: this room does not depend on the system it runs
-        # on, and the shared directory has no trailing slash.
+        # Not os.path.join: this package is pure, and the directory has no
+        # trailing slash.
         input_paths = [
             f"{self.directory}/{layout.map_output(map_id, task_id)}"
             for map_id in range(self.num_mappers)]

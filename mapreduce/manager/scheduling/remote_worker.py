@@ -34,8 +34,8 @@ class RemoteWorker:
         self.address = address
         self.registration = registration
         self.last_seen = now  # its registration or its last heartbeat
-        # Of the running job and its current stage; None unless busy. It is
-        # also what a `finished` must name to count.
+        # Of the running job and its current stage; None unless busy. A
+        # `finished` counts only if it names this task.
         self.task_id: int | None = None
         self.tasks_done = 0
         self.tasks_failed = 0

@@ -77,6 +77,7 @@ def waiting_job_status(
     state: JobState = JobState.QUEUED,
 ) -> JobStatus:
     """Return the status of a job that has not started."""
+    # With max_mappers, the number is known only when the input was split.
     map_tasks = submission.num_mappers or 0
     return JobStatus(
         id=job_id,
@@ -126,6 +127,7 @@ def ended_job_status(
 def _started_job_status(
     job: Job, state: JobState, working_directory: str, now: float
 ) -> JobStatus:
+    # A stage that has not begun is not in the dict.
     num_done = {stage: tasks.num_done for stage, tasks in job.stages.items()}
     return dataclasses.replace(
         waiting_job_status(

@@ -43,7 +43,8 @@ class _Record:
     reason: str | None = None  # of the last failure
     message: str | None = None  # the last status line of its executable
     failed_on: list[Address] = dataclasses.field(default_factory=list)
-    # Not failures: a Worker may die for reasons of its own.
+    # The Workers that died while they held it. These are not failures: a
+    # Worker may die for reasons of its own.
     lost_with: list[Address] = dataclasses.field(default_factory=list)
 
 
@@ -110,7 +111,7 @@ class Tasks:
         return not self._unfinished
 
     def put_back(self, task_id: int, now: float) -> None:
-        """Return a task that could not be sent to the head of the queue."""
+        """Put a task back at the head of the queue: it could not be sent."""
         record = self._records[task_id]
         record.attempt.ended = now
         # Then the message that could not be sent was the one to cancel it.
@@ -118,13 +119,14 @@ class Tasks:
             return
         record.attempts -= 1
         self._pending.appendleft(task_id)
+        # As if it had never been assigned: clients see no Worker for it.
         if not record.attempts:
             del self._records[task_id]
 
     def requeue_lost(
         self, task_id: int, address: Address, now: float
     ) -> list[Address]:
-        """Return the task of a dead Worker to the end of the queue.
+        """Put the task of a dead Worker at the end of the queue.
 
         Return all Workers that died while they held it.
         """
@@ -138,7 +140,7 @@ class Tasks:
     def fail(
         self, task_id: int, address: Address, reason: str, now: float
     ) -> list[Address]:
-        """Return a failed task to the head of the queue.
+        """Put a failed task back at the head of the queue.
 
         Return all Workers on which it failed, one for each failure.
         """
@@ -191,6 +193,7 @@ class Tasks:
         return status
 
     def _state(self, task_id: int, record: _Record | None) -> TaskState:
+        # Derived, not stored: a stored state could contradict the queue.
         if task_id not in self._unfinished:
             return TaskState.DONE
         if record and record.attempt.ended is None:

@@ -69,6 +69,7 @@ class Executor:
         # Worker, unchanged.
         if not self._environment:
             return None
+        # In this order: a variable of the user overrides all others.
         return {**os.environ, **names, **self._environment}
 
     def _stderr(self) -> StderrTail:
@@ -80,5 +81,6 @@ class Executor:
         if self._task_timeout is None:
             return None
         return IdleTimeout(self._task_timeout, [
+            # Integers stand for pipes, which the Process watches itself.
             stream.fileno() for stream in streams
             if not isinstance(stream, int)])

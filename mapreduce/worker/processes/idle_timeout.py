@@ -9,7 +9,9 @@ import termios
 import time
 from collections.abc import Iterable
 
-MIN_CHECKS = 10  # during one timeout, which may so end a tenth too late
+# Checks during one timeout. Activity is noticed at a check, so the timeout may
+# end up to a tenth too late.
+MIN_CHECKS = 10
 MAX_INTERVAL = 60.0  # seconds between two checks
 
 

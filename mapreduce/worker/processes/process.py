@@ -126,13 +126,14 @@ class Process:
 
     def finish(self) -> None:
         """Wait for its end; raise TaskError if it failed."""
-        # Children may hold standard error open. They have a moment to close
-        # it; the Launcher then kills them.
+        # Its children may hold standard error open. They have a moment for
+        # closing it; the Launcher then kills them.
         stderr = _fileno(self._popen.stderr)
         while not self._exit.grace_is_over() and (
                 self._exit.time is None
                 or stderr in self._selector.get_map()):
             self._wait()
+        # First the last line: it may be a counter, or the reason to show.
         self._stderr.end()
         failure = self._exit.failure()
         if failure:
