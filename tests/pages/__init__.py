@@ -1,0 +1,1 @@
+"""Tests of the pages for users and developers: what they show is true."""
