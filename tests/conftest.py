@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.cluster import Cluster
 from tests.support.fake_sockets import FakeSockets
-from tests.support.kinds import kind_of
+from tests.support.kinds import Watch, kind_of
 from tests.support.waiting import Gate
 
 # Tests of these kinds run first, so that none of them is the last to end.
@@ -43,6 +43,19 @@ def _same_signal_handlers():
     yield
     for number, handler in zip(numbers, handlers):
         signal.signal(number, handler)
+
+
+@pytest.fixture(name="watch", scope="session")
+def _watch():
+    """The watch over what tests of a kind may do."""
+    return Watch()
+
+
+@pytest.fixture(autouse=True)
+def _is_of_its_kind(request, watch):
+    """No test does what its kind forbids."""
+    with watch.test_of(kind_of(request.node)):
+        yield
 
 
 @pytest.fixture(name="sockets")

@@ -1,5 +1,7 @@
 """The kind of each test, which follows from where it is and what it takes."""
+import contextlib
 import pathlib
+import sys
 
 # What each means is told in pyproject.toml.
 KINDS = {"pure", "files", "sockets", "mocked", "processes", "style"}
@@ -43,6 +45,16 @@ KIND_OF_PATH = {
     "worker/test_progress_sender.py": "pure",
 }
 
+# Audit events of Python that a test of a kind must not cause.
+_NETWORK = {"socket.connect", "socket.bind"}
+_FILES = {"os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.truncate",
+          "tempfile.mkdtemp", "tempfile.mkstemp"}
+FORBIDDEN = {
+    "pure": {*_NETWORK, *_FILES, "socket.__new__", "subprocess.Popen"},
+    "files": _NETWORK,
+    "mocked": _NETWORK,
+}
+
 _TESTS = pathlib.Path(__file__).parents[1]
 
 
@@ -59,3 +71,29 @@ def kind_of(item):
         if str(place) in KIND_OF_PATH:
             return KIND_OF_PATH[str(place)]
     raise KeyError(f"tests/support/kinds.py names no kind for {path}")
+
+
+class Watch:
+    """Records what tests do that those of their kind must not do."""
+
+    def __init__(self):
+        """Watch this process from now on; Python can't undo that."""
+        self._forbidden = set()
+        self._seen = []
+        sys.addaudithook(self._take)
+
+    @contextlib.contextmanager
+    def test_of(self, kind):
+        """Fail after the block if it has done what the kind forbids."""
+        self._forbidden = FORBIDDEN.get(kind, set())
+        yield
+        self._forbidden = set()
+        seen, self._seen = self._seen, []
+        assert seen == [], f"this is no {kind} test"
+
+    def _take(self, event, arguments):
+        if event not in self._forbidden:
+            return
+        if event in _NETWORK and isinstance(arguments[1], (str, bytes)):
+            return  # A socket of the file system is a file.
+        self._seen.append((event, arguments))
