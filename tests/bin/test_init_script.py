@@ -6,19 +6,17 @@ where the user runs one. Those of other tests do not count: they are started in
 another way, by daemon_command.
 """
 import contextlib
-import fcntl
 import os
 import pathlib
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 
 import pytest
 
 from tests.support.cluster import WORD_COUNT, pipeline
-from tests.support.commands import command
+from tests.support.commands import command, no_other_cluster
 from tests.support.files import ROOT, TESTDATA, in_order, write_executable
 from tests.support.ports import answers, free_port
 from tests.support.waiting import TIMEOUT, wait_until
@@ -54,10 +52,7 @@ class InitScript:
 @pytest.fixture(name="alone")
 def _alone():
     """The init script is used by one test at a time, also of several runs."""
-    path = pathlib.Path(
-        tempfile.gettempdir(), f"mapreduce-tests-{os.getuid()}.lock")
-    with open(path, "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with no_other_cluster():
         yield
 
 

@@ -4,13 +4,13 @@ import concurrent.futures
 import pytest
 
 from tests.support import pages
+from tests.support.commands import no_other_cluster
 from tests.support.files import ROOT
 from tests.support.sandbox import (
     STAND_INS,
     Sandbox,
     has_namespaces,
     needs_namespaces,
-    no_other_cluster,
 )
 
 # They wait more than they compute: for ports, for heartbeats that do not come.

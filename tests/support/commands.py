@@ -1,7 +1,11 @@
 """Our commands as processes: how they are started, and run to their end."""
+import contextlib
+import fcntl
+import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 
 from tests.support.waiting import TIMEOUT
 
@@ -19,6 +23,20 @@ def daemon_command(name):
     beside those that start some.
     """
     return [sys.executable, "-m", f"mapreduce.{name}"]
+
+
+@contextlib.contextmanager
+def no_other_cluster():
+    """Have no other test use bin/mapreduce until the block ends.
+
+    It stops all daemons that were started as its own are, by any test of this
+    user, also those in namespaces of their own.
+    """
+    path = pathlib.Path(
+        tempfile.gettempdir(), f"mapreduce-tests-{os.getuid()}.lock")
+    with open(path, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def run(name, *options):

@@ -2,8 +2,6 @@
 
 Each page has a world of its own, if the system allows it: see namespace.py.
 """
-import contextlib
-import fcntl
 import functools
 import os
 import pathlib
@@ -13,7 +11,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 
 from tests.support import namespace
@@ -57,19 +54,6 @@ ENVIRONMENT = {
 DAEMON = re.compile(r"mapreduce-(manager|worker)\b(?!.*&$)")
 # What a Shell prints after a command, with its exit code.
 END = re.compile(rb"\n\x01(\d+)\n")
-
-
-@contextlib.contextmanager
-def no_other_cluster():
-    """Keep the tests of bin/mapreduce from running, until the block ends.
-
-    They stop all daemons of this user, also those in the namespaces of pages.
-    """
-    path = pathlib.Path(
-        tempfile.gettempdir(), f"mapreduce-tests-{os.getuid()}.lock")
-    with open(path, "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 class Sandbox:
