@@ -76,6 +76,7 @@ class JobSpec(_TaskSpec, _PathSpec, _StageSpec):
                       if field.name in options})
 
 
+# Not click.FloatRange, which accepts nan.
 class Seconds(click.ParamType[float]):
     """A number of seconds, 0 or more."""
 
@@ -108,6 +109,7 @@ def size(
         raise click.BadParameter(
             f"{value!r} is no size such as 64M; K, M, G and T are powers of "
             "1024", param=option)
+    # The pattern limits the digits: Python refuses to convert thousands.
     number = int(found[1]) << UNITS[found[2]]
     if number > fields.MAX_SIZE:
         raise click.BadParameter(

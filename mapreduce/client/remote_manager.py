@@ -87,6 +87,8 @@ class RemoteManager:
     def _ask(
         self, query: messages.Query, answer: type[codec.Answer]
     ) -> codec.Answer:
+        # Two kinds of errors: nothing listens there, or it is no Manager that
+        # knows queries.
         try:
             with self._reached():
                 document = outbox.ask(self.host, self.port, query)

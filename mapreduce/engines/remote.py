@@ -30,6 +30,7 @@ def submit(
     """
     _refuse_stdin(job, "mapreduce-run -i - can")
     message = submission.build_message(job, follow=wait)
+    # Every Manager accepts the message of the specification.
     if not isinstance(message, ManagerJobMessage):
         manager.check_accepts(message)
     elif wait:
@@ -93,6 +94,7 @@ def _follow(
         on_submitted(message)
         with progress.progress(quiet) as shown:
             ended = progress.follow(look, shown)
+    # The job goes on without this client, unlike that of the local engine.
     except Interrupted as interrupted:
         interrupted.note = _note(manager, job)
         raise

@@ -46,6 +46,7 @@ def check_output(
 ) -> None:
     """Raise StorageError if replacing the output directory could do harm."""
     output = submission.output_directory
+    # Otherwise it would stand for the working directory.
     if not output:
         raise StorageError("the output directory has an empty name")
     if submission.no_clobber and os.path.lexists(output):
@@ -78,6 +79,8 @@ def _protected_paths(
     submission: ExtendedJobMessage, found: Inputs, shared_directory: str
 ) -> Iterator[tuple[str, str]]:
     """Iterate over what must not be deleted: a description and a path."""
+    # These may also be deep within the output directory, which would be
+    # deleted with everything in it.
     yield "the working directory", os.curdir
     for path in found.directories:
         yield "the input directory", path

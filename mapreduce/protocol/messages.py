@@ -151,6 +151,8 @@ class FinishedMessage:
     counters: OptionalCounters = None
 
 
+# Sent only when a task fails. This and CancelMessage are the only extensions
+# that are used without an option of the user.
 @dataclasses.dataclass(frozen=True)
 class FailedMessage:
     """A Worker could not do its task; the reason is for the user.

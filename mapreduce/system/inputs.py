@@ -66,6 +66,7 @@ def _files_in(path: str) -> Iterator[str]:
     if os.path.isfile(path):
         yield path
         return
+    # One system call for all cases: a check before could be outdated.
     try:
         names = os.listdir(path)
     except NotADirectoryError as error:

@@ -43,6 +43,7 @@ class ProgressSender:
         with self._condition:
             self._message = message
             self._condition.notify()
+        # Most jobs send no status lines, and need no thread.
         if not self._started:
             self._started = True
             self._start(self.run)

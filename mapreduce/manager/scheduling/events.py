@@ -36,6 +36,8 @@ class Tick:
     """Time has passed: a Worker may have been silent for too long."""
 
 
+# Outcomes name a RemoteWorker, not an address: a Worker that registers again
+# is another one, and an old outcome must not affect it.
 @dataclasses.dataclass(frozen=True)
 class MessageSent:
     """A message was sent to a Worker."""
@@ -68,6 +70,7 @@ class ProbeFailed:
     worker: RemoteWorker
 
 
+# These outcomes have the id of the job, which may have been cancelled.
 @dataclasses.dataclass(frozen=True)
 class JobPrepared:
     """The directories of a job were made, and its input was split."""

@@ -44,6 +44,8 @@ class Plan:
         """The number of map tasks; at least one."""
         exact, limit = (
             self.submission.num_mappers, self.submission.max_mappers)
+        # At least one task, also for an empty input: the reduce tasks must
+        # run, so that the result has all its parts.
         return exact or max(1, min(len(self.splits), limit or 1))
 
     def map_task(self, task_id: int, attempt: int) -> TaskMessage:

@@ -76,6 +76,7 @@ def read_compressed(file: BinaryIO, path: str) -> Iterator[bytes]:
               if path.endswith(suffix)]
     try:
         yield from read(file)
+    # Of the package zstandard, which only .zst files need.
     except ImportError as error:
         raise TaskError(
             f"cannot decompress the input {path!r}: install the Python "

@@ -41,6 +41,7 @@ class ProcessExit:
         # WNOWAIT leaves the exit code, and so the id, in the kernel.
         result = os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOWAIT)
         assert result
+        # For these codes, si_status is a signal, otherwise an exit code.
         if result.si_code in (os.CLD_KILLED, os.CLD_DUMPED):
             return f"was killed by {_name(result.si_status)}"
         return f"exited {result.si_status}" if result.si_status else None
@@ -77,5 +78,5 @@ def _name(number: int) -> str:
     """Return, e.g., SIGSEGV."""
     try:
         return signal.Signals(number).name
-    except ValueError:
+    except ValueError:  # Most real-time signals have no name.
         return f"signal {number}"

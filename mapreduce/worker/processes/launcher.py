@@ -47,6 +47,7 @@ class Launcher:
         of its group is left, even if the block raised an error.
         """
         with self._started(command, title, **options) as popen:
+            # From now on by its group, which its children share.
             if self._reaper:
                 self._reaper.guard(popen.pid)
             process = Process(popen, title, self._interruption,

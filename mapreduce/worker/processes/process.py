@@ -62,6 +62,7 @@ class Process:
         if feed is not None:
             self._begin_feed(feed)
         stdout = _fileno(self._popen.stdout)
+        # Without a function: the block must be yielded from here.
         self._selector.register(stdout, selectors.EVENT_READ)
         while not self._exit.grace_is_over():
             if stdout in self._wait():
@@ -190,6 +191,7 @@ class Process:
         self, idle_timeout: IdleTimeout, was_active: bool
     ) -> None:
         """Raise TaskError if the process was inactive for too long."""
+        # After its end, only the time for its children counts.
         if self._exit.time is not None:
             idle_timeout.close()
             self._idle_timeout = None

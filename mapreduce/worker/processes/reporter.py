@@ -57,12 +57,14 @@ class Reporter:
         return False
 
     def _note_status(self, status: str) -> None:
+        # An executable may repeat its status for each line that it reads.
         if status != self._status:
             self._status = status
             self._publish(status)
 
     def _count(self, group: str, name: str, amount: int) -> bool:
         """Add to a counter; return False if the amount is out of range."""
+        # The pattern allows 19 digits, which may be more than 2**63 - 1.
         if abs(amount) > MAX_AMOUNT:
             return False
         counters = self.counters.setdefault(group, {})
@@ -75,6 +77,8 @@ class Reporter:
         return True
 
     def _check_new(self, group: str, name: str) -> None:
+        # The same limits as for the field of the message: otherwise the
+        # Manager would ignore the whole `finished`.
         if max(len(group), len(name)) > MAX_NAME:
             raise CounterError(
                 f"the name of a counter has more than {MAX_NAME} characters: "
