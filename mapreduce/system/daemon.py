@@ -53,8 +53,13 @@ class Options:
     end_with_stdin: bool
 
 
-def options(default_port: int) -> Callable[[Command], Command]:
-    """Return a decorator that adds the fields of Options, and --version."""
+def options(
+    default_port: int, build: str = ""
+) -> Callable[[Command], Command]:
+    """Return a decorator that adds the fields of Options, and --version.
+
+    The version is followed by `build`, e.g., " (compiled loops)".
+    """
     def decorate(command: Command) -> Command:
         # Reversed: --help lists the options in the reverse order of this loop.
         for option in reversed((
@@ -72,7 +77,9 @@ def options(default_port: int) -> Callable[[Command], Command]:
             # For programs that start a daemon: it ends with its parent, even
             # if that is killed.
             click.option("--end-with-stdin", is_flag=True, hidden=True),
-            click.version_option(package_name="mapreduce"),
+            click.version_option(
+                package_name="mapreduce",
+                message=f"%(prog)s, version %(version)s{build}"),
         )):
             command = option(command)
         return command

@@ -11,10 +11,11 @@ from mapreduce.system import daemon, scratch
 from mapreduce.system.command_line import CommandLine
 from mapreduce.worker.daemon import Worker, WorkerEnvironment
 from mapreduce.worker.processes.reaper import running_reaper
+from mapreduce.worker.shuffle import loops
 
 
 @click.command(cls=CommandLine)
-@daemon.options(default_port=6001)
+@daemon.options(default_port=6001, build=f" ({loops.DESCRIPTION})")
 @click.option("--manager-host", default="localhost", show_default=True,
               help="Address of the Manager.")
 @click.option("--manager-port", default=6000, show_default=True,

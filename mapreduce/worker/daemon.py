@@ -37,6 +37,7 @@ from mapreduce.worker.processes.launcher import Launcher
 from mapreduce.worker.processes.reaper import Reaper
 from mapreduce.worker.processes.reporter import Reporter
 from mapreduce.worker.progress_sender import ProgressSender
+from mapreduce.worker.shuffle import loops
 from mapreduce.worker.task import run_task
 
 LOGGER = logging.getLogger(__name__)
@@ -90,7 +91,8 @@ class Worker:
                     tcp, *typing.get_args(messages.TaskMessage),
                     messages.RegisterAckMessage, messages.CancelMessage,
                     messages.ShutdownMessage)
-                LOGGER.info("Listening on %s:%d", host, port)
+                LOGGER.info("Listening on %s:%d, with %s", host, port,
+                            loops.DESCRIPTION)
                 environment.on_listening()
                 # Only now: the Manager answers on this port.
                 self._link.register()

@@ -1,8 +1,8 @@
 """The map stage of one task: map, partition, sort, combine, move.
 
 The output of the mapper is a stream of bytes; no text is decoded. It is never
-in memory as a whole: blocks are read, their lines dealt out to partitions, and
-written whenever enough have gathered.
+in memory as a whole: blocks are read, their lines are distributed to
+partitions, and these are written whenever enough has gathered.
 """
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from mapreduce.worker.inputs.splits import describe, read_split
 from mapreduce.worker.output import OutputDirectory
 from mapreduce.worker.processes.executor import Executor
 from mapreduce.worker.processes.launcher import Launcher
+from mapreduce.worker.shuffle import loops
 from mapreduce.worker.shuffle.command_partitioner import run_partitioner
-from mapreduce.worker.shuffle.hash_partitioner import HashPartitioner
 from mapreduce.worker.shuffle.partition_files import JoinedFile, PartitionFiles
 
 SORT_MEMORY = "64M"  # that one sort may take, …
@@ -87,17 +87,19 @@ def _join(
 def _partition(
     task: ExtendedMapTaskMessage, paths: list[str], executor: Executor
 ) -> None:
-    """Deal out the map output by the hash of the keys."""
-    partitions = PartitionFiles(paths, HashPartitioner(len(paths)))
-    _run_mapper(task, executor, partitions.add)
-    partitions.flush()
+    """Distribute the map output by the hash of the keys."""
+    def partition(block: bytes) -> list[bytes]:
+        return loops.partition(block, len(paths))
+
+    with PartitionFiles(paths, partition) as partitions:
+        _run_mapper(task, executor, partitions.add)
 
 
 def _partition_by_command(
     task: ExtendedMapTaskMessage, partitioner: str, paths: list[str],
     executor: Executor,
 ) -> None:
-    """Deal out the map output as a partitioner says, which reads all of it."""
+    """Distribute the map output as a partitioner says, which reads it all."""
     path = f"{paths[0]}-all"
     _join(task, path, executor)
     run_partitioner(partitioner, path, paths, executor)

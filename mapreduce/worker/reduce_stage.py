@@ -5,6 +5,7 @@ memory, nor in a file, as a whole.
 """
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from typing import BinaryIO
@@ -54,4 +55,5 @@ def _reduce_files(
     with executor.running(
             task.executable, task.executable,
             stdin=subprocess.PIPE, stdout=part) as reducer:
-        reducer.write(merge(task.input_paths))
+        with contextlib.closing(merge(task.input_paths)) as blocks:
+            reducer.write(blocks)

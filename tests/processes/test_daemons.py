@@ -1,6 +1,7 @@
 """The daemons as children: a port that is free, and an end with their parent.
 """
 import contextlib
+import importlib.metadata
 import os
 import re
 import signal
@@ -14,6 +15,7 @@ from mapreduce.manager import Manager
 from mapreduce.manager.output_safety import StorageError
 from mapreduce.protocol.messages import GetStatusMessage
 from mapreduce.utils import network, outbox
+from mapreduce.worker.shuffle import loops
 from tests.support import wire
 from tests.support.commands import daemon_command
 from tests.support.files import ROOT, names_in, write_executable
@@ -114,14 +116,28 @@ def test_no_free_port_on_a_foreign_host(tmp_path):
         assert stderr.startswith("Error: cannot run on 192.0.2.1:0: ")
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_version(name):
-    """It is that of the package."""
+@pytest.mark.parametrize("name, native, build", [
+    ("manager", "1", ""),
+    ("worker", "1", f" ({loops.DESCRIPTION})"),
+    ("worker", "0", " (Python loops)"),
+])
+def test_version(name, native, build):
+    """It is that of the package; a Worker says which loops it has."""
     outcome = subprocess.run(
         [*daemon_command(name), "--version"], check=True, capture_output=True,
-        text=True)
+        text=True, env={**os.environ, "MAPREDUCE_NATIVE": native})
+    number = re.escape(importlib.metadata.version("mapreduce"))
     assert re.fullmatch(
-        rf"mapreduce-{name}, version \d+\.\d+\.\d+\n", outcome.stdout)
+        rf"mapreduce-{name}, version {number}{re.escape(build)}\n",
+        outcome.stdout)
+
+
+def test_first_line_of_the_log_says_which_loops_run(tmp_path):
+    with running("worker", tmp_path) as process:
+        _, stderr = process.communicate()
+    assert re.match(
+        r"Worker:(\d+) \[INFO\] Listening on localhost:\1, with "
+        rf"{loops.DESCRIPTION}\n", stderr)
 
 
 @pytest.mark.usefixtures("temporary")

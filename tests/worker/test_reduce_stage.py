@@ -206,13 +206,6 @@ def test_blocks_of_a_merge_are_whole_lines_in_order(
         sorted(b"".join(contents).splitlines(keepends=True)))
 
 
-def test_merge_of_many_inputs_sorts_seldom(tmp_path):
-    """Else it would sort what stays of each input again and again."""
-    content = b"".join(b"%05d\n" % n for n in range(100))
-    paths = write_files(tmp_path / "input", *[content] * 1_000)
-    assert len(list(merge(paths))) < 10
-
-
 def test_unsorted_inputs_are_merged_all_the_same(tmp_path):
     """A foreign Worker may sort in another order: nothing gets lost."""
     content = b"".join(b"%d\n" % n for n in range(100_000, 0, -1))

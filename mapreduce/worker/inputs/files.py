@@ -3,10 +3,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import io
 import os
+import resource
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from mapreduce.worker.errors import TaskError
 
@@ -21,11 +23,28 @@ def open_input(path: str) -> io.FileIO:
     return open(descriptor, "rb", buffering=0)
 
 
-def read_blocks(path: str, size: int) -> Iterator[bytes]:
+def max_kept_open(number: int) -> int:
+    """Return how many of a number of files a task may keep open.
+
+    That is up to half of what the process may have: the rest is for sockets,
+    and for the pipes of the processes that it starts.
+    """
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit == resource.RLIM_INFINITY:
+        return number
+    return min(number, limit // 2)
+
+
+def read_blocks(
+    path: str, size: int, keep_open: bool = False
+) -> Generator[bytes, None, None]:
     """Iterate over the blocks of a file, each of at most `size` bytes.
 
     Raises TaskError if the file can't be read or was replaced meanwhile.
     """
+    if keep_open:
+        yield from _read_open(path, size)
+        return
     # Opened anew for each block: a merge may have more inputs than a process
     # may have open files. A Worker that was marked dead may still replace its
     # map output between two blocks, and two halves of different files must not
@@ -46,6 +65,17 @@ def read_blocks(path: str, size: int) -> Iterator[bytes]:
             return
         offset += len(block)
         yield block
+
+
+def _read_open(path: str, size: int) -> Iterator[bytes]:
+    """Read a file that stays open: it is the same one until its end."""
+    descriptor, _ = _open_regular(path)
+    try:
+        with reading(path):
+            # No variable may hold a block while the next one is read.
+            yield from iter(functools.partial(os.read, descriptor, size), b"")
+    finally:
+        os.close(descriptor)
 
 
 def _open_regular(path: str) -> tuple[int, os.stat_result]:

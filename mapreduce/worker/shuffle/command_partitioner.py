@@ -5,6 +5,7 @@ lines, and prints the number of a partition for each.
 """
 from __future__ import annotations
 
+import contextlib
 import itertools
 import subprocess
 from collections.abc import Iterable, Iterator
@@ -13,8 +14,12 @@ from mapreduce.worker.errors import TaskError
 from mapreduce.worker.inputs.files import open_input, read_blocks
 from mapreduce.worker.processes.executor import Executor
 from mapreduce.worker.processes.process import BLOCK
-from mapreduce.worker.shuffle.lines import split_lines
-from mapreduce.worker.shuffle.partition_files import MAX_LINES, PartitionFiles
+from mapreduce.worker.shuffle.lines import (
+    MAX_LINES,
+    PartitionedLines,
+    split_lines,
+)
+from mapreduce.worker.shuffle.partition_files import PartitionFiles
 
 MAX_SHOWN = 200  # bytes of a line in an error message
 MAX_DIGITS = 20  # of a number
@@ -24,23 +29,26 @@ MAX_NUMBER = 4 * 2**10  # bytes of what stands for a number
 def run_partitioner(
     partitioner: str, path: str, paths: list[str], executor: Executor
 ) -> None:
-    """Deal out the lines of a file to others, one for each partition.
+    """Distribute the lines of a file to the files of the partitions.
 
-    The command reads the file itself: it may read as far ahead as it likes.
+    The command reads the file itself, at its own pace.
     """
     title = f"{partitioner} as the partitioner"
     with open_input(path) as file, executor.running(
             partitioner, title, arguments=[str(len(paths))], stdin=file,
             stdout=subprocess.PIPE) as process:
         printed = CommandPartitioner(len(paths), process.read(), title)
-        partitions = PartitionFiles(paths, printed)
         try:
-            partitions.add(read_blocks(path, BLOCK))
+            with (
+                PartitionFiles(paths, printed.partition) as partitions,
+                contextlib.closing(read_blocks(
+                    path, BLOCK, keep_open=True)) as blocks,
+            ):
+                partitions.add(blocks)
             printed.expect_end()
         except MissingPartition:
-            process.finish()  # If it failed, the reason is a better one.
+            process.finish()  # Its own failure explains more.
             raise
-        partitions.flush()
 
 
 class MissingPartition(TaskError):
@@ -48,41 +56,45 @@ class MissingPartition(TaskError):
 
 
 class CommandPartitioner:
-    """Deals out lines to the partitions whose numbers somebody prints."""
+    """Distributes lines to the partitions whose numbers a process prints."""
 
     def __init__(
         self, num_partitions: int, blocks: Iterable[bytes], title: str
     ) -> None:
         """Expect a number for each line in a stream that comes in blocks.
 
-        The title stands for who prints them in error messages.
+        The title names the process in error messages.
         """
-        self.parts: list[list[bytes]] = [[] for _ in range(num_partitions)]
+        self._parts = PartitionedLines(num_partitions)
         self._title = title
         self._blocks = blocks
         self._numbers = itertools.chain.from_iterable(
             split_lines(self._short_lines(), MAX_LINES))
-        # What nearly all print is looked up, the rest is read as a number.
+        # Numbers in their usual form are looked up; others are parsed.
         self._known = {b"%d" % number: part
-                       for number, part in enumerate(self.parts)}
+                       for number, part in enumerate(self._parts.lists)}
 
-    def partition(self, lines: list[bytes]) -> None:
-        """Add each line to the list of its partition in parts.
+    def partition(self, block: bytes) -> list[bytes]:
+        """Return the lines of a block as one block for each partition.
 
-        Raises TaskError at the first line without one.
+        Raises TaskError at the first line that has no partition.
         """
+        return self._parts.partition(block, self._assign)
+
+    def _assign(self, lines: list[bytes]) -> None:
+        """Add each line to the list of its partition."""
         numbers = itertools.islice(self._numbers, len(lines))
-        dealt = 0
+        assigned = 0
         for number, line in zip(numbers, lines):
             part = self._known.get(number)
             if part is None:
                 part = self._part(number, line)
             part.append(line)
-            dealt += 1
-        if dealt < len(lines):
+            assigned += 1
+        if assigned < len(lines):
             raise MissingPartition(
                 f"{self._title} printed no number for the line "
-                f"{_show(lines[dealt])}")
+                f"{_show(lines[assigned])}")
 
     def expect_end(self) -> None:
         """Raise TaskError if there are more numbers than lines."""
@@ -110,11 +122,12 @@ class CommandPartitioner:
         digits = text.strip().removeprefix(b"+")
         number = int(digits) if (
             digits.isdigit() and len(digits) <= MAX_DIGITS) else -1
-        if not 0 <= number < len(self.parts):
+        lists = self._parts.lists
+        if not 0 <= number < len(lists):
             raise TaskError(
                 f"{self._title} printed {_show(text)}, which is no number "
-                f"from 0 to {len(self.parts) - 1}, for the line {_show(line)}")
-        return self.parts[number]
+                f"from 0 to {len(lists) - 1}, for the line {_show(line)}")
+        return lists[number]
 
 
 def _show(line: bytes) -> str:

@@ -1,7 +1,7 @@
-"""Which lines go to which partition: those of one key to the same one.
+"""Find the partition of each line from its key, in Python.
 
-This is done for each line of a mapper's output, and costs more than all else
-that Python does about it.
+This is done for each line of a mapper's output, and costs more than anything
+else that Python does with it.
 """
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import collections
 import functools
 import itertools
 
+from mapreduce.worker.shuffle.lines import PartitionedLines
+
 try:
-    # Python's own: of a short key, it costs half of what OpenSSL's does.
+    # For a short key, it takes half of the time of OpenSSL's.
     from _md5 import md5  # type: ignore[import-not-found]
 except ImportError:
     import hashlib
@@ -18,49 +20,53 @@ except ImportError:
 
 MAX_KNOWN = 3 * 2**10  # lines that are kept
 MAX_KNOWN_LENGTH = 32  # bytes of such a line
-UNASKED = 15  # lists that are not looked up after one of mostly unknown lines
+SKIPPED = 15  # lists that are not looked up after one of mostly unknown lines
 
 
 class HashPartitioner:
-    """Deals out lines to partitions, some of which it knows by heart.
+    """Distributes lines to partitions; it keeps the partitions of some lines.
 
-    Few words make up most of a text: so the first short lines that come are
-    kept, each with its partition, and looked up in so far as that pays.
+    Few words make up most of a text: so the first short lines are kept, each
+    with its partition, and looked up while most lines are found.
     """
 
     def __init__(self, num_partitions: int) -> None:
-        """Know no lines."""
-        self.parts: list[list[bytes]] = [[] for _ in range(num_partitions)]
+        """Keep no lines yet."""
+        self._parts = PartitionedLines(num_partitions)
         self._known: dict[bytes, list[bytes]] = {}
-        self._unasked = 0
+        self._skipped = 0
 
-    def partition(self, lines: list[bytes]) -> None:
-        """Add each line to the list of its partition in parts."""
-        if self._unasked:
-            self._unasked -= 1
-            self._deal_out_unknown(lines)
+    def partition(self, block: bytes) -> list[bytes]:
+        """Return the lines of a block as one block for each partition."""
+        return self._parts.partition(block, self._assign)
+
+    def _assign(self, lines: list[bytes]) -> None:
+        """Add each line to the list of its partition."""
+        if self._skipped:
+            self._skipped -= 1
+            self._assign_unknown(lines)
             return
-        unknown = self._deal_out_known(lines)
-        self._deal_out_unknown(unknown)
+        unknown = self._assign_known(lines)
+        self._assign_unknown(unknown)
         if len(self._known) < MAX_KNOWN:
             self._learn(unknown)
         if len(unknown) > len(lines) // 2:
-            self._unasked = UNASKED
+            self._skipped = SKIPPED
 
-    def _deal_out_known(self, lines: list[bytes]) -> list[bytes]:
-        """Deal out the lines that are known, and return the others."""
+    def _assign_known(self, lines: list[bytes]) -> list[bytes]:
+        """Assign the lines that are known, and return the others."""
         unknown: list[bytes] = []
         parts = map(self._known.get, lines, itertools.repeat(unknown))
-        # A loop of Python's own would cost as much as all the rest.
+        # A `for` statement would take as long as everything else here.
         collections.deque(map(list.append, parts, lines), maxlen=0)
         return unknown
 
-    def _deal_out_unknown(self, lines: list[bytes]) -> None:
-        """Deal out lines by their hashes: partition_of, written out."""
-        appends = [part.append for part in self.parts]
+    def _assign_unknown(self, lines: list[bytes]) -> None:
+        """Assign lines by their hashes, as partition_of does."""
+        appends = [part.append for part in self._parts.lists]
         num_partitions = len(appends)
         if 256 % num_partitions == 0:
-            # Of a big-endian number, the last byte decides alone.
+            # The last byte of a big-endian number is enough to divide by.
             appends *= 256 // num_partitions
             for line in lines:
                 appends[md5(line.partition(b"\t")[0]).digest()[-1]](line)
@@ -74,8 +80,8 @@ class HashPartitioner:
             if len(self._known) == MAX_KNOWN:
                 return
             if len(line) <= MAX_KNOWN_LENGTH:
-                partition = partition_of(line, len(self.parts))
-                self._known[line] = self.parts[partition]
+                partition = partition_of(line, len(self._parts.lists))
+                self._known[line] = self._parts.lists[partition]
 
 
 def partition_of(line: bytes, num_partitions: int) -> int:

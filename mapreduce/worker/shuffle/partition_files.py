@@ -1,68 +1,97 @@
 """Files in which the output of several processes gathers, block by block."""
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Protocol
+import contextlib
+import io
+from collections.abc import Callable, Iterable
+from types import TracebackType
 
-from mapreduce.worker.shuffle.lines import (
-    LINE_OVERHEAD,
-    join_lines,
-    split_lines,
-)
+from mapreduce.worker.inputs.files import max_kept_open
+from mapreduce.worker.shuffle.lines import whole_lines
 
-MAX_LINES = 2048  # lines that are dealt out at a time
-GATHERED = 160 * 2**10  # bytes of memory that gathered lines may take
-
-
-class Partitioner(Protocol):
-    """Deals out lines to partitions."""
-
-    parts: list[list[bytes]]
-
-    def partition(self, lines: list[bytes]) -> None:
-        """Add each line to the list of its partition in parts."""
+GATHERED = 160 * 2**10  # bytes of memory that gathered blocks may take …
+MANY = 64  # partitions …
+OF_EACH = 4 * 2**10  # … beyond which each may take so much more
+BLOCK_OVERHEAD = 48  # bytes of a block, beside its own
 
 
 class PartitionFiles:
-    """Files to which lines are dealt out.
+    """The files of all partitions, and the blocks that gather for them.
 
-    They are opened to append only, and not kept open: there may be more than
-    a process can have open.
+    As many as the limit of open files allows stay open; the others are opened
+    each time to append to them. It is a context manager: at the end of the
+    block, all has been written, unless there was an error.
     """
 
-    def __init__(self, paths: list[str], dealer: Partitioner) -> None:
-        """Make the files, empty; the paths are in the order of partitions."""
+    def __init__(
+        self, paths: list[str], partition: Callable[[bytes], list[bytes]]
+    ) -> None:
+        """Make the files, empty; the paths are in the order of partitions.
+
+        `partition` returns the lines of a block as a block for each of them.
+        """
         self._paths = paths
-        self._dealer = dealer
+        self._partition = partition
+        self._gathered: list[list[bytes]] = [[] for _ in paths]
         self._size = 0
-        for path in paths:
-            with open(path, "wb"):
-                pass
+        self._max_size = GATHERED + OF_EACH * max(0, len(paths) - MANY)
+        self._open: list[io.FileIO] = []
+        self._stack = contextlib.ExitStack()
+        with contextlib.ExitStack() as stack:
+            max_open = max_kept_open(len(paths))
+            for number, path in enumerate(paths):
+                file = stack.enter_context(open(path, "wb", buffering=0))
+                if number < max_open:
+                    self._open.append(file)
+                else:
+                    file.close()
+            self._stack = stack.pop_all()
+
+    def __enter__(self) -> PartitionFiles:
+        """Return this."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Write what is still in memory, unless there was an error; close."""
+        with self._stack:
+            if error is None:
+                self._flush()
 
     def add(self, blocks: Iterable[bytes]) -> None:
-        """Deal out the lines of a stream, which comes in blocks.
+        """Distribute the lines of a stream, which comes in blocks.
 
         If its last line has no newline, it gets one.
         """
-        for lines in split_lines(self._weighed(blocks), MAX_LINES):
-            self._size += LINE_OVERHEAD * len(lines)
-            self._dealer.partition(lines)
-            if self._size >= GATHERED:
-                self.flush()
+        for block in whole_lines(blocks):
+            self._size += len(block) + BLOCK_OVERHEAD * len(self._paths)
+            for gathered, part in zip(self._gathered, self._partition(block)):
+                if part:
+                    gathered.append(part)
+            if self._size >= self._max_size:
+                self._flush()
 
-    def flush(self) -> None:
-        """Write what is still in memory."""
-        for path, part in zip(self._paths, self._dealer.parts):
-            if part:
-                with open(path, "ab") as file:
-                    file.write(join_lines(part))
-                part.clear()
+    def _flush(self) -> None:
+        for number, gathered in enumerate(self._gathered):
+            if not gathered:
+                continue
+            block = b"".join(gathered)
+            gathered.clear()
+            if number < len(self._open):
+                _write(self._open[number], block)
+            else:
+                with open(self._paths[number], "ab", buffering=0) as file:
+                    _write(file, block)
         self._size = 0
 
-    def _weighed(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
-        for block in blocks:
-            self._size += len(block)
-            yield block
+
+def _write(file: io.FileIO, block: bytes) -> None:
+    """Write all of a block; one call may write a part, on a full disk."""
+    rest = memoryview(block)
+    while rest:
+        rest = rest[file.write(rest):]
 
 
 class JoinedFile:

@@ -4,8 +4,9 @@ import os
 import pytest
 
 from mapreduce.worker.errors import TaskError
-from mapreduce.worker.inputs.files import read_blocks
+from mapreduce.worker.inputs.files import max_kept_open, read_blocks
 from tests.support.files import write_files
+from tests.support.stages import open_files_limited
 
 
 @pytest.mark.parametrize("content", [b"", b"a", b"a\nbb\n\nccc"])
@@ -15,6 +16,32 @@ def test_file_is_read_in_blocks_of_any_size(tmp_path, content):
         blocks = list(read_blocks(path, size))
         assert b"".join(blocks) == content
         assert all(len(block) == size for block in blocks[:-1])
+
+
+def test_input_that_stays_open_is_the_same_until_its_end(tmp_path):
+    old, new = write_files(tmp_path / "input", b"a\n" * 9, b"bb\n" * 9)
+    blocks = read_blocks(old, 2, keep_open=True)
+    assert next(blocks) == b"a\n"
+    os.replace(new, old)
+    assert b"".join(blocks) == b"a\n" * 8
+
+
+@pytest.mark.parametrize("end", [list, lambda blocks: blocks.close()])
+def test_input_that_stays_open_is_closed_in_the_end(tmp_path, end):
+    [path] = write_files(tmp_path / "input", b"a\n" * 9)
+    before = os.listdir("/dev/fd")
+    blocks = read_blocks(path, 2, keep_open=True)
+    assert next(blocks) == b"a\n"
+    assert len(os.listdir("/dev/fd")) == len(before) + 1
+    end(blocks)
+    assert len(os.listdir("/dev/fd")) == len(before)
+
+
+@pytest.mark.parametrize("limit, number, expected", [
+    (256, 100, 100), (256, 128, 128), (256, 1_000, 128)])
+def test_half_of_the_open_files_may_stay_open(limit, number, expected):
+    with open_files_limited(limit):
+        assert max_kept_open(number) == expected
 
 
 def test_input_that_is_replaced_meanwhile_is_an_error(tmp_path):

@@ -3,7 +3,11 @@ import itertools
 
 import pytest
 
-from mapreduce.worker.shuffle.lines import join_lines, split_lines
+from mapreduce.worker.shuffle.lines import (
+    join_lines,
+    split_lines,
+    whole_lines,
+)
 
 
 @pytest.mark.parametrize("stream, lines", [
@@ -34,3 +38,21 @@ def test_lines_come_as_soon_as_they_are_there():
 @pytest.mark.parametrize("block", [b"", b"\n", b"a\n", b"\na\n\r\n\0\n"])
 def test_split_lines_join_to_their_block(block):
     assert b"".join(map(join_lines, split_lines([block], 2))) == block
+
+
+@pytest.mark.parametrize("stream", [
+    b"", b"a", b"a\n", b"\n", b"\n\n\na", b"a\nbb\n\nccc\nlonger line\nlast"])
+def test_blocks_cut_anywhere_become_blocks_of_whole_lines(stream):
+    for size in range(1, len(stream) + 2):
+        blocks = list(whole_lines(
+            stream[start:start + size]
+            for start in range(0, len(stream), size)))
+        assert all(block.endswith(b"\n") for block in blocks)
+        assert b"".join(blocks) == stream + b"\n" * (
+            stream[-1:] not in (b"", b"\n"))
+
+
+def test_whole_lines_come_as_soon_as_they_are_there():
+    blocks = whole_lines(iter([b"a\nb", b"", b"c\nd", b""]))
+    assert [next(blocks), next(blocks), next(blocks)] == [
+        b"a\n", b"bc\n", b"d\n"]

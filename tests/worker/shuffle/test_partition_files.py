@@ -1,32 +1,75 @@
 """Output gathers in files: dealt out to several, or joined in one."""
+import io
+import os
+
 import pytest
 
-from mapreduce.worker.shuffle.hash_partitioner import HashPartitioner
+from mapreduce.worker.shuffle import python_loops
 from mapreduce.worker.shuffle.partition_files import JoinedFile, PartitionFiles
 from tests.support.stages import partition_of
+
+
+def partition(block):
+    """Return the lines of a block as blocks for three partitions."""
+    return python_loops.partition(block, 3)
 
 
 def test_partition_files_begin_empty(tmp_path):
     path = tmp_path / "part"
     path.write_bytes(b"old")
-    PartitionFiles([str(path)], HashPartitioner(1))
+    with PartitionFiles([str(path)], partition):
+        assert path.read_bytes() == b""
+
+
+@pytest.mark.parametrize("num_open", [0, 2, 3])
+def test_partition_files_hold_all_in_the_end(tmp_path, mocker, num_open):
+    """Whether they stay open or not."""
+    mocker.patch("mapreduce.worker.shuffle.partition_files.max_kept_open",
+                 return_value=num_open)
+    paths = [tmp_path / str(n) for n in range(3)]
+    lines = [b"%d\n" % n for n in range(50_000)]
+    before = len(os.listdir("/dev/fd"))
+    with PartitionFiles([str(path) for path in paths], partition) as files:
+        for start in range(0, len(lines), 1_000):
+            files.add([b"".join(lines[start:start + 1_000])])
+        assert len(os.listdir("/dev/fd")) == before + num_open
+    assert len(os.listdir("/dev/fd")) == before
+    assert [path.read_bytes() for path in paths] == [
+        b"".join(line for line in lines
+                 if partition_of(line.strip(), 3) == number)
+        for number in range(3)
+    ]
+
+
+def test_nothing_more_is_written_after_an_error(tmp_path):
+    path = tmp_path / "part"
+    with pytest.raises(KeyError), PartitionFiles(
+            [str(path)], lambda block: [block]) as files:
+        files.add([b"line"])
+        raise KeyError
     assert path.read_bytes() == b""
 
 
-def test_partition_files_hold_all_after_a_flush(tmp_path):
-    paths = [tmp_path / str(n) for n in range(3)]
-    partitions = PartitionFiles(
-        [str(path) for path in paths], HashPartitioner(3))
-    lines = [b"%d\n" % n for n in range(50_000)]
-    for start in range(0, len(lines), 1_000):
-        partitions.add([b"".join(lines[start:start + 1_000])])
-    partitions.flush()
-    partitions.flush()
-    assert [path.read_bytes() for path in paths] == [
-        b"".join(line for line in lines
-                 if partition_of(line.strip(), 3) == partition)
-        for partition in range(3)
-    ]
+def test_file_that_takes_a_part_at_a_time_gets_all(tmp_path, mocker):
+    path = tmp_path / "part"
+    mocker.patch("mapreduce.worker.shuffle.partition_files.open", SlowFile,
+                 create=True)
+    with PartitionFiles([str(path)], lambda block: [block]) as files:
+        files.add([b"some lines\n" * 9])
+    assert path.read_bytes() == b"some lines\n" * 9
+
+
+class SlowFile(io.FileIO):
+    """A file that takes three bytes at a time."""
+
+    def __init__(self, path, mode, buffering):
+        """Open it without a buffer."""
+        assert buffering == 0
+        super().__init__(path, mode)
+
+    def write(self, data):
+        """Write three bytes at most."""
+        return super().write(data[:3])
 
 
 @pytest.mark.parametrize("streams, expected", [
