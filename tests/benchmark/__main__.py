@@ -20,7 +20,7 @@ from tests.benchmark import (
     scheduler,
     signals,
 )
-from tests.benchmark.cases import CASES, Case
+from tests.benchmark.cases import CASES, MORE_CASES, Case
 from tests.benchmark.contenders import Contender
 from tests.benchmark.measuring import BenchmarkError
 from tests.benchmark.results import Outcome
@@ -29,8 +29,9 @@ from tests.benchmark.rounds import Rounds
 WORK = pathlib.Path(__file__).resolve().parents[2] / "var/benchmark"
 
 PEERS = (peers.MADOOP, peers.MRJOB)
-NAMES = [contender.name for contender in contenders.BUILT_IN] + [
-    peer.name for peer in PEERS]
+NAMES = [contender.name for contender in (
+    *contenders.BUILT_IN, contenders.PYTHON_LOOPS)] + [
+        peer.name for peer in PEERS]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +43,12 @@ class Plan:
     case_names: Sequence[str]
     contender_names: Sequence[str]
     spark: bool
+    more: bool  # the cases of --more; else those of every run
+
+    def cases(self) -> list[Case]:
+        """Return what is to be run."""
+        return [case for case in (MORE_CASES if self.more else CASES)
+                if not self.case_names or case.name in self.case_names]
 
 
 @click.command(epilog="A full run takes some 15 minutes and up to 2 GB in "
@@ -52,7 +59,8 @@ class Plan:
 @click.option("--rounds", default=3, show_default=True,
               type=click.IntRange(1), help="Timed runs of each contender.")
 @click.option("--case", "case_names", multiple=True,
-              type=click.Choice([case.name for case in CASES]),
+              type=click.Choice(
+                  [case.name for case in (*CASES, *MORE_CASES)]),
               help="Run this case; may be given several times.  "
               "[default: all]")
 @click.option("--contender", "contender_names", multiple=True,
@@ -61,6 +69,9 @@ class Plan:
               "[default: all]")
 @click.option("--spark", is_flag=True,
               help="Run PySpark, too, which needs Java.")
+@click.option("--more", is_flag=True,
+              help="Run more cases instead: other programs, many partitions, "
+              "many map tasks, a large file, long lines.")
 @click.option("--scheduler", "only_scheduler", is_flag=True,
               help="Measure the Manager's Scheduler by itself instead.")
 @click.option("--output", type=click.Path(file_okay=False),
@@ -83,15 +94,17 @@ def main(only_scheduler: bool, output: str | None, **choices: Any) -> None:
 
 def _compare(plan: Plan, directory: pathlib.Path | None) -> None:
     """Run the cases; after each, print its table and write all so far."""
+    if not plan.cases():
+        raise click.UsageError(
+            "--more has other cases: add it, or leave it out")
     with _locked(WORK):
         chosen = _choose_contenders(plan)
         outcomes = []
-        for case in CASES:
-            if not plan.case_names or case.name in plan.case_names:
-                outcomes.append(_measure(case, chosen, plan))
-                click.echo(report.table(outcomes[-1]))
-                if directory:
-                    _write(directory, outcomes, plan)
+        for case in plan.cases():
+            outcomes.append(_measure(case, chosen, plan))
+            click.echo(report.table(outcomes[-1]))
+            if directory:
+                _write(directory, outcomes, plan)
 
 
 def _output_directory(name: str | None) -> pathlib.Path | None:
@@ -126,9 +139,11 @@ def _say(text: str) -> None:
 def _choose_contenders(plan: Plan) -> list[Contender]:
     """Return who takes part; say who can't."""
     names = plan.contender_names
-    chosen = [contender for contender in contenders.BUILT_IN
+    built_in = contenders.MORE if plan.more else contenders.BUILT_IN
+    chosen = [contender for contender in built_in
               if not names or contender.name in names]
-    wanted = [peer for peer in PEERS if not names or peer.name in names]
+    wanted = [peer for peer in PEERS if not plan.more and (
+        not names or peer.name in names)]
     for peer in [*wanted, *([peers.SPARK] if plan.spark else [])]:
         contender = peers.contender(peer, WORK)
         if contender:

@@ -14,10 +14,10 @@ import pathlib
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tests.benchmark import measuring, results
-from tests.benchmark.cases import NUM_PROCESSES, NUM_TASKS, Job
+from tests.benchmark.cases import NUM_PROCESSES, Job
 from tests.benchmark.measuring import BenchmarkError, Process, Watch
 
 LOG_POLLS = 100  # after so many, look for an error in the log
@@ -26,11 +26,16 @@ LOG_POLLS = 100  # after so many, look for an error in the log
 class MapReduce:
     """This project as a contender."""
 
-    name = results.OURS
+    def __init__(
+        self, name: str = results.OURS, environment: Sequence[str] = ()
+    ) -> None:
+        """Set these variables, e.g., NAME=value, for the daemons."""
+        self.name = name
+        self._environment = environment
 
     def run(self, job: Job, watch: Watch) -> results.Run:
         """Run a job on a cluster of its own; return what it took."""
-        with _Cluster(job.directory) as cluster:
+        with _Cluster(job.directory, self._environment) as cluster:
             start = time.perf_counter()
             cluster.start()
             cluster_start = time.perf_counter() - start
@@ -48,9 +53,12 @@ class MapReduce:
 class _Cluster:
     """A Manager, which comes first among the processes, and Workers."""
 
-    def __init__(self, directory: pathlib.Path) -> None:
+    def __init__(
+        self, directory: pathlib.Path, environment: Sequence[str]
+    ) -> None:
         self.processes: list[Process] = []
         self._directory = directory
+        self._environment = environment
         self._port = _free_port()
         self._stack = contextlib.ExitStack()
 
@@ -79,14 +87,14 @@ class _Cluster:
     def run(self, job: Job) -> tuple[float, float]:
         """Run a job; return its seconds and the client's processor seconds."""
         parts = [job.output / f"part-{number:05d}"
-                 for number in range(NUM_TASKS)]
+                 for number in range(job.num_reducers)]
         start = time.perf_counter()
         _, cpu = measuring.run([
             sys.executable, "-m", "mapreduce.submit",
             "--port", str(self._port), "--input", str(job.input),
             "--output", str(job.output), "--mapper", job.mapper,
-            "--reducer", job.reducer, "--nmappers", str(NUM_TASKS),
-            "--nreducers", str(NUM_TASKS)], job.directory)
+            "--reducer", job.reducer, "--nmappers", str(job.num_mappers),
+            "--nreducers", str(job.num_reducers)], job.directory)
         self._wait_until(lambda: all(part.exists() for part in parts))
         return time.perf_counter() - start, cpu
 
@@ -97,7 +105,8 @@ class _Cluster:
         return sum(map(measuring.wait_or_kill, self.processes))
 
     def _start(self, name: str, port: int, *options: str) -> None:
-        command = [sys.executable, "-m", f"mapreduce.{name}",
+        command = ["env", *self._environment,
+                   sys.executable, "-m", f"mapreduce.{name}",
                    "--port", str(port), "--logfile",
                    str(self._directory / f"{name}.log"), *options]
         self.processes.append(self._stack.enter_context(measuring.running(

@@ -93,6 +93,13 @@ MERGE = Command(results.BY_HAND[1], _script("""
     sort -m 0 1 | "$reduce" > output/part-00000
 """))
 
+# The same without what a C compiler makes of the loops over all lines.
+PYTHON_LOOPS = cluster.MapReduce(
+    f"{results.OURS}, Python loops", ["MAPREDUCE_NATIVE=0"])
+
+# What takes part in the cases of --more.
+MORE: tuple[Contender, ...] = (cluster.MapReduce(), PYTHON_LOOPS, PIPELINE)
+
 # What needs no installation.
 BUILT_IN: tuple[Contender, ...] = (
     cluster.MapReduce(), PIPELINE, PARTITION, MERGE)

@@ -26,7 +26,23 @@ WORDS_OF_A_LINE = 6, 18
 NUM_RECORDS = 5_000_000
 KEY_LENGTH = 24  # hexadecimal digits, 96 bits: they do not meet by chance
 RECORD_LENGTH = 57  # bytes, with TAB and newline: 285 MB in all
-RECORDS_AT_ONCE = 50_000  # a block of 3 MB
+BYTES_AT_ONCE = 2_850_000  # of records, in a block
+
+
+@dataclasses.dataclass(frozen=True)
+class Shape:
+    """How many records there are, how long they are, in how many files."""
+
+    num_lines: int = NUM_RECORDS
+    length: int = RECORD_LENGTH  # bytes of an odd number
+    num_files: int = NUM_FILES
+
+    @property
+    def name(self) -> str:
+        """Return what the directory of such a corpus is called."""
+        files = f"-{self.num_files}-files" * (self.num_files != NUM_FILES)
+        length = f"-of-{self.length}" * (self.length != RECORD_LENGTH)
+        return f"records{length}{files}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +55,7 @@ class Corpus:
 
 def text(parent: pathlib.Path, scale: float = 1.0, seed: int = SEED) -> Corpus:
     """Return the corpus of text below a directory; make it if need be."""
-    sizes = _shares(round(NUM_WORDS * scale))
+    sizes = _shares(round(NUM_WORDS * scale), NUM_FILES)
     vocabulary: list[str] = []
 
     def write(path: pathlib.Path, number: int) -> None:
@@ -50,35 +66,38 @@ def text(parent: pathlib.Path, scale: float = 1.0, seed: int = SEED) -> Corpus:
             file.writelines(_lines(source, vocabulary, sizes[number]))
 
     return _corpus(parent / f"text-{sum(sizes)}-seed-{seed}", write,
-                   f"{sum(sizes):,} words")
+                   NUM_FILES, f"{sum(sizes):,} words")
 
 
 def records(
-    parent: pathlib.Path, scale: float = 1.0, seed: int = SEED
+    parent: pathlib.Path, scale: float = 1.0, seed: int = SEED,
+    shape: Shape = Shape(),
 ) -> Corpus:
     """Return the corpus of records below a directory; make it if need be."""
-    sizes = _shares(round(NUM_RECORDS * scale))
+    sizes = _shares(round(shape.num_lines * scale), shape.num_files)
+    at_once = max(1, BYTES_AT_ONCE // shape.length)
 
     def write(path: pathlib.Path, number: int) -> None:
         source = random.Random(f"{seed} {number}")
         with open(path, "w", encoding="ascii", newline="\n") as file:
-            for start in range(0, sizes[number], RECORDS_AT_ONCE):
+            for start in range(0, sizes[number], at_once):
                 file.write(_records(
-                    source, min(RECORDS_AT_ONCE, sizes[number] - start)))
+                    source, min(at_once, sizes[number] - start),
+                    shape.length))
 
-    return _corpus(parent / f"records-{sum(sizes)}-seed-{seed}", write,
-                   f"{sum(sizes):,} lines")
+    return _corpus(parent / f"{shape.name}-{sum(sizes)}-seed-{seed}", write,
+                   shape.num_files, f"{sum(sizes):,} lines")
 
 
-def _shares(total: int) -> list[int]:
+def _shares(total: int, num_files: int) -> list[int]:
     """Deal out a number to all files; none is left without."""
-    return [max(1, total // NUM_FILES + (number < total % NUM_FILES))
-            for number in range(NUM_FILES)]
+    return [max(1, total // num_files + (number < total % num_files))
+            for number in range(num_files)]
 
 
 def _corpus(
     directory: pathlib.Path, write: Callable[[pathlib.Path, int], None],
-    description: str,
+    num_files: int, description: str,
 ) -> Corpus:
     """Write all files of a corpus, unless they are there."""
     if not directory.exists():
@@ -87,7 +106,7 @@ def _corpus(
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
         try:
-            for number in range(NUM_FILES):
+            for number in range(num_files):
                 write(aside / f"{number:04d}", number)
             aside.rename(directory)
         finally:
@@ -124,9 +143,9 @@ def _lines(
         start = end
 
 
-def _records(source: random.Random, number: int) -> str:
+def _records(source: random.Random, number: int, length: int) -> str:
     """Return lines of hexadecimal digits, one of which makes room for TAB."""
-    width = RECORD_LENGTH - 1
+    width = length - 1
     digits = source.randbytes(number * width // 2).hex()
     return "".join(
         f"{digits[start:start + KEY_LENGTH]}\t"

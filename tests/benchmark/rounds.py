@@ -68,7 +68,8 @@ class Rounds:
         self._directory.mkdir(parents=True)
         try:
             job = Job(self._corpus.directory, self._case.mapper,
-                      self._case.reducer, self._directory)
+                      self._case.reducer, self._directory,
+                      self._case.num_mappers, self._case.num_reducers)
             try:
                 run = contender.run(job, watch)
             except BenchmarkError as error:

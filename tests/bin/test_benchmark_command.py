@@ -3,6 +3,7 @@ import contextlib
 import dataclasses
 import json
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -78,6 +79,26 @@ def test_command_writes_a_table_json_and_svg(benchmark_command, tmp_path):
             for its in document["cases"][0]["contenders"]] == [
         ("plain pipeline", 2), ("by hand: sort -m", 2)]
     ET.parse(tmp_path / "out/benchmark.svg")
+
+
+def test_more_cases_run_with_each_kind_of_loops(benchmark_command):
+    outcome = benchmark_command(
+        "--more", "--scale", str(SCALE), "--rounds", "1",
+        "--case", "16 partitions", "--case", "awk and awk")
+    assert outcome.exit_code == 0, outcome.output
+    assert re.findall(r"^[a-z0-9].*?(?=  | \()", outcome.stdout, re.M) == [
+        "awk and awk", "contender", "mapreduce", "mapreduce, Python loops",
+        "plain pipeline",
+        "16 partitions", "contender", "mapreduce", "mapreduce, Python loops",
+        "plain pipeline"]
+
+
+@pytest.mark.parametrize("arguments", [
+    ["--more", "--case", "identity"], ["--case", "lines of 10 KB"]])
+def test_case_of_the_other_set(benchmark_command, arguments):
+    outcome = benchmark_command(*arguments)
+    assert outcome.exit_code == 2
+    assert "--more has other cases" in outcome.stderr
 
 
 def test_peer_that_is_not_to_be_had_is_left_out(

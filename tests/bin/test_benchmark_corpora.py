@@ -72,3 +72,18 @@ def test_text_is_of_few_frequent_words_and_many_rare_ones(tmp_path):
     assert 5.2 < sum(len(word) + 1 for word in words) / len(words) < 7
     lengths = [len(line.split()) for lines in files for line in lines[:-1]]
     assert (min(lengths), max(lengths)) == (6, 18)
+
+
+def test_records_have_the_shape_that_is_asked_for(tmp_path):
+    corpus = corpora.records(
+        tmp_path, 0.5, shape=corpora.Shape(40, length=1001, num_files=4))
+    assert corpus.description == "20 lines, 0.0 MB"
+    assert [list(map(len, lines)) for lines in lines_of(corpus)] == [
+        [1001] * 5] * 4
+
+
+def test_corpora_of_other_shapes_have_other_names():
+    shapes = [corpora.Shape(), corpora.Shape(length=99),
+              corpora.Shape(num_files=1)]
+    assert [shape.name for shape in shapes] == [
+        "records", "records-of-99", "records-1-files"]

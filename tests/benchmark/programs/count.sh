@@ -1,0 +1,4 @@
+#!/bin/sh
+#
+# Count equal lines that follow each other.
+exec uniq -c
