@@ -19,6 +19,7 @@ from mapreduce.protocol.status import JobState, JobStatus
 Answer = TypeVar("Answer")
 
 POLL_INTERVAL = 0.2  # seconds between two queries for a job
+FIRST_PAUSE = 0.02  # seconds, the same after the first answer
 # Seconds until the Manager must know a job that was submitted. The Manager may
 # be deleting a large directory first, since it does one thing after another.
 KEY_TIMEOUT = 60.0
@@ -99,8 +100,10 @@ def follow(
     does not appear within KEY_TIMEOUT, or if it disappears.
     """
     deadline = time.monotonic() + KEY_TIMEOUT
+    pause = FIRST_PAUSE
     seen = False
     while True:
+        begin = time.monotonic()
         job = retry_once(look)
         if job is not None:
             seen = True
@@ -113,7 +116,14 @@ def follow(
         elif time.monotonic() > deadline:
             raise NoManager("the Manager took the job but does not know it "
                             "yet: it is busy, or was started anew")
-        time.sleep(POLL_INTERVAL)
+        if time.monotonic() - begin >= POLL_INTERVAL:
+            # The Manager held the query for that time, and answers the next
+            # one as soon as the job ends.
+            pause = FIRST_PAUSE
+            continue
+        # It was busy, or is an older version, which never holds a query.
+        time.sleep(min(pause, POLL_INTERVAL))
+        pause = min(2 * pause, POLL_INTERVAL)
 
 
 def check(job: JobStatus) -> None:

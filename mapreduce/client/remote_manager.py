@@ -42,10 +42,15 @@ class RemoteManager:
         with self._reached():
             outbox.send_tcp(self.host, self.port, message)
 
-    def status(self, key: str | None = None) -> ClusterStatus:
-        """Query the Workers, and all jobs or only the one with the key."""
+    def status(
+        self, key: str | None = None, hold: float | None = None
+    ) -> ClusterStatus:
+        """Query the Workers, and all jobs or only the one with the key.
+
+        With `hold`, return after so many seconds, or earlier if a job ends.
+        """
         return self._ask(
-            messages.GetStatusMessage(job_key=key), ClusterStatus)
+            messages.GetStatusMessage(job_key=key, hold=hold), ClusterStatus)
 
     def details(self, job_id: int) -> JobDetails:
         """Query a job and its tasks; raise UnknownJob if there is none."""

@@ -126,7 +126,8 @@ class _Run:
 
     def _look(self, manager: RemoteManager) -> JobStatus | None:
         status = self._cluster.watch(
-            lambda: manager.status(self._job.job_key))
+            lambda: manager.status(
+                self._job.job_key, hold=progress.POLL_INTERVAL))
         self.status = next(iter(status.jobs), None)
         return self.status
 

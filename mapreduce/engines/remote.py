@@ -82,7 +82,7 @@ def _follow(
 
     def look() -> JobStatus | None:
         nonlocal job, has_advised
-        status = manager.status(key)
+        status = manager.status(key, hold=progress.POLL_INTERVAL)
         if status.is_stuck and not has_advised:
             has_advised = True
             click.echo(NO_WORKER, err=True)

@@ -32,6 +32,7 @@ from mapreduce.manager.capabilities import CapabilityProbe
 from mapreduce.manager.output_safety import StorageError
 from mapreduce.manager.scheduling import events
 from mapreduce.manager.scheduling.scheduler import Scheduler
+from mapreduce.manager.scheduling.snapshot import ClusterSnapshot
 from mapreduce.manager.storage import Storage, remove_parts
 from mapreduce.protocol import extensions, layout, messages
 from mapreduce.protocol.codec import encode
@@ -44,6 +45,8 @@ from mapreduce.utils.network import MessageTooLong, tcp_server, udp_server
 LOGGER = logging.getLogger(__name__)
 
 TICK_INTERVAL = 1.0  # seconds
+# Seconds for which a query is held, at most: its client gives up after 5.
+MAX_HOLD = 1.0
 # Seconds until the next tick after a late one: longer than the 2 s between two
 # heartbeats, so that one of each living Worker arrives before it.
 CATCH_UP_TIME = 3.0
@@ -71,6 +74,10 @@ class Manager:
             _working_directory(), time.strftime("%Y%m%d%H%M"))
         self._snapshot = self._scheduler.snapshot(time.monotonic())
         self._is_waiting = False
+        # Queries whose clients wait for the end of a job, each with the time
+        # at which it is answered at the latest.
+        self._held: list[tuple[float, PendingQuery]] = []
+        self._job_has_ended = False
         self._status_timer = _Timer(status_interval)
         # The order matters: TCP must not answer before the directory and the
         # UDP port are there, and threads end before what they use is closed.
@@ -118,9 +125,11 @@ class Manager:
             # While this thread waits, the listener passes status queries on,
             # and they are answered with the present state.
             self._is_waiting = self._inbox.is_empty
+            wake_up = min([next_tick, *(end for end, _ in self._held)])
             try:
-                event, received = self._inbox.get(next_tick - now)
+                event, received = self._inbox.get(max(wake_up - now, 0.0))
             except queue.Empty:
+                self._release_queries()
                 continue
             self._is_waiting = False
             match event:
@@ -131,6 +140,7 @@ class Manager:
                 case _:
                     if self._handle(event, received):
                         return
+            self._release_queries()
             # Once a second: a snapshot after each event would be too slow.
             if isinstance(event, events.Tick):
                 self._update_status(time.monotonic())
@@ -140,11 +150,29 @@ class Manager:
             case messages.GetJobMessage(job_id):
                 details = self._scheduler.details(job_id, now)
                 query.answer(lambda: encode(details))
-            case messages.GetStatusMessage(job_key):
+            case messages.GetStatusMessage(job_key, hold):
                 # Also kept for the listener, which may answer the next query:
                 # no client may see an older state after a newer one.
                 snapshot = self._snapshot = self._scheduler.snapshot(now)
-                query.answer(lambda: encode(snapshot.status(now, job_key)))
+                if hold and not snapshot.has_ended(job_key):
+                    end = time.monotonic() + min(hold, MAX_HOLD)
+                    self._held.append((end, query))
+                    return
+                _answer_status(query, snapshot, now)
+
+    def _release_queries(self) -> None:
+        """Answer the held queries that are due; all of them if a job ended."""
+        now = time.monotonic()
+        due = [query for end, query in self._held
+               if self._job_has_ended or end <= now]
+        self._held = [] if self._job_has_ended else [
+            (end, query) for end, query in self._held if end > now]
+        self._job_has_ended = False
+        if not due:
+            return
+        snapshot = self._snapshot = self._scheduler.snapshot(now)
+        for query in due:
+            _answer_status(query, snapshot, now)
 
     def _preprocess(self, event: object) -> object:
         """Return the event for the main loop; None if it is done already.
@@ -192,6 +220,7 @@ class Manager:
                         remove_parts(action.output_directory)
                     case events.CleanUpJob():
                         self._storage.clean_up(action.job_id)
+                        self._job_has_ended = True
                     case events.Exit():
                         return True
         return False
@@ -238,6 +267,14 @@ class Manager:
         except StorageError as error:
             return events.JobBlocked(action.job_id, str(error))
         return events.MapOutputKept(action.job_id)
+
+
+def _answer_status(
+    query: PendingQuery, snapshot: ClusterSnapshot, now: float
+) -> None:
+    assert isinstance(query.message, messages.GetStatusMessage)
+    job_key = query.message.job_key
+    query.answer(lambda: encode(snapshot.status(now, job_key)))
 
 
 class _Timer:

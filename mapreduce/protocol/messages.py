@@ -20,6 +20,7 @@ from mapreduce.protocol.fields import (
     JobId,
     OptionalCounters,
     OptionalName,
+    OptionalSeconds,
     Path,
     Paths,
     Port,
@@ -82,10 +83,13 @@ class ManagerJobMessage(_JobFields):
 class GetStatusMessage:
     """A client queries all Workers, and all jobs or the job with a key.
 
-    Not in the specification. The answer is ClusterStatus.
+    Not in the specification. The answer is ClusterStatus. With `hold`, the
+    Manager answers when a job ends, or after so many seconds, but no later
+    than a second, and at once if the job with the key has ended.
     """
 
     job_key: OptionalName = None
+    hold: OptionalSeconds = None
 
 
 @dataclasses.dataclass(frozen=True)

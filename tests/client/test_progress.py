@@ -1,6 +1,8 @@
 """The lines that tell of the progress of a job."""
 import re
 
+import pytest
+
 from mapreduce.client import progress
 from mapreduce.protocol import codec
 from mapreduce.protocol.status import JobDetails
@@ -19,6 +21,58 @@ def test_lines_are_ten_seconds_apart(capsys):
     assert re.findall(r"(\w+), (\d)", capsys.readouterr().err) == [
         ("map", "0"), ("map", "3"), ("map", "4"), ("map", "5"),
         ("reduce", "5")]
+
+
+class Time:
+    """The time module, where time passes by sleeping alone."""
+
+    def __init__(self):
+        """Begin at 0 seconds."""
+        self.now = 0.0
+        self.pauses = []
+
+    def monotonic(self):
+        """Return the seconds so far."""
+        return self.now
+
+    def sleep(self, seconds):
+        """Let seconds pass."""
+        self.pauses.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture(name="time")
+def _time(mocker):
+    """Time that passes by sleeping alone."""
+    return mocker.patch("mapreduce.client.progress.time", Time())
+
+
+def test_held_query_is_followed_by_the_next_at_once(time):
+    states = iter(["queued", "map", "map", "done"])
+
+    def look():
+        time.now += 0.2
+        return the(job(next(states)))
+    assert progress.follow(look, progress.NoProgress()).state == "done"
+    assert time.pauses == []
+
+
+def test_query_that_is_not_held_is_followed_by_pauses_that_grow(time):
+    """An older Manager is queried as seldom as ever."""
+    states = iter(["queued"] + ["map"] * 5 + ["done"])
+    progress.follow(lambda: the(job(next(states))), progress.NoProgress())
+    assert time.pauses == [0.02, 0.04, 0.08, 0.16, 0.2, 0.2]
+
+
+def test_pause_is_short_again_after_a_query_that_was_held(time):
+    seconds = iter([0.0, 0.0, 0.3, 0.0, 0.0])
+    states = iter(["map"] * 4 + ["done"])
+
+    def look():
+        time.now += next(seconds)
+        return the(job(next(states)))
+    progress.follow(look, progress.NoProgress())
+    assert time.pauses == [0.02, 0.04, 0.02]
 
 
 def the(document):

@@ -4,6 +4,7 @@ import re
 import pytest
 
 from mapreduce import submit
+from mapreduce.client import progress
 from tests.support import wire
 from tests.support.clients import FOREIGN, SUMMARY, run, with_key
 from tests.support.fake_manager import FakeManager, cluster, job, worker
@@ -23,7 +24,8 @@ def test_wait_for_a_job_that_is_done():
     assert manager.heard == [
         {"message_type": "get_status"},
         wire.job("output", job_key=key, job_name="words"),
-        *[{"message_type": "get_status", "job_key": key}] * 6]
+        *[{"message_type": "get_status", "job_key": key,
+           "hold": progress.POLL_INTERVAL}] * 6]
 
 
 def test_each_wait_has_a_key_of_its_own():

@@ -1,4 +1,6 @@
 """A real Manager is asked about its jobs, and told to cancel some."""
+import concurrent.futures
+import time
 import uuid
 
 import pytest
@@ -62,6 +64,59 @@ def make_submit(cluster, tmp_path):
             "cat", 1, 1, job_key=key, **fields))
         return key
     return submit
+
+
+def wait_for_start(cluster, job_key):
+    """Wait until the map stage of a job runs."""
+    assert wait_until(lambda: [
+        job.state for job in status_of(cluster, job_key).jobs] == ["map"])
+
+
+def held_status_of(cluster, job_key, hold):
+    """Return the status of a job, and the seconds until it was answered."""
+    begin = time.monotonic()
+    answer = outbox.ask("localhost", cluster.port,
+                        messages.GetStatusMessage(job_key, hold))
+    [job] = codec.answer_from_document(ClusterStatus, answer).jobs
+    return job, time.monotonic() - begin
+
+
+def test_held_query_is_answered_when_the_job_ends(cluster, submit, gate):
+    key = submit(gate.line, "exec cat")
+    wait_for_start(cluster, key)
+    with concurrent.futures.ThreadPoolExecutor() as executor:
+        answer = executor.submit(held_status_of, cluster, key, 1.0)
+        gate.open()
+        job, _ = answer.result()
+    assert job.state == "done"
+
+
+def test_held_query_is_answered_after_its_time(cluster, submit, gate):
+    key = submit(gate.line, "exec cat")
+    wait_for_start(cluster, key)
+    job, seconds = held_status_of(cluster, key, 0.2)
+    gate.open()
+    assert job.state == "map"
+    assert 0.2 <= seconds < 1.0
+    assert wait_for_end(cluster, key).state == "done"
+
+
+def test_no_query_is_held_for_long(cluster, submit, gate):
+    key = submit(gate.line, "exec cat")
+    wait_for_start(cluster, key)
+    job, seconds = held_status_of(cluster, key, 1e9)
+    gate.open()
+    assert job.state == "map"
+    assert 1.0 <= seconds < 3.0
+    assert wait_for_end(cluster, key).state == "done"
+
+
+def test_query_for_a_job_that_has_ended_is_not_held(cluster, submit):
+    key = submit("exec cat")
+    wait_for_end(cluster, key)
+    job, seconds = held_status_of(cluster, key, 1.0)
+    assert job.state == "done"
+    assert seconds < 1.0
 
 
 def test_job_is_followed_by_its_key(cluster, submit, tmp_path):

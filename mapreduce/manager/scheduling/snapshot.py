@@ -58,6 +58,10 @@ class ClusterSnapshot:
     workers: tuple[WorkerStatus, ...]
     jobs: JobsSnapshot
 
+    def has_ended(self, job_key: str | None) -> bool:
+        """Return whether the job with the key has ended."""
+        return any(job.key == job_key for job in self.jobs.ended)
+
     def status(self, now: float, job_key: str | None = None) -> ClusterStatus:
         """Return the status at `now`, of all jobs or the one with the key.
 
