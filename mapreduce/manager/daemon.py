@@ -4,7 +4,9 @@ No decision is made here; see scheduling for those. The threads, and what each
 may touch:
 
     main          calls the constructor; owns the Scheduler and the Storage;
-                  sends all messages; handles events in order of arrival
+                  handles events in order of arrival
+    senders       send the messages to Workers; further ones are started while
+                  others take long (manager/sender)
     UDP listener  decodes heartbeats, adds them to the Inbox
     TCP listener  decodes messages, adds them to the Inbox; answers a status
                   query from the last snapshot while the main thread is busy
@@ -33,14 +35,14 @@ from mapreduce.manager.output_safety import StorageError
 from mapreduce.manager.scheduling import events
 from mapreduce.manager.scheduling.scheduler import Scheduler
 from mapreduce.manager.scheduling.snapshot import ClusterSnapshot
+from mapreduce.manager.sender import Sender
 from mapreduce.manager.storage import Storage, remove_parts
 from mapreduce.protocol import extensions, layout, messages
 from mapreduce.protocol.codec import encode
 from mapreduce.system import scratch
 from mapreduce.system.daemon import ending_on
-from mapreduce.utils import outbox
 from mapreduce.utils.inbox import EndingSignal, Inbox, PendingQuery
-from mapreduce.utils.network import MessageTooLong, tcp_server, udp_server
+from mapreduce.utils.network import tcp_server, udp_server
 
 LOGGER = logging.getLogger(__name__)
 
@@ -78,7 +80,6 @@ class Manager:
         # at which it is answered at the latest.
         self._held: list[tuple[float, PendingQuery]] = []
         self._job_has_ended = False
-        self._status_timer = _Timer(status_interval)
         # The order matters: TCP must not answer before the directory and the
         # UDP port are there, and threads end before what they use is closed.
         with (
@@ -88,6 +89,7 @@ class Manager:
             tcp_server(host, port) as tcp,
             contextlib.closing(Storage(shared_directory)) as self._storage,
             Inbox(self._preprocess) as self._inbox,
+            contextlib.closing(Sender(self._inbox)) as self._sender,
             contextlib.closing(CapabilityProbe(self._inbox)) as self._probe,
             ending_on(ending_signals, self.terminate),
         ):
@@ -101,14 +103,14 @@ class Manager:
                 messages.FailedMessage, messages.ShutdownMessage)
             LOGGER.info("Listening on %s:%d", host, port)
             on_listening()
-            self._run()
+            self._run(_Timer(status_interval))
         LOGGER.info("Ended")
 
     def terminate(self) -> None:
         """End the Manager but not its Workers; for signal handlers."""
         self._inbox.put(EndingSignal())
 
-    def _run(self) -> None:
+    def _run(self, status_timer: _Timer) -> None:
         """Handle events, in order of arrival, until the Manager must end."""
         next_tick = time.monotonic() + TICK_INTERVAL
         while True:
@@ -143,7 +145,8 @@ class Manager:
             self._release_queries()
             # Once a second: a snapshot after each event would be too slow.
             if isinstance(event, events.Tick):
-                self._update_status(time.monotonic())
+                self._sender.retry()
+                self._update_status(status_timer, time.monotonic())
 
     def _answer(self, query: PendingQuery, now: float) -> None:
         match query.message:
@@ -180,8 +183,8 @@ class Manager:
         Called by the listeners.
         """
         match event:
-            # The loop may be busy for seconds, with an unreachable Worker or
-            # a large directory. The last snapshot is better than no answer.
+            # The loop may be busy for seconds, with a large directory. The
+            # last snapshot is better than no answer.
             case PendingQuery(messages.GetStatusMessage(job_key), answer) if (
                     not self._is_waiting):
                 snapshot, now = self._snapshot, time.monotonic()
@@ -191,10 +194,10 @@ class Manager:
                 return messages.extended_job(event)
         return event
 
-    def _update_status(self, now: float) -> None:
+    def _update_status(self, timer: _Timer, now: float) -> None:
         """Make a new snapshot; log the status if it is time for that."""
         self._snapshot = self._scheduler.snapshot(now)
-        if self._status_timer.expires(now):
+        if timer.expires(now):
             LOGGER.info("Status\n%s", text.text(self._snapshot.status(now)))
 
     def _handle(self, event: events.Event, now: float) -> bool:
@@ -209,7 +212,10 @@ class Manager:
             for action in self._scheduler.handle(outcomes.popleft(), now):
                 match action:
                     case events.Send():
-                        outcomes.append(self._send(action))
+                        outcomes.append(self._sender.send(
+                            action.worker, action.message))
+                    case events.AskToRegister():
+                        self._sender.ask_to_register(action.address)
                     case events.ProbeCapabilities():
                         self._probe.ask(action.worker)
                     case events.PrepareJob():
@@ -224,24 +230,6 @@ class Manager:
                     case events.Exit():
                         return True
         return False
-
-    def _send(
-        self, action: events.Send
-    ) -> (events.MessageSent | events.WorkerUnreachable
-          | messages.FailedMessage):
-        try:
-            outbox.send_tcp(*action.worker.address, action.message)
-        except MessageTooLong as error:
-            assert isinstance(action.message, messages.TaskMessage)
-            # Not the fault of the Worker: every other one would refuse it,
-            # too. So it counts as a failed attempt, not as a dead Worker.
-            return messages.FailedMessage(
-                action.message.task_id, *action.worker.address,
-                f"the task can't be sent, {error}: use more mappers")
-        except OSError as error:
-            LOGGER.warning("Cannot send to %r: %s", action.worker, error)
-            return events.WorkerUnreachable(action.worker)
-        return events.MessageSent(action.worker)
 
     def _prepare(
         self, action: events.PrepareJob

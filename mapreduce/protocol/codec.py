@@ -40,6 +40,7 @@ from mapreduce.protocol.messages import (
     Message,
     ReduceTaskMessage,
     RegisterAckMessage,
+    RegisterAgainMessage,
     RegisterMessage,
     ShutdownMessage,
 )
@@ -59,6 +60,7 @@ Built = TypeVar("Built")
 _CLASSES: dict[str, type[Message]] = {
     "register": RegisterMessage,
     "register_ack": RegisterAckMessage,
+    "register_again": RegisterAgainMessage,
     "heartbeat": HeartbeatMessage,
     "new_manager_job": ManagerJobMessage,
     "new_extended_job": ExtendedJobMessage,

@@ -48,6 +48,15 @@ class RegisterAckMessage:
 
 
 @dataclasses.dataclass(frozen=True)
+class RegisterAgainMessage:
+    """The receiver sends messages, but is no living Worker here.
+
+    Not in the specification. The Worker gives up its tasks and registers; a
+    strict Worker ignores it.
+    """
+
+
+@dataclasses.dataclass(frozen=True)
 class HeartbeatMessage:
     """A Worker is alive; the only message that is sent over UDP."""
 
@@ -191,7 +200,8 @@ TaskMessage = MapTaskMessage | ReduceTaskMessage | ExtendedTaskMessage
 # Answered on the same connection. All other messages have no answer.
 Query = GetStatusMessage | GetJobMessage | GetMessageTypesMessage
 Message = (
-    RegisterMessage | RegisterAckMessage | HeartbeatMessage
+    RegisterMessage | RegisterAckMessage | RegisterAgainMessage
+    | HeartbeatMessage
     | JobMessage | Query | CancelJobMessage
     | TaskMessage | FinishedMessage | FailedMessage | ProgressMessage
     | CancelMessage | ShutdownMessage

@@ -41,9 +41,44 @@ RETRY_DELAY = 0.1  # seconds until the next try if accept fails
 FREE_PORTS = range(10_000, 32_768)
 FREE_PORT_TRIES = 1_000
 
-# Tests record calls on one mock for all sockets, and expect that the connect
-# of a message is followed by its own sendall.
-_SENDING = threading.Lock()
+TURN_TIMEOUT = 0.1  # seconds that one send may delay the next one
+
+
+class _Turns:
+    """Let one send follow the other, but none wait for one that is slow.
+
+    Tests record calls on one mock for all sockets, and expect that the connect
+    of a message is followed by its own sendall. With real sockets, an address
+    that swallows packets must not delay the messages to others.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._replacing = threading.Lock()
+
+    @contextlib.contextmanager
+    def take(self) -> Iterator[None]:
+        """Wait for the end of the send before, at most TURN_TIMEOUT."""
+        while not (lock := self._lock).acquire(timeout=TURN_TIMEOUT):
+            # The slow send keeps the old lock, and delays only this one.
+            with self._replacing:
+                if self._lock is lock:
+                    self._lock = threading.Lock()
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+_TURNS = _Turns()
+
+
+# Errors of this machine, which say nothing about the peer.
+OWN_ERRORS = {
+    errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM,
+    errno.EADDRNOTAVAIL}
+# The same for a name: its service is away, or can't be asked.
+OWN_NAME_ERRORS = {socket.EAI_AGAIN, socket.EAI_MEMORY, socket.EAI_SYSTEM}
 
 
 class MessageTooLong(Exception):
@@ -56,6 +91,13 @@ class NoAnswer(Exception):
 
 class LateAnswer(NoAnswer):
     """No answer came in time; it may still come later."""
+
+
+def is_own_failure(error: OSError) -> bool:
+    """Return whether a send failed for want of something on this machine."""
+    if isinstance(error, socket.gaierror):
+        return error.errno in OWN_NAME_ERRORS
+    return error.errno in OWN_ERRORS
 
 
 def tcp_client(host: str, port: int, payload: bytes) -> None:
@@ -138,7 +180,7 @@ def udp_client(
 def _send(
     sock: socket.socket, address: tuple[str, int], payload: bytes
 ) -> None:
-    with _SENDING, _checked_host(address[0]):
+    with _TURNS.take(), _checked_host(address[0]):
         sock.connect(address)
         sock.sendall(payload)
 

@@ -13,6 +13,7 @@ LOGGER = logging.getLogger(__name__)
 # For callers, which deal with messages and never with network itself.
 NoAnswer = network.NoAnswer
 LateAnswer = network.LateAnswer
+is_own_failure = network.is_own_failure
 
 
 def send_tcp(host: str, port: int, message: messages.Message) -> None:

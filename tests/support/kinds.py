@@ -28,6 +28,7 @@ KIND_OF_PATH = {
     "manager/scheduling": "pure",
     "manager/test_capabilities.py": "mocked",
     "manager/test_daemon.py": "mocked",
+    "manager/test_sender.py": "mocked",
     "pages": "style",
     "pages/test_command_lines.py": "processes",
     "pages/test_reading.py": "pure",

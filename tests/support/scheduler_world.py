@@ -9,6 +9,7 @@ as unreachable or the job as unpreparable. Actions come back as short texts:
     "extended map 0 → 1"     likewise, in a message that strict ones don't know
     "ask → 1"                which messages that Worker takes
     "cancel 0 → 1"           task 0 of a job that failed
+    "register_again → 1"     to a process that is no living Worker
     "prepare job 0", "discard output", "clean up job 0", "exit"
     "keep map output 0 in d" of job 0, in the directory d
 """
@@ -47,6 +48,8 @@ class World:
         self.scheduler = Scheduler(cluster_id="202611211417")
         self.now = 0.0
         self.unreachable = set()
+        self.slow = set()  # ports of Workers to which sending takes long
+        self.delayed = []  # the Workers of the messages on their way
         self.unpreparable = {}
         self.unkeepable = set()  # ids of jobs
         self.splits = [Split("in/a"), Split("in/b"), Split("in/c")]
@@ -95,6 +98,14 @@ class World:
         self.now += seconds
         return self.happen(events.Tick())
 
+    def arrive(self):
+        """Let the message that is longest on its way arrive."""
+        return self.happen(events.MessageSent(self.delayed.pop(0)))
+
+    def be_refused(self):
+        """Let the message that is longest on its way be refused."""
+        return self.happen(events.WorkerUnreachable(self.delayed.pop(0)))
+
     def check(self):
         """Check what must hold at any time."""
         workers = self.scheduler.workers
@@ -107,6 +118,9 @@ class World:
         match action:
             case events.Send():
                 self.sent.append(action.message)
+                if action.worker.address[1] in self.slow:
+                    self.delayed.append(action.worker)
+                    return [events.MessageDelayed(action.worker)]
                 if action.worker.address[1] in self.unreachable:
                     return [events.WorkerUnreachable(action.worker)]
                 return [events.MessageSent(action.worker)]
@@ -153,6 +167,8 @@ class World:
                     case _:
                         name = codec.to_document(message)["message_type"]
                 return f"{name} → {worker.address[1]}"
+            case events.AskToRegister((_, port)):
+                return f"register_again → {port}"
             case events.ProbeCapabilities(worker):
                 return f"ask → {worker.address[1]}"
             case events.KeepMapOutput(job_id, directory):

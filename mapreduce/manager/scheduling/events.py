@@ -4,14 +4,16 @@ The messages of Workers and clients are events themselves. The others, defined
 here, come from the clock or are the outcome of an action:
 
     action             outcome, one of
-    Send               MessageSent, WorkerUnreachable, FailedMessage
+    Send               MessageSent, WorkerUnreachable, FailedMessage; if none
+                       is known at once, MessageDelayed, and later one of them
+    AskToRegister      none
     ProbeCapabilities  CapabilitiesKnown, ProbeFailed; later, perhaps never
     PrepareJob         JobPrepared, JobBlocked
     KeepMapOutput      MapOutputKept, JobBlocked
     CleanUpJob, DiscardOutput, Exit: none
 
 The Manager performs the actions in order, and handles the outcomes before
-anything else that happened.
+anything else that happened, except those that come later.
 """
 from __future__ import annotations
 
@@ -21,6 +23,7 @@ from mapreduce.manager.scheduling.remote_worker import RemoteWorker
 from mapreduce.protocol.extensions import ExtendedJobMessage, ProgressMessage
 from mapreduce.protocol.fields import Split
 from mapreduce.protocol.messages import (
+    Address,
     CancelJobMessage,
     FailedMessage,
     FinishedMessage,
@@ -41,6 +44,13 @@ class Tick:
 @dataclasses.dataclass(frozen=True)
 class MessageSent:
     """A message was sent to a Worker."""
+
+    worker: RemoteWorker
+
+
+@dataclasses.dataclass(frozen=True)
+class MessageDelayed:
+    """It takes long to send a message; what came of it is told later."""
 
     worker: RemoteWorker
 
@@ -99,8 +109,8 @@ Event = (
     RegisterMessage | HeartbeatMessage | ExtendedJobMessage
     | CancelJobMessage | FinishedMessage | FailedMessage
     | ProgressMessage | ShutdownMessage | Tick | MessageSent
-    | WorkerUnreachable | CapabilitiesKnown | ProbeFailed | JobPrepared
-    | MapOutputKept | JobBlocked
+    | MessageDelayed | WorkerUnreachable | CapabilitiesKnown | ProbeFailed
+    | JobPrepared | MapOutputKept | JobBlocked
 )
 
 
@@ -110,6 +120,13 @@ class Send:
 
     worker: RemoteWorker
     message: Message
+
+
+@dataclasses.dataclass(frozen=True)
+class AskToRegister:
+    """Ask a process that is not a living Worker to register."""
+
+    address: Address
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,6 +172,6 @@ class Exit:
 
 
 Action = (
-    Send | ProbeCapabilities | PrepareJob | KeepMapOutput | CleanUpJob
-    | DiscardOutput | Exit
+    Send | AskToRegister | ProbeCapabilities | PrepareJob | KeepMapOutput
+    | CleanUpJob | DiscardOutput | Exit
 )

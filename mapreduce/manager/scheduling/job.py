@@ -18,6 +18,7 @@ are assigned, so that a job of 100,000 tasks needs little memory.
 from __future__ import annotations
 
 import dataclasses
+import logging
 
 from mapreduce.manager.scheduling.plan import Plan
 from mapreduce.manager.scheduling.tasks import Counters, Tasks
@@ -29,6 +30,13 @@ from mapreduce.protocol.extensions import (
 )
 from mapreduce.protocol.messages import Address, TaskMessage
 from mapreduce.protocol.status import JobState, Stage
+
+
+LOGGER = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 4  # of a task, unless the user gives another number
+HEADLINE_LENGTH = 500  # characters in the log, for a task that is tried again
+REASON_LENGTH = 64 * 2**10  # characters of a reason from a Worker
 
 
 @dataclasses.dataclass
@@ -94,11 +102,12 @@ class Job(_Start):
             else ExtendedMapTaskMessage)
 
     @property
-    def max_attempts(self) -> int | None:
-        """The attempts that its user allows a task of this stage."""
-        if self.stage is Stage.REDUCE:
-            return self.submission.max_reduce_attempts
-        return self.submission.max_map_attempts
+    def max_attempts(self) -> int:
+        """The attempts that a task of this stage has."""
+        allowed = (self.submission.max_reduce_attempts
+                   if self.stage is Stage.REDUCE
+                   else self.submission.max_map_attempts)
+        return allowed or MAX_ATTEMPTS
 
     def begin(self, plan: Plan) -> None:
         """Begin the map stage."""
@@ -133,6 +142,23 @@ class Job(_Start):
             self.state = JobState.KEEPING
         else:
             self.begin_reduce()
+
+    def fail(
+        self, task_id: int, address: Address, reason: str, now: float
+    ) -> str | None:
+        """Note that an attempt failed; return why the job fails now, if so."""
+        reason, stage = reason[:REASON_LENGTH], self.stage.value
+        failed_on = self.tasks.fail(task_id, address, reason, now)
+        if self.over:
+            return None
+        LOGGER.warning("Attempt %d of %s task %d failed on %s:%d: %s",
+                       len(failed_on), stage, task_id, *address,
+                       reason.partition("\n")[0][:HEADLINE_LENGTH])
+        if len(failed_on) < self.max_attempts:
+            return None
+        times = ("once," if len(failed_on) == 1
+                 else f"{len(failed_on)} times, the last time")
+        return f"{stage} task {task_id} failed {times} because {reason}"
 
     def abort(
         self, state: JobState, task_id: int | None = None,

@@ -39,19 +39,16 @@ from mapreduce.manager.scheduling.snapshot import ClusterSnapshot
 from mapreduce.manager.scheduling.workers import Workers
 from mapreduce.protocol import messages
 from mapreduce.protocol.extensions import ExtendedJobMessage, ProgressMessage
-from mapreduce.protocol.status import JobDetails, JobState
+from mapreduce.protocol.status import JobDetails, JobState, WorkerState
 
 LOGGER = logging.getLogger(__name__)
 
 TaskOutcome = messages.FinishedMessage | messages.FailedMessage
 
 WORKER_TIMEOUT = 10.0  # seconds of silence: five heartbeats
-MAX_ATTEMPTS = 4  # of a task, unless the user gives another number
 # Workers lost with one task, which is then taken for the cause: one bad job
 # must not kill all Workers.
 MAX_LOSSES = 4
-HEADLINE_LENGTH = 500  # characters in the log, for a task that is tried again
-REASON_LENGTH = 64 * 2**10  # characters of a reason from a Worker
 
 
 class Scheduler:
@@ -101,6 +98,7 @@ class Scheduler:
         actions = list(self._update(event))
         # The outcome of a Send comes back as an event, before all others. It
         # may change which Workers are alive, so the next step waits for it.
+        # After MessageDelayed, other sends may begin and end meanwhile.
         if not any(isinstance(action, events.Send) for action in actions):
             actions += self._proceed()
         return actions
@@ -131,6 +129,10 @@ class Scheduler:
 
     def _note_outcome(self, event: events.Event) -> Iterator[events.Action]:
         match event:
+            case events.MessageSent():
+                self._workers.note_sent(event.worker)
+            case events.MessageDelayed():
+                self._workers.note_delay(event.worker)
             case events.WorkerUnreachable():
                 self._put_back_unsent(event.worker)
             case events.ProbeFailed():
@@ -213,6 +215,9 @@ class Scheduler:
                 f"Workers when they died: {names}"), task_id)
 
     def _put_back_unsent(self, worker: RemoteWorker) -> None:
+        # Its outcome may come late: after the Worker was marked dead.
+        if worker.state is WorkerState.DEAD:
+            return
         LOGGER.warning("Worker died: cannot reach %r", worker)
         task_id = self._workers.mark_dead(worker)
         # The Worker never began the task: no attempt and no loss is counted.
@@ -313,21 +318,11 @@ class Scheduler:
         job = self._job
         if job is None or worker is None:
             return
-        stage, task_id = job.stage.value, message.task_id
-        reason = message.reason[:REASON_LENGTH]
-        failed_on = job.tasks.fail(task_id, worker.address, reason, self._now)
-        if job.over:  # Only the answer to a cancel.
-            return
-        worker.tasks_failed += 1
-        LOGGER.warning("Attempt %d of %s task %d failed on %s:%d: %s",
-                       len(failed_on), stage, task_id, *failed_on[-1],
-                       reason.partition("\n")[0][:HEADLINE_LENGTH])
-        if len(failed_on) >= (job.max_attempts or MAX_ATTEMPTS):
-            times = ("once," if len(failed_on) == 1
-                     else f"{len(failed_on)} times, the last time")
-            yield from self._abort_job(job, (
-                f"{stage} task {task_id} failed {times} because {reason}"
-            ), task_id)
+        # After an abort, it is only the answer to a cancel.
+        worker.tasks_failed += not job.over
+        if reason := job.fail(
+                message.task_id, worker.address, message.reason, self._now):
+            yield from self._abort_job(job, reason, message.task_id)
 
     def _release_holder(self, message: TaskOutcome) -> RemoteWorker | None:
         """Make the sender ready and return it, if it holds the task."""

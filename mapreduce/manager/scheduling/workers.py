@@ -31,7 +31,8 @@ class Workers:
             collections.OrderedDict())
         self._ready: list[RemoteWorker] = []  # In order of registration.
         self._busy: set[RemoteWorker] = set()
-        self._passed_over: set[RemoteWorker] = set()
+        # True: its acknowledgement is still being sent.
+        self._passed_over: dict[RemoteWorker, bool] = {}
         # Of the Workers that answered a probe; empty for strict ones.
         self._message_types: dict[RemoteWorker, frozenset[str]] = {}
 
@@ -90,7 +91,7 @@ class Workers:
     def mark_dead(self, worker: RemoteWorker) -> int | None:
         """Mark a Worker dead; return the id of the task that it held."""
         if worker in self._passed_over:
-            self._passed_over.remove(worker)
+            del self._passed_over[worker]
         elif worker.state is WorkerState.READY:
             self._leave_ready(worker)
         self._message_types.pop(worker, None)
@@ -107,7 +108,7 @@ class Workers:
         # The answer may come after the Worker was marked dead.
         if worker.state is not WorkerState.DEAD:
             self._message_types[worker] = message_types
-            self._restore({worker})
+            self._restore([worker])
 
     def message_types(self, worker: RemoteWorker) -> frozenset[str] | None:
         """Return the message types a Worker accepts; None if not known."""
@@ -116,16 +117,34 @@ class Workers:
     def pass_over(self, worker: RemoteWorker) -> None:
         """Exclude a ready Worker from assignments until it is restored."""
         self._leave_ready(worker)
-        self._passed_over.add(worker)
+        self._passed_over[worker] = False
+
+    def note_delay(self, worker: RemoteWorker) -> None:
+        """Note that a message to a Worker is not sent yet.
+
+        If it is the acknowledgement, the Worker gets no task before that is
+        sent: its address may be one that swallows packets.
+        """
+        if worker.state is WorkerState.READY:
+            if worker not in self._passed_over:
+                self.pass_over(worker)
+            self._passed_over[worker] = True
+
+    def note_sent(self, worker: RemoteWorker) -> None:
+        """Note that a message to a Worker was sent."""
+        if self._passed_over.get(worker):
+            self._passed_over[worker] = False
+            self._restore([worker])
 
     def restore(self) -> None:
         """Make all passed over Workers ready again."""
-        self._restore(self._passed_over)
+        self._restore(list(self._passed_over))
 
-    def _restore(self, workers: set[RemoteWorker]) -> None:
-        for worker in workers & self._passed_over:
-            self._passed_over.remove(worker)
-            bisect.insort(self._ready, worker, key=_registration)
+    def _restore(self, workers: list[RemoteWorker]) -> None:
+        for worker in workers:
+            if self._passed_over.get(worker) is False:
+                del self._passed_over[worker]
+                bisect.insort(self._ready, worker, key=_registration)
 
     def _leave_ready(self, worker: RemoteWorker) -> None:
         del self._ready[bisect.bisect_left(
@@ -147,8 +166,10 @@ class Workers:
 
         False if none is alive, or if the capabilities of one are not known.
         """
-        return 0 < len(self._living) == len(self._passed_over) and all(
-            worker in self._message_types for worker in self._passed_over)
+        return (0 < len(self._living) == len(self._passed_over)
+                and not any(self._passed_over.values()) and all(
+                    worker in self._message_types
+                    for worker in self._passed_over))
 
     @property
     def busy(self) -> list[RemoteWorker]:
