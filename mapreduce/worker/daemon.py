@@ -89,7 +89,8 @@ class Worker:
                     self._inbox.stop)
                 self._inbox.listen_tcp(
                     tcp, *typing.get_args(messages.TaskMessage),
-                    messages.RegisterAckMessage, messages.CancelMessage,
+                    messages.RegisterAckMessage,
+                    messages.RegisterAgainMessage, messages.CancelMessage,
                     messages.ShutdownMessage)
                 LOGGER.info("Listening on %s:%d, with %s", host, port,
                             loops.DESCRIPTION)
@@ -138,6 +139,10 @@ class Worker:
         match message:
             # Not in the main thread, which may be in a task for hours: an ack
             # must start the heartbeats, and a cancel must end that task.
+            case messages.RegisterAgainMessage():
+                if self._link.may_be_unknown():
+                    self._note_loss("it asks this Worker to register again")
+                return None
             case messages.RegisterAckMessage():
                 if self._link.acknowledge():
                     self._assignments.reopen()

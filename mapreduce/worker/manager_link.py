@@ -11,8 +11,9 @@
     REGISTERED  None  False        every 2 s
     PLANNED     time  False        go on, so that refusals are noticed
 
-The Manager is lost when it refuses an outcome or several heartbeats, or when
-this process stood still for so long that the Manager has marked it dead. The
+The Manager is lost when it refuses an outcome or several heartbeats, when it
+asks this Worker to register again, or when no heartbeat could be sent for so
+long that the Manager has marked it dead: the network was away, for example. The
 Worker then registers again, with growing delays, until this Manager or the
 next one at its address accepts it.
 
@@ -41,9 +42,21 @@ LOGGER = logging.getLogger(__name__)
 
 HEARTBEAT_INTERVAL = 2.0  # seconds
 MAX_GAP = 9.0  # seconds without a heartbeat; after 10, a Manager gives up
+MIN_TRUST = 3.0  # seconds after an ack: longer than a message is on its way
 MAX_REFUSALS = 3  # of the first heartbeats that a Manager may refuse
 MIN_DELAY = 1.0  # seconds until the first new try to register
 MAX_DELAY = 30.0  # seconds; the delay doubles until then
+
+
+# On Linux only. There, time.monotonic stands still in a suspended machine.
+_BOOT_CLOCK: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+
+
+def clock() -> float:
+    """Return the seconds of a clock that goes on while a machine sleeps."""
+    if _BOOT_CLOCK is None:
+        return time.monotonic()
+    return time.clock_gettime(_BOOT_CLOCK)
 
 
 class ManagerLink:
@@ -67,6 +80,7 @@ class ManagerLink:
         # Set for ever by the first ack. Before it, no heartbeat is sent: a
         # Manager would log a heartbeat from an unregistered Worker.
         self._known = threading.Event()
+        self._acknowledged = clock()  # when the last ack came
 
     def seconds_to_registration(self) -> float | None:
         """Return the seconds until register is due; None if it is not."""
@@ -94,8 +108,16 @@ class ManagerLink:
         """Note an ack; return whether one was expected."""
         if not self._registration.complete():
             return False
+        self._acknowledged = clock()
         self._known.set()
         return True
+
+    def may_be_unknown(self) -> bool:
+        """Return whether the Manager may not know this Worker as a living one.
+
+        It does for some time after an ack: what says otherwise is older.
+        """
+        return clock() - self._acknowledged > MIN_TRUST
 
     def send_outcome(self, message: FinishedMessage | FailedMessage) -> None:
         """Send the outcome of a task; the Manager is lost if that fails."""
@@ -117,28 +139,36 @@ class ManagerLink:
 
         Runs in a thread of its own; `wake` ends a wait for the first ack.
         """
-        last = time.monotonic()
+        # When the last heartbeat was sent without an error, and the last try.
+        sent = tried = clock()
         # What may end a wait: first the ack, later only the stop flag.
         news = self._known
         while True:
-            news.wait(max(0.0, last + HEARTBEAT_INTERVAL - time.monotonic()))
+            news.wait(max(0.0, tried + HEARTBEAT_INTERVAL - clock()))
             if self._stop.is_set():
                 return
-            now = time.monotonic()
-            # This process was stopped, or the machine suspended.
-            if now - last > MAX_GAP:
-                self._on_loss(f"this process stood still for {now - last:g} s")
-            last = now
-            if self._known.is_set():
-                news = self._stop
-                self._beat()
+            tried = clock()
+            # This process was stopped, the machine suspended, or its network
+            # away.
+            if tried - sent > MAX_GAP:
+                self._on_loss(f"no heartbeat was sent for {tried - sent:g} s")
+                sent = tried
+            if not self._known.is_set():
+                sent = tried
+                continue
+            news = self._stop
+            if self._beat():
+                sent = tried
 
     def wake(self) -> None:
         """Make `keep` check the stop flag at once."""
         self._known.set()
 
-    def _beat(self) -> None:
-        """Send a heartbeat; a refusal may mean that the Manager is gone."""
+    def _beat(self) -> bool:
+        """Send a heartbeat; return whether that was possible.
+
+        A refusal may mean that the Manager is gone.
+        """
         try:
             # The refusal of a datagram takes a moment to arrive.
             outbox.send_udp(
@@ -156,6 +186,8 @@ class ManagerLink:
         else:
             # It listens now, so the next refusal means that it has ended.
             self._refusals_left = 1
+            return True
+        return False
 
 
 class _Registration:

@@ -140,6 +140,20 @@ def test_workers_find_the_next_manager(cluster, tmp_path):
     check_next_job(cluster, tmp_path / "next")
 
 
+def test_workers_find_a_manager_that_came_between_two_heartbeats(
+        cluster, tmp_path):
+    """No message of the Worker was refused."""
+    cluster.start(1)
+    (worker,) = cluster.workers
+    with stopped(worker):
+        cluster.manager.process.kill()
+        cluster.manager.process.wait()
+        cluster.start_manager()
+    cluster.wait_for(lambda: has_registered(cluster, worker, 2))
+    assert cluster.manager.says("register_again")
+    check_next_job(cluster, tmp_path / "next")
+
+
 @pytest.mark.slow
 def test_manager_that_was_stopped_declares_nobody_dead(cluster, tmp_path):
     """Heartbeats have waited for it: six, which took twelve seconds."""

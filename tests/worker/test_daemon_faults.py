@@ -67,6 +67,7 @@ class Clock:
 def _stand_still(mocker):
     """A function: let it seem that the Worker stood still for a minute."""
     clock = mocker.patch("mapreduce.worker.manager_link.time", Clock())
+    mocker.patch("mapreduce.worker.manager_link.clock", clock.monotonic)
 
     def stand_still():
         clock.advance += 60.0

@@ -4,11 +4,13 @@ Everything here happens in one thread and at no certain time: the clock and
 what comes of a send are the test's.
 """
 import threading
+import time
 
 import pytest
 
 from mapreduce.protocol.messages import FinishedMessage
 from mapreduce.worker.manager_link import ManagerLink
+from mapreduce.worker.manager_link import clock as clock_of_link
 from tests.support.ports import free_port
 
 REFUSED = ConnectionRefusedError(111, "Connection refused")
@@ -57,6 +59,7 @@ def fake_tcp(mocker):
 def fake_clock(mocker):
     """Return a mock of the clock; it stands still at 100 s."""
     clock = mocker.patch("mapreduce.worker.manager_link.time").monotonic
+    mocker.patch("mapreduce.worker.manager_link.clock", clock)
     clock.return_value = 100.0
     return clock
 
@@ -190,7 +193,35 @@ def test_standing_still_is_a_loss(keep, clock, losses, gap, num_losses):
     """Less than the ten seconds after which the Manager thinks it dead."""
     clock.side_effect = [0.0, 0.0, 2.0, 2.0, 2.0 + gap, 2.0 + gap]
     keep(None, None)
-    assert losses == num_losses * ["this process stood still for 9.1 s"]
+    assert losses == num_losses * ["no heartbeat was sent for 9.1 s"]
+
+
+@pytest.mark.usefixtures("registered")
+def test_network_that_is_away_for_long_is_a_loss(keep, clock, losses):
+    """The gap begins with the last heartbeat that was sent without error."""
+    times = [0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0, 14.0]
+    clock.side_effect = [0.0, *(now for now in times for _ in range(2))]
+    keep(None, None, *[UNREACHABLE] * 5)
+    assert losses == ["no heartbeat was sent for 10 s"]
+
+
+@pytest.mark.usefixtures("send_tcp")
+def test_manager_is_believed_that_it_knows_this_worker(clock, contact):
+    """A question may be older than the ack that came last."""
+    contact.register()
+    contact.acknowledge()
+    clock.return_value += 2.9
+    assert not contact.may_be_unknown()
+    clock.return_value += 0.2
+    assert contact.may_be_unknown()
+
+
+def test_clock_goes_on_while_the_machine_sleeps(mocker):
+    if not hasattr(time, "CLOCK_BOOTTIME"):
+        pytest.skip("this system has no such clock")
+    read = mocker.spy(time, "clock_gettime")
+    assert clock_of_link() > 0
+    read.assert_called_once_with(time.CLOCK_BOOTTIME)
 
 
 @pytest.mark.usefixtures("send_tcp", "no_interval")
@@ -199,4 +230,4 @@ def test_standing_still_before_the_acknowledgement_is_a_loss(
     ending.register()
     clock.side_effect = [0.0, 0.0, 60.0, 60.0]
     ending.keep()
-    assert losses == ["this process stood still for 60 s"]
+    assert losses == ["no heartbeat was sent for 60 s"]

@@ -10,17 +10,7 @@ tasks in the order in which they registered; a Worker holds one task, and a
 task is held by one living Worker; `finished` and `failed` count only from the
 Worker that holds the task.
 
-    event of a Worker           new state  its task
-    register                    READY      requeue_lost, if it held one
-    (it is assigned a task)     BUSY
-    finished                    READY      finish
-    failed                      READY      fail
-    WorkerUnreachable           DEAD       put_back
-    Tick after 10 s of silence  DEAD       requeue_lost
-    ProbeFailed                 DEAD       requeue_lost
-    heartbeat                   the same, also DEAD
-
-The last column names the transitions of the task (see tasks). A job (see job)
+A job (see job)
 fails by JobBlocked, by a task that fails 4 times, by a task whose Worker dies
 4 times, by too many counters, or if no living Worker can do its tasks.
 """
@@ -36,6 +26,7 @@ from mapreduce.manager.scheduling.jobs import Jobs
 from mapreduce.manager.scheduling.plan import Plan
 from mapreduce.manager.scheduling.remote_worker import RemoteWorker
 from mapreduce.manager.scheduling.snapshot import ClusterSnapshot
+from mapreduce.manager.scheduling.strangers import Strangers
 from mapreduce.manager.scheduling.workers import Workers
 from mapreduce.protocol import messages
 from mapreduce.protocol.extensions import ExtendedJobMessage, ProgressMessage
@@ -63,6 +54,7 @@ class Scheduler:
         e.g., 202611211417, is part of the job ids that tasks see.
         """
         self._workers = Workers()
+        self._strangers = Strangers()
         self._jobs = Jobs(working_directory)
         # The time of the current event, which almost every method needs.
         self._now = 0.0
@@ -109,14 +101,16 @@ class Scheduler:
             case messages.RegisterMessage():
                 yield from self._register(event)
             case messages.HeartbeatMessage():
-                self._note_heartbeat(event)
+                yield from self._note_heartbeat(event)
             case ExtendedJobMessage():
                 self._enqueue(event)
             case messages.CancelJobMessage():
                 yield from self._cancel_job(event.job_id)
             case messages.FinishedMessage():
+                yield from self._answer_stranger(event)
                 yield from self._note_finished(event)
             case messages.FailedMessage():
+                yield from self._answer_stranger(event)
                 yield from self._note_failed(event)
             case ProgressMessage():
                 self._note_progress(event)
@@ -177,12 +171,15 @@ class Scheduler:
         # A new process on that address does not have the task of the old one.
         task_id = self._workers.mark_dead(previous) if previous else None
         worker = self._workers.register(address, self._now)
+        self._strangers.forget(address)
         LOGGER.info("Registered Worker %r", worker)
         # First of all: the acknowledgement goes out before any task.
         yield events.Send(worker, messages.RegisterAckMessage())
         yield from self._requeue_lost(task_id, address)
 
-    def _note_heartbeat(self, message: messages.HeartbeatMessage) -> None:
+    def _note_heartbeat(
+        self, message: messages.HeartbeatMessage
+    ) -> Iterator[events.Action]:
         address = message.worker_host, message.worker_port
         worker = self._workers.get(address)
         if worker is None:
@@ -190,6 +187,18 @@ class Scheduler:
                 "Heartbeat from unregistered Worker %s:%s", *address)
         else:
             self._workers.note_heartbeat(worker, self._now)
+        yield from self._answer_stranger(message)
+
+    def _answer_stranger(
+        self, message: messages.HeartbeatMessage | TaskOutcome
+    ) -> Iterator[events.Action]:
+        """Ask the sender to register, if it is no living Worker."""
+        address = message.worker_host, message.worker_port
+        worker = self._workers.get(address)
+        if ((worker is None or worker.state is WorkerState.DEAD)
+                and self._strangers.note(address, self._now)):
+            LOGGER.info("Asked %s:%d to register again", *address)
+            yield events.AskToRegister(address)
 
     def _mark_silent_dead(self) -> Iterator[events.Action]:
         for worker in self._workers.silent_since(self._now - WORKER_TIMEOUT):

@@ -1,0 +1,56 @@
+"""Decide which processes to ask to register. Pure.
+
+A Worker that was marked dead by mistake (the network was away, its machine was
+suspended), or whose Manager was restarted, still sends heartbeats, but gets no
+tasks. So the Manager asks it to register, if it goes on for some time: a single
+message may just be late, or come before a registration that is on its way.
+"""
+from __future__ import annotations
+
+import collections
+import dataclasses
+
+from mapreduce.protocol.messages import Address
+
+MIN_TIME = 4.0  # seconds of messages before the first question: 3 heartbeats
+MAX_SILENCE = 10.0  # seconds after which an address begins anew
+ASK_INTERVAL = 10.0  # seconds between two questions to one address
+# Addresses in the book. Anybody can send heartbeats in any name, and each of
+# the names costs a connection in ten seconds.
+MAX_STRANGERS = 100
+
+
+@dataclasses.dataclass
+class _Stranger:
+    since: float
+    last_seen: float
+    asked: float = float("-inf")
+
+
+class Strangers:
+    """The addresses that sent messages without being living Workers."""
+
+    def __init__(self) -> None:
+        """Start without any."""
+        # The one that was silent for longest comes first.
+        self._strangers: collections.OrderedDict[Address, _Stranger] = (
+            collections.OrderedDict())
+
+    def note(self, address: Address, now: float) -> bool:
+        """Note a message; return whether to ask its sender to register."""
+        stranger = self._strangers.pop(address, None)
+        if stranger is None or now - stranger.last_seen > MAX_SILENCE:
+            stranger = _Stranger(now, now)
+        stranger.last_seen = now
+        self._strangers[address] = stranger
+        if len(self._strangers) > MAX_STRANGERS:
+            self._strangers.popitem(last=False)
+        if (now - stranger.since < MIN_TIME
+                or now - stranger.asked < ASK_INTERVAL):
+            return False
+        stranger.asked = now
+        return True
+
+    def forget(self, address: Address) -> None:
+        """Forget an address: a Worker has registered there."""
+        self._strangers.pop(address, None)

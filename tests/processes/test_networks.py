@@ -1,0 +1,67 @@
+"""Daemons on several machines, and what their network does to them."""
+import contextlib
+import subprocess
+
+import pytest
+
+from tests.support.commands import command, daemon_command
+from tests.support.files import ROOT
+from tests.support.namespaces import Network, needs_namespaces
+from tests.support.waiting import TIMEOUT, wait_until
+
+pytestmark = [pytest.mark.timeout(90), needs_namespaces]
+
+
+@pytest.fixture(name="network")
+def make_network():
+    """Join two machines."""
+    with Network(2) as network:
+        yield network
+
+
+@pytest.fixture(name="start")
+def make_start(network, tmp_path):
+    """Return a function: start a daemon on a machine; return its log."""
+    with contextlib.ExitStack() as stack:
+        def start(machine, name, *options):
+            log = tmp_path / f"{name}-{machine}.log"
+            with open(log, "wb") as file:
+                process = stack.enter_context(subprocess.Popen(
+                    [*network.on(machine), *daemon_command(name), *options],
+                    cwd=ROOT, stdin=subprocess.DEVNULL, stdout=file,
+                    stderr=file))
+            stack.callback(process.terminate)
+            return log
+        yield start
+
+
+def says(log, text, times=1):
+    """Return whether a log holds a text so many times, waiting for it."""
+    return wait_until(lambda: log.read_text().count(text) >= times)
+
+
+def run_job(network, output):
+    """Run a job on machine 1; return its exit code."""
+    return subprocess.run(
+        [*network.on(1), command("submit"), "--host", network.host(1),
+         "--wait", "--quiet", "--input", "tests/testdata/input_small",
+         "--output", str(output)], cwd=ROOT, timeout=TIMEOUT,
+        check=False).returncode
+
+
+@pytest.mark.slow
+def test_outage_of_the_network_is_survived(network, start, output):
+    """The Worker was dead for the Manager, but sent heartbeats all the time.
+
+    13 s are more than the Manager waits for a heartbeat.
+    """
+    manager = start(1, "manager", "--host", network.host(1))
+    assert says(manager, "Listening")
+    start(2, "worker", "--host", network.host(2),
+          "--manager-host", network.host(1))
+    assert says(manager, "Registered Worker")
+    network.interrupt()
+    assert says(manager, "Worker died")
+    network.resume()
+    assert says(manager, "Registered Worker", 2)
+    assert run_job(network, output) == 0
