@@ -36,7 +36,7 @@ from mapreduce.manager.scheduling import events
 from mapreduce.manager.scheduling.scheduler import Scheduler
 from mapreduce.manager.scheduling.snapshot import ClusterSnapshot
 from mapreduce.manager.sender import Sender
-from mapreduce.manager.storage import Storage, remove_parts
+from mapreduce.manager.storage import Storage, missing_output, remove_parts
 from mapreduce.protocol import extensions, layout, messages
 from mapreduce.protocol.codec import encode
 from mapreduce.system import scratch
@@ -220,6 +220,9 @@ class Manager:
                         self._probe.ask(action.worker)
                     case events.PrepareJob():
                         outcomes.append(self._prepare(action))
+                    case events.CheckOutput():
+                        outcomes.append(events.OutputChecked(
+                            action.job_id, missing_output(action.expected)))
                     case events.KeepMapOutput():
                         outcomes.append(self._keep_map_output(action))
                     case events.DiscardOutput():

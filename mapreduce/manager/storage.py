@@ -10,6 +10,7 @@ import logging
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 
 from mapreduce.manager.output_safety import (
     StorageError,
@@ -17,6 +18,7 @@ from mapreduce.manager.output_safety import (
     check_output,
     find_inputs,
 )
+from mapreduce.manager.scheduling.job import ExpectedOutput
 from mapreduce.manager.scheduling.plan import TooManySplits, divide
 from mapreduce.protocol import layout
 from mapreduce.protocol.extensions import ExtendedJobMessage
@@ -98,6 +100,36 @@ def replace_directory(path: str) -> None:
         os.rename(os.path.join(hidden, "new"), path)
     finally:
         remove_directory(hidden)
+
+
+def missing_output(expected: ExpectedOutput) -> dict[int, str]:
+    """Return the tasks that lack a file, each with the name of its first one.
+
+    The directory is listed once, however many files there are.
+    """
+    directory = expected.directory
+    try:
+        names = set(os.listdir(directory))
+    except OSError as error:
+        LOGGER.warning("Cannot list %r: %s", directory, error)
+        names = set()
+    missing = {}
+    for task_id in range(expected.num_tasks):
+        for name in _files_of(task_id, expected.num_partitions):
+            # A network file system may show an old listing for some seconds,
+            # but not an old file.
+            if name not in names and not os.path.lexists(
+                    os.path.join(directory, name)):
+                missing[task_id] = name
+                break
+    return missing
+
+
+def _files_of(task_id: int, num_partitions: int) -> Iterator[str]:
+    if not num_partitions:
+        yield layout.reduce_output(task_id)
+    for partition in range(num_partitions):
+        yield layout.map_output(task_id, partition)
 
 
 def remove_parts(output_directory: str) -> None:

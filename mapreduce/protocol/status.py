@@ -28,13 +28,14 @@ class Stage(str, enum.Enum):
 class JobState(str, enum.Enum):
     """The states of a job; manager/scheduling/job shows how they change.
 
-    PREPARING and KEEPING are never sent to clients. Such a job is shown as
-    queued, or in the stage that it began last.
+    PREPARING, CHECKING and KEEPING are never sent to clients. Such a job is
+    shown as queued, or in the stage that it began last.
     """
 
     QUEUED = "queued"
     PREPARING = "preparing"  # the Manager makes its directories
     MAP = "map"
+    CHECKING = "checking"  # the Manager looks for the files of the stage
     KEEPING = "keeping"  # the Manager keeps its map output for the user
     REDUCE = "reduce"
     DONE = "done"

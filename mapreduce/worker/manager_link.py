@@ -13,8 +13,8 @@
 
 The Manager is lost when it refuses an outcome or several heartbeats, when it
 asks this Worker to register again, or when no heartbeat could be sent for so
-long that the Manager has marked it dead: the network was away, for example. The
-Worker then registers again, with growing delays, until this Manager or the
+long that the Manager has marked it dead: the network was away, for example.
+The Worker then registers again, with growing delays, until this Manager or the
 next one at its address accepts it.
 
 Which thread may call what: main registers and sends outcomes; the heartbeat
@@ -80,7 +80,6 @@ class ManagerLink:
         # Set for ever by the first ack. Before it, no heartbeat is sent: a
         # Manager would log a heartbeat from an unregistered Worker.
         self._known = threading.Event()
-        self._acknowledged = clock()  # when the last ack came
 
     def seconds_to_registration(self) -> float | None:
         """Return the seconds until register is due; None if it is not."""
@@ -108,7 +107,6 @@ class ManagerLink:
         """Note an ack; return whether one was expected."""
         if not self._registration.complete():
             return False
-        self._acknowledged = clock()
         self._known.set()
         return True
 
@@ -117,7 +115,7 @@ class ManagerLink:
 
         It does for some time after an ack: what says otherwise is older.
         """
-        return clock() - self._acknowledged > MIN_TRUST
+        return clock() - self._registration.acknowledged > MIN_TRUST
 
     def send_outcome(self, message: FinishedMessage | FailedMessage) -> None:
         """Send the outcome of a task; the Manager is lost if that fails."""
@@ -195,6 +193,7 @@ class _Registration:
         self.due: float | None = None
         self._delay = MIN_DELAY
         self._awaits_ack = True
+        self.acknowledged = clock()  # when the last ack came
 
     def plan(self) -> float:
         """Plan the next try, if none is planned; return its delay."""
@@ -216,4 +215,5 @@ class _Registration:
         was_expected, self._awaits_ack = self._awaits_ack, False
         if was_expected:
             self._delay = MIN_DELAY
+            self.acknowledged = clock()
         return was_expected

@@ -77,6 +77,8 @@ class _World:
                 return [events.JobPrepared(job_id, f"jobs/{job_id}", [
                     Split(f"in/{number:06d}")
                     for number in range(submission.num_mappers or 1)])]
+            case events.CheckOutput(job_id):
+                return [events.OutputChecked(job_id, {})]
             case events.CleanUpJob():
                 self.ended = True
         return []

@@ -6,8 +6,10 @@ import pathlib
 import pytest
 
 from mapreduce.manager.output_safety import StorageError
+from mapreduce.manager.scheduling.job import ExpectedOutput
 from mapreduce.manager.storage import (
     Storage,
+    missing_output,
     remove_directory,
     replace_directory,
 )
@@ -143,6 +145,50 @@ def test_splits_that_are_too_small_are_refused_before_anything_is_made(place):
         Storage(f"{place}/shared").prepare(7, job(place, split_size=1))
     assert os.listdir(place / "output") == ["old"]
     assert os.listdir(place / "shared") == ["job"]
+
+
+# Missing files
+
+def test_files_that_are_there_are_not_missing(place):
+    for name in ("maptask00000-part00000", "maptask00000-part00001"):
+        (place / "output" / name).touch()
+    assert missing_output(ExpectedOutput(f"{place}/output", 1, 2)) == {}
+
+
+def test_first_missing_file_of_each_task_is_named(place):
+    for name in ("maptask00000-part00001", "maptask00002-part00000"):
+        (place / "output" / name).touch()
+    assert missing_output(ExpectedOutput(f"{place}/output", 3, 2)) == {
+        0: "maptask00000-part00000", 1: "maptask00001-part00000",
+        2: "maptask00002-part00001"}
+
+
+def test_parts_of_a_result_are_looked_for(place):
+    (place / "output/part-00001").touch()
+    assert missing_output(ExpectedOutput(f"{place}/output", 2, 0)) == {
+        0: "part-00000"}
+
+
+def test_directory_is_listed_once_for_all_tasks(place, mocker):
+    for number in range(100):
+        (place / f"output/part-{number:05d}").touch()
+    listdir = mocker.spy(os, "listdir")
+    lexists = mocker.spy(os.path, "lexists")
+    assert missing_output(ExpectedOutput(f"{place}/output", 100, 0)) == {}
+    assert (listdir.call_count, lexists.call_count) == (1, 0)
+
+
+def test_old_listing_is_no_proof(place, mocker):
+    """Network file systems keep one for some seconds."""
+    (place / "output/part-00000").touch()
+    mocker.patch("os.listdir", return_value=[])
+    assert missing_output(ExpectedOutput(f"{place}/output", 1, 0)) == {}
+
+
+def test_all_files_of_a_directory_that_is_gone_are_missing(place, caplog):
+    assert missing_output(ExpectedOutput(f"{place}/gone", 2, 0)) == {
+        0: "part-00000", 1: "part-00001"}
+    assert "Cannot list" in caplog.text
 
 
 # Ended jobs

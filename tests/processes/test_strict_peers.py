@@ -83,6 +83,28 @@ def test_strict_worker_does_what_the_specification_has_words_for(
             "output_directory", "num_partitions"}
 
 
+def test_worker_that_lies_is_found_out(cluster, submit, tmp_path):
+    """Another one does what it only said that it has done."""
+    def fails(task):
+        return task["message_type"] == "new_reduce_task" and task["task_id"]
+
+    with StrictWorker(cluster.port, fails) as liar:
+        cluster.start_worker()
+        ended = submit(cluster, "--nmappers", "1", "--nreducers", "4")
+        assert ended.returncode == 0, ended.stderr
+        assert "new_reduce_task" in liar.types
+        assert sorted(path.name for path in (tmp_path / "output").iterdir()
+                      ) == [f"part-{part:05d}" for part in range(4)]
+        assert cluster.manager.says("is not there")
+
+
+def test_job_without_any_part_fails(cluster, submit):
+    with StrictWorker(cluster.port, lambda task: True):
+        ended = submit(cluster)
+    assert ended.returncode == 1
+    assert "has none of their files" in ended.stderr
+
+
 def test_worker_of_ours_does_all_of_it_beside_strict_ones(
         cluster, submit, tmp_path):
     with StrictWorker(cluster.port) as first:

@@ -13,6 +13,8 @@ as unreachable or the job as unpreparable. Actions come back as short texts:
     "prepare job 0", "discard output", "clean up job 0", "exit"
     "keep map output 0 in d" of job 0, in the directory d
 """
+import dataclasses
+
 from mapreduce.manager.scheduling import events
 from mapreduce.manager.scheduling.scheduler import Scheduler
 from mapreduce.protocol import codec, messages
@@ -49,6 +51,8 @@ class World:
         self.now = 0.0
         self.unreachable = set()
         self.slow = set()  # ports of Workers to which sending takes long
+        self.missing = {}  # names of files that the next check does not find
+        self.checked = []  # what was looked for: directory, tasks, partitions
         self.delayed = []  # the Workers of the messages on their way
         self.unpreparable = {}
         self.unkeepable = set()  # ids of jobs
@@ -64,7 +68,9 @@ class World:
         actions = []
         while outcomes:
             for action in self.scheduler.handle(outcomes.pop(0), self.now):
-                actions.append(self._name(action))
+                # Almost every test has Workers that do what they report.
+                if not isinstance(action, events.CheckOutput):
+                    actions.append(self._name(action))
                 outcomes += self._outcomes(action)
             self.check()
         return actions
@@ -129,6 +135,10 @@ class World:
                 return []
             case events.ProbeCapabilities(worker):
                 return [self._answer(worker, worker.address[1])]
+            case events.CheckOutput(job_id, expected):
+                self.checked.append(dataclasses.astuple(expected))
+                missing, self.missing = self.missing, {}
+                return [events.OutputChecked(job_id, missing)]
             case events.KeepMapOutput(job_id) if job_id in self.unkeepable:
                 return [events.JobBlocked(job_id, "the disk is full")]
             case events.KeepMapOutput(job_id):

@@ -1,6 +1,7 @@
 """A Worker that knows the specification only, on a real port."""
 import contextlib
 import json
+import pathlib
 import socket
 import threading
 
@@ -9,10 +10,14 @@ from tests.support.waiting import wait_until
 
 
 class StrictWorker:
-    """Knows the specification only; says that it has done what it is told."""
+    """Knows the specification only; says that it has done what it is told.
 
-    def __init__(self, manager_port):
+    It makes empty files, but none for the tasks of which it lies.
+    """
+
+    def __init__(self, manager_port, lies=lambda task: False):
         """Begin with nothing heard."""
+        self._lies = lies
         self.heard = []  # every message, in order
         self._manager_port = manager_port
         self._server = socket.create_server(("localhost", 0))
@@ -43,6 +48,18 @@ class StrictWorker:
                 ("localhost", self._manager_port)) as sock:
             sock.sendall(wire.encode(message))
 
+    def _leave_files(self, task):
+        """Make the files of a task, unless this Worker lies."""
+        if self._lies(task):
+            return
+        directory = pathlib.Path(task["output_directory"])
+        if task["message_type"] == "new_reduce_task":
+            (directory / f"part-{task['task_id']:05d}").touch()
+            return
+        for partition in range(task["num_partitions"]):
+            (directory / f"maptask{task['task_id']:05d}-part{partition:05d}"
+             ).touch()
+
     def _serve(self):
         while True:
             try:
@@ -54,4 +71,5 @@ class StrictWorker:
                     iter(lambda sock=connection: sock.recv(65536), b"")))
             self.heard.append(message)
             if message["message_type"] in ("new_map_task", "new_reduce_task"):
+                self._leave_files(message)
                 self._send(wire.finished(message["task_id"], self._port))

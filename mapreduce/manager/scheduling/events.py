@@ -9,6 +9,7 @@ here, come from the clock or are the outcome of an action:
     AskToRegister      none
     ProbeCapabilities  CapabilitiesKnown, ProbeFailed; later, perhaps never
     PrepareJob         JobPrepared, JobBlocked
+    CheckOutput        OutputChecked
     KeepMapOutput      MapOutputKept, JobBlocked
     CleanUpJob, DiscardOutput, Exit: none
 
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from mapreduce.manager.scheduling.job import ExpectedOutput
 from mapreduce.manager.scheduling.remote_worker import RemoteWorker
 from mapreduce.protocol.extensions import ExtendedJobMessage, ProgressMessage
 from mapreduce.protocol.fields import Split
@@ -91,6 +93,15 @@ class JobPrepared:
 
 
 @dataclasses.dataclass(frozen=True)
+class OutputChecked:
+    """The directory was listed in which a stage must have left its files."""
+
+    job_id: int
+    # By the id of each task that lacks a file: the name of the first of them.
+    missing: dict[int, str]
+
+
+@dataclasses.dataclass(frozen=True)
 class MapOutputKept:
     """The map output of a job was copied to the directory of its user."""
 
@@ -110,7 +121,7 @@ Event = (
     | CancelJobMessage | FinishedMessage | FailedMessage
     | ProgressMessage | ShutdownMessage | Tick | MessageSent
     | MessageDelayed | WorkerUnreachable | CapabilitiesKnown | ProbeFailed
-    | JobPrepared | MapOutputKept | JobBlocked
+    | JobPrepared | OutputChecked | MapOutputKept | JobBlocked
 )
 
 
@@ -145,6 +156,14 @@ class PrepareJob:
 
 
 @dataclasses.dataclass(frozen=True)
+class CheckOutput:
+    """Look which files of a stage are missing."""
+
+    job_id: int
+    expected: ExpectedOutput
+
+
+@dataclasses.dataclass(frozen=True)
 class KeepMapOutput:
     """Copy the map output of a job to a directory."""
 
@@ -172,6 +191,6 @@ class Exit:
 
 
 Action = (
-    Send | AskToRegister | ProbeCapabilities | PrepareJob | KeepMapOutput
-    | CleanUpJob | DiscardOutput | Exit
+    Send | AskToRegister | ProbeCapabilities | PrepareJob | CheckOutput
+    | KeepMapOutput | CleanUpJob | DiscardOutput | Exit
 )

@@ -1,10 +1,12 @@
 """Keep the state of one started job, and the tasks of each stage. Pure.
 
-    PREPARING --begin--> MAP ----------> REDUCE ----------> DONE
-                          |                ^
-                          +--> KEEPING ----+   only with keep_intermediate
-                          |
-                          +--> DONE            only without reduce tasks
+    PREPARING --begin--> MAP --> CHECKING -----> REDUCE --> CHECKING --> DONE
+                                  |                ^
+                                  +--> KEEPING ----+   with keep_intermediate
+                                  |
+                                  +--> DONE            without reduce tasks
+
+    CHECKING --files are missing--> MAP or REDUCE, as before
 
     any state except DONE --abort--> FAILED or CANCELLED
 
@@ -37,6 +39,18 @@ LOGGER = logging.getLogger(__name__)
 MAX_ATTEMPTS = 4  # of a task, unless the user gives another number
 HEADLINE_LENGTH = 500  # characters in the log, for a task that is tried again
 REASON_LENGTH = 64 * 2**10  # characters of a reason from a Worker
+# Workers lost with one task, which is then taken for the cause: one bad job
+# must not kill all Workers.
+MAX_LOSSES = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class ExpectedOutput:
+    """The files that a stage must leave in a directory."""
+
+    directory: str
+    num_tasks: int
+    num_partitions: int  # of each task; 0: it leaves a part of the result
 
 
 @dataclasses.dataclass
@@ -63,11 +77,20 @@ class Job(_Start):
         self.counters = Counters()
         # None before the job is prepared, and again when it has ended.
         self._plan: Plan | None = None
+        # Whether this machine seems to see another output directory than the
+        # Workers do.
+        self.output_unseen = False
 
     @property
     def prepared(self) -> bool:
         """Whether its directories were made."""
         return bool(self.stages)
+
+    @property
+    def owns_output(self) -> bool:
+        """Whether what is in the output directory is of this job."""
+        # Before it is prepared, an older result is there.
+        return self.prepared and not self.output_unseen
 
     @property
     def over(self) -> bool:
@@ -133,9 +156,29 @@ class Job(_Start):
         return self._plan.reduce_task(task_id, attempt)
 
     def finish(self, task_id: int, now: float) -> None:
-        """Note that a task is done; after the last one, change the state."""
-        if not self.tasks.finish(task_id, now):
-            return
+        """Note that a task is done; after the last one, check the files."""
+        # Workers exist that report what they could not do as finished.
+        if self.tasks.finish(task_id, now):
+            self.state = JobState.CHECKING
+
+    @property
+    def expected_output(self) -> ExpectedOutput:
+        """What the stage must leave before it is complete."""
+        num_reducers = self.submission.num_reducers
+        assert self._plan
+        if self.stage is Stage.MAP and num_reducers:
+            return ExpectedOutput(
+                self._plan.directory, self.num_mappers, num_reducers)
+        return ExpectedOutput(
+            self.submission.output_directory, self.tasks.num_tasks, 0)
+
+    def take_back(self, task_id: int) -> None:
+        """Take back that a task is done; `fail` must follow."""
+        self.state = JobState(self.stage.value)
+        self.tasks.reopen(task_id)
+
+    def complete_stage(self) -> None:
+        """Go on after all files of the stage were found."""
         if self.stage is Stage.REDUCE or not self.submission.num_reducers:
             self.state = JobState.DONE
         elif self.submission.keep_intermediate is not None:
@@ -159,6 +202,17 @@ class Job(_Start):
         times = ("once," if len(failed_on) == 1
                  else f"{len(failed_on)} times, the last time")
         return f"{stage} task {task_id} failed {times} because {reason}"
+
+    def requeue_lost(
+        self, task_id: int, address: Address, now: float
+    ) -> str | None:
+        """Note that a Worker died; return why the job fails now, if so."""
+        lost = self.tasks.requeue_lost(task_id, address, now)
+        if len(lost) < MAX_LOSSES or self.over:
+            return None
+        names = ", ".join(f"{host}:{port}" for host, port in lost)
+        return (f"{self.stage.value} task {task_id} was with {len(lost)} "
+                f"Workers when they died: {names}")
 
     def abort(
         self, state: JobState, task_id: int | None = None,

@@ -21,6 +21,7 @@ from collections.abc import Iterable, Iterator
 
 from mapreduce.manager.scheduling import events
 from mapreduce.manager.scheduling.assignment import assign_next
+from mapreduce.manager.scheduling.completion import complete_stage
 from mapreduce.manager.scheduling.job import Job
 from mapreduce.manager.scheduling.jobs import Jobs
 from mapreduce.manager.scheduling.plan import Plan
@@ -37,9 +38,6 @@ LOGGER = logging.getLogger(__name__)
 TaskOutcome = messages.FinishedMessage | messages.FailedMessage
 
 WORKER_TIMEOUT = 10.0  # seconds of silence: five heartbeats
-# Workers lost with one task, which is then taken for the cause: one bad job
-# must not kill all Workers.
-MAX_LOSSES = 4
 
 
 class Scheduler:
@@ -54,7 +52,7 @@ class Scheduler:
         e.g., 202611211417, is part of the job ids that tasks see.
         """
         self._workers = Workers()
-        self._strangers = Strangers()
+        self._strangers = Strangers(self._workers)
         self._jobs = Jobs(working_directory)
         # The time of the current event, which almost every method needs.
         self._now = 0.0
@@ -107,10 +105,10 @@ class Scheduler:
             case messages.CancelJobMessage():
                 yield from self._cancel_job(event.job_id)
             case messages.FinishedMessage():
-                yield from self._answer_stranger(event)
+                yield from self._strangers.answer(event, self._now)
                 yield from self._note_finished(event)
             case messages.FailedMessage():
-                yield from self._answer_stranger(event)
+                yield from self._strangers.answer(event, self._now)
                 yield from self._note_failed(event)
             case ProgressMessage():
                 self._note_progress(event)
@@ -136,7 +134,12 @@ class Scheduler:
                 self._workers.note_capabilities(
                     event.worker, event.message_types)
             case events.JobPrepared():
-                self._begin_job(event)
+                if job := self._jobs.active(event.job_id):
+                    job.begin(Plan(
+                        f"{self._cluster_id}_{job.job_id:04d}",
+                        job.submission, event.job_directory, event.splits))
+            case events.OutputChecked():
+                yield from self._note_checked(event)
             case events.MapOutputKept():
                 if job := self._jobs.active(event.job_id):
                     job.begin_reduce()
@@ -187,18 +190,7 @@ class Scheduler:
                 "Heartbeat from unregistered Worker %s:%s", *address)
         else:
             self._workers.note_heartbeat(worker, self._now)
-        yield from self._answer_stranger(message)
-
-    def _answer_stranger(
-        self, message: messages.HeartbeatMessage | TaskOutcome
-    ) -> Iterator[events.Action]:
-        """Ask the sender to register, if it is no living Worker."""
-        address = message.worker_host, message.worker_port
-        worker = self._workers.get(address)
-        if ((worker is None or worker.state is WorkerState.DEAD)
-                and self._strangers.note(address, self._now)):
-            LOGGER.info("Asked %s:%d to register again", *address)
-            yield events.AskToRegister(address)
+        yield from self._strangers.answer(message, self._now)
 
     def _mark_silent_dead(self) -> Iterator[events.Action]:
         for worker in self._workers.silent_since(self._now - WORKER_TIMEOUT):
@@ -216,12 +208,8 @@ class Scheduler:
         job = self._job
         if job is None or task_id is None:
             return
-        lost = job.tasks.requeue_lost(task_id, address, self._now)
-        if len(lost) >= MAX_LOSSES and not job.over:
-            names = ", ".join(f"{host}:{port}" for host, port in lost)
-            yield from self._abort_job(job, (
-                f"{job.stage.value} task {task_id} was with {len(lost)} "
-                f"Workers when they died: {names}"), task_id)
+        if reason := job.requeue_lost(task_id, address, self._now):
+            yield from self._abort_job(job, reason, task_id)
 
     def _put_back_unsent(self, worker: RemoteWorker) -> None:
         # Its outcome may come late: after the Worker was marked dead.
@@ -246,12 +234,6 @@ class Scheduler:
             LOGGER.info("Ignored %r: its key is known", submission)
         else:
             LOGGER.info("Received job %d: %r", job_id, submission)
-
-    def _begin_job(self, event: events.JobPrepared) -> None:
-        if job := self._jobs.active(event.job_id):
-            job.begin(Plan(
-                f"{self._cluster_id}_{job.job_id:04d}", job.submission,
-                event.job_directory, event.splits))
 
     def _abort_job(
         self, job: Job, reason: str, task_id: int | None = None
@@ -284,9 +266,7 @@ class Scheduler:
         self._jobs.end_running(job, self._now)
         if job.state is JobState.DONE:
             LOGGER.info("Finished job %d", job.job_id)
-        # Otherwise the output directory still holds an older result, which
-        # is not the job's to remove.
-        elif job.prepared:
+        elif job.owns_output:
             yield events.DiscardOutput(job.submission.output_directory)
         yield events.CleanUpJob(job.job_id)
 
@@ -316,6 +296,18 @@ class Scheduler:
         if not job.over and (reason := job.counters.add(message.counters)):
             yield from self._abort_job(job, reason)
         job.finish(message.task_id, self._now)
+        if job.state is JobState.CHECKING:
+            yield events.CheckOutput(job.job_id, job.expected_output)
+
+    def _note_checked(
+        self, event: events.OutputChecked
+    ) -> Iterator[events.Action]:
+        job = self._jobs.active(event.job_id)
+        if job is None:
+            return
+        for reason, task_id in complete_stage(
+                job, self._workers, event.missing, self._now):
+            yield from self._abort_job(job, reason, task_id)
         directory = job.submission.keep_intermediate
         if job.state is JobState.KEEPING and directory is not None:
             yield events.KeepMapOutput(job.job_id, directory)

@@ -2,15 +2,27 @@
 
 A Worker that was marked dead by mistake (the network was away, its machine was
 suspended), or whose Manager was restarted, still sends heartbeats, but gets no
-tasks. So the Manager asks it to register, if it goes on for some time: a single
+tasks. So the Manager asks it to register, if it goes on for some time: one
 message may just be late, or come before a registration that is on its way.
 """
 from __future__ import annotations
 
 import collections
 import dataclasses
+import logging
+from collections.abc import Iterator
 
-from mapreduce.protocol.messages import Address
+from mapreduce.manager.scheduling import events
+from mapreduce.manager.scheduling.workers import Workers
+from mapreduce.protocol.messages import (
+    Address,
+    FailedMessage,
+    FinishedMessage,
+    HeartbeatMessage,
+)
+from mapreduce.protocol.status import WorkerState
+
+LOGGER = logging.getLogger(__name__)
 
 MIN_TIME = 4.0  # seconds of messages before the first question: 3 heartbeats
 MAX_SILENCE = 10.0  # seconds after which an address begins anew
@@ -30,13 +42,27 @@ class _Stranger:
 class Strangers:
     """The addresses that sent messages without being living Workers."""
 
-    def __init__(self) -> None:
-        """Start without any."""
+    def __init__(self, workers: Workers) -> None:
+        """Start without any; the Workers tell which of them live."""
+        self._workers = workers
         # The one that was silent for longest comes first.
         self._strangers: collections.OrderedDict[Address, _Stranger] = (
             collections.OrderedDict())
 
-    def note(self, address: Address, now: float) -> bool:
+    def answer(
+        self, message: HeartbeatMessage | FinishedMessage | FailedMessage,
+        now: float,
+    ) -> Iterator[events.AskToRegister]:
+        """Ask the sender to register, if it is no living Worker."""
+        address = message.worker_host, message.worker_port
+        worker = self._workers.get(address)
+        if worker and worker.state is not WorkerState.DEAD:
+            return
+        if self._note(address, now):
+            LOGGER.info("Asked %s:%d to register again", *address)
+            yield events.AskToRegister(address)
+
+    def _note(self, address: Address, now: float) -> bool:
         """Note a message; return whether to ask its sender to register."""
         stranger = self._strangers.pop(address, None)
         if stranger is None or now - stranger.last_seen > MAX_SILENCE:

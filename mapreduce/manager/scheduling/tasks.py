@@ -5,6 +5,7 @@
        +--- put_back ------+   it could not be sent: to the head of the queue
        +--- requeue_lost --+   its Worker died: to the end of the queue
        +--- fail ----------+   it failed: to the head of the queue
+       +--- reopen, fail --------------------+   its files are missing
 
 After `abort`, no task waits, and none returns to the queue. Only this module
 changes a record.
@@ -109,6 +110,14 @@ class Tasks:
             return False
         self._unfinished.discard(task_id)
         return not self._unfinished
+
+    def last_address(self, task_id: int) -> Address:
+        """Return the Worker that got a task last."""
+        return self._records[task_id].attempt.address
+
+    def reopen(self, task_id: int) -> None:
+        """Take back that a task is done; `fail` must follow."""
+        self._unfinished.add(task_id)
 
     def put_back(self, task_id: int, now: float) -> None:
         """Put a task back at the head of the queue: it could not be sent."""
