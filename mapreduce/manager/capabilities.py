@@ -31,6 +31,7 @@ FIRST_TIMEOUT = 0.1
 # After so many late answers a Worker counts as strict. Together they take ten
 # seconds: a Worker that was stopped for a moment answers one of them.
 MAX_QUERIES = 11
+RETRY_DELAY = 1.0  # seconds until the next query if this machine lacks files
 
 
 class CapabilityProbe:
@@ -76,13 +77,20 @@ class CapabilityProbe:
                     self._workers.put(worker)  # Behind the others.
                     continue
                 outcome = CapabilitiesKnown(worker, frozenset())
-            self._inbox.put(outcome)
+            if outcome:
+                self._inbox.put(outcome)
+                continue
+            self._inbox.stop.wait(RETRY_DELAY)
+            self._workers.put(worker)
 
 
 def _ask(
     worker: RemoteWorker, timeout: float
-) -> CapabilitiesKnown | ProbeFailed:
-    """Query one Worker; raise LateAnswer if it does not answer in time."""
+) -> CapabilitiesKnown | ProbeFailed | None:
+    """Query one Worker; return None if this machine could not.
+
+    Raises LateAnswer if it does not answer in time.
+    """
     types: tuple[str, ...] = ()
     try:
         answer = outbox.ask(
@@ -96,5 +104,6 @@ def _ask(
         LOGGER.info("%r gave no list of message types: %s", worker, error)
     except OSError as error:
         LOGGER.warning("Cannot ask %r: %s", worker, error)
-        return ProbeFailed(worker)
+        return (None if outbox.is_own_failure(error)
+                else ProbeFailed(worker))
     return CapabilitiesKnown(worker, frozenset(types))

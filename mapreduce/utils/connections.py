@@ -16,6 +16,7 @@ import collections
 import contextlib
 import logging
 import os
+import resource
 import select
 import threading
 import time
@@ -34,7 +35,18 @@ READ_TIMEOUT = 0.1  # seconds for which one peer may block the listener
 # otherwise block a registration for 50 seconds.
 SLOW_READ_TIMEOUT = 0.001
 SLOW_LIFETIME = 5.0  # seconds for a slow peer to send, and again to receive
-MAX_SLOW = 1_000  # slow peers at a time; above that the oldest is dropped
+# Slow peers at a time, at most half as many as files may be open; above that
+# the oldest is dropped.
+MAX_SLOW = 1_000
+
+
+def max_slow() -> int:
+    """Return how many slow peers are allowed at a time."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # The other half of the files is for jobs, Workers, and peers that are
+    # not slow. The limit is 256 on macOS, for example.
+    return MAX_SLOW if limit == resource.RLIM_INFINITY else min(
+        MAX_SLOW, limit // 2)
 
 
 class Connection:
@@ -280,7 +292,7 @@ class SlowConnections:
         """Drop connections above the limit, and those past their deadline."""
         now = time.monotonic()
         for descriptor, connection in list(self._connections.items()):
-            if (len(self._connections) <= MAX_SLOW
+            if (len(self._connections) <= max_slow()
                     and now < connection.deadline):
                 return
             LOGGER.warning("Dropped a connection that was too slow")

@@ -44,6 +44,8 @@ HEARTBEAT_INTERVAL = 2.0  # seconds
 MAX_GAP = 9.0  # seconds without a heartbeat; after 10, a Manager gives up
 MIN_TRUST = 3.0  # seconds after an ack: longer than a message is on its way
 MAX_REFUSALS = 3  # of the first heartbeats that a Manager may refuse
+OWN_FAILURE_DELAY = 1.0  # seconds until a report is sent again
+MAX_OWN_FAILURES = 30  # tries to send a report
 MIN_DELAY = 1.0  # seconds until the first new try to register
 MAX_DELAY = 30.0  # seconds; the delay doubles until then
 
@@ -120,9 +122,27 @@ class ManagerLink:
     def send_outcome(self, message: FinishedMessage | FailedMessage) -> None:
         """Send the outcome of a task; the Manager is lost if that fails."""
         try:
-            outbox.send_tcp(*self._manager, message)
+            self._retry(message)
         except OSError as error:
             self._on_loss(f"cannot report task {message.task_id}: {error}")
+
+    def _retry(self, message: FinishedMessage | FailedMessage) -> None:
+        """Send a message, again for as long as only this machine is at fault.
+
+        Raises OSError.
+        """
+        for _ in range(MAX_OWN_FAILURES):
+            try:
+                outbox.send_tcp(*self._manager, message)
+                return
+            except OSError as error:
+                if not outbox.is_own_failure(error):
+                    raise
+                LOGGER.warning("Cannot report task %d yet: %s",
+                               message.task_id, error)
+            if self._stop.wait(OWN_FAILURE_DELAY):
+                return
+        raise OSError("this machine lacks what is needed to send")
 
     def send_progress(self, message: ProgressMessage) -> None:
         """Send a status line of a task; it is dropped if that fails."""

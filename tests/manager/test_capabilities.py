@@ -1,4 +1,6 @@
 """What comes of questions to Workers, and how often they are asked."""
+import errno
+
 import pytest
 
 from mapreduce.manager.capabilities import MAX_QUERIES, CapabilityProbe
@@ -44,6 +46,15 @@ def test_who_gives_no_answer_knows_nothing(outcome, worker, answer):
 
 def test_who_refuses_the_question_is_gone(outcome, worker):
     assert outcome(ConnectionRefusedError()) == (ProbeFailed(worker), 1)
+
+
+def test_who_cannot_be_asked_for_want_of_files_is_asked_again(
+        outcome, worker, mocker):
+    """It says nothing about that Worker."""
+    mocker.patch("mapreduce.manager.capabilities.RETRY_DELAY", 0.0)
+    lack = OSError(errno.EMFILE, "Too many open files")
+    assert outcome(lack, lack, KNOWN) == (
+        CapabilitiesKnown(worker, frozenset({"new_map_task"})), 3)
 
 
 def test_who_is_late_is_asked_again(outcome, worker):

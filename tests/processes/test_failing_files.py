@@ -1,11 +1,19 @@
 """Files that can't be read or written, and too many of them."""
+import contextlib
 import os
 import pathlib
 import resource
+import socket
 
 import pytest
 
-from tests.support.faults import COPY, ONE_TASK, failure, needs_prlimit
+from tests.support.faults import (
+    COPY,
+    ONE_TASK,
+    check_next_job,
+    failure,
+    needs_prlimit,
+)
 from tests.support.files import names_in, write_executable, write_files
 
 
@@ -96,3 +104,17 @@ def test_job_fails_whose_files_find_no_room(
         **ONE_TASK)
     assert not output.exists()
     assert names_in(cluster.local) == []
+
+
+@needs_prlimit
+def test_manager_that_lacks_files_marks_no_worker_dead(cluster, output):
+    """Clients that say nothing take half of its files at most."""
+    cluster.start(2)
+    resource.prlimit(cluster.manager.process.pid,
+                     resource.RLIMIT_NOFILE, (64, 64))
+    with contextlib.ExitStack() as idle:
+        for _ in range(150):
+            idle.enter_context(socket.create_connection(
+                ("localhost", cluster.port)))
+        check_next_job(cluster, output)
+    assert not cluster.manager.says("Worker died")

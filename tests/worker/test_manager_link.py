@@ -3,6 +3,7 @@
 Everything here happens in one thread and at no certain time: the clock and
 what comes of a send are the test's.
 """
+import errno
 import threading
 import time
 
@@ -159,6 +160,31 @@ def test_report_that_cannot_be_sent_is_a_loss(
     send_tcp.side_effect = error
     contact.send_outcome(FinishedMessage(5, "localhost", 6001))
     assert losses == [f"cannot report task 5: {error}"]
+
+
+def test_report_is_sent_again_when_this_machine_lacks_files(
+        contact, send_tcp, losses, mocker):
+    """The Manager is well, and the task is done."""
+    mocker.patch("mapreduce.worker.manager_link.OWN_FAILURE_DELAY", 0.0)
+    send_tcp.side_effect = [OSError(errno.EMFILE, "Too many open files"),
+                            OSError(errno.EADDRNOTAVAIL, "no port"), None]
+    contact.send_outcome(FinishedMessage(5, "localhost", 6001))
+    assert losses == []
+    assert send_tcp.call_count == 3
+
+
+def test_report_is_not_tried_for_ever(contact, send_tcp, losses, mocker):
+    mocker.patch("mapreduce.worker.manager_link.OWN_FAILURE_DELAY", 0.0)
+    send_tcp.side_effect = OSError(errno.EMFILE, "Too many open files")
+    contact.send_outcome(FinishedMessage(5, "localhost", 6001))
+    assert losses == ["cannot report task 5: this machine lacks what is "
+                      "needed to send"]
+
+
+def test_report_goes_out_after_a_shutdown(contact, send_tcp, stop):
+    stop.set()
+    contact.send_outcome(FinishedMessage(5, "localhost", 6001))
+    send_tcp.assert_called_once()
 
 
 # Heartbeats
