@@ -14,9 +14,8 @@ may touch:
                   for the first of these (utils/connections)
     probe         queries Workers; started for the first job that needs it
 
-So only main touches mutable state. The others read `_snapshot`, which is
-immutable and replaced as a whole, and `_is_waiting`. A signal handler only
-adds an event to the Inbox.
+So only main touches mutable state. The others read the last snapshot (see
+manager/queries). A signal handler only adds an event to the Inbox.
 """
 from __future__ import annotations
 
@@ -32,13 +31,12 @@ from collections.abc import Callable
 from mapreduce.display import text
 from mapreduce.manager.capabilities import CapabilityProbe
 from mapreduce.manager.output_safety import StorageError
+from mapreduce.manager.queries import Queries
 from mapreduce.manager.scheduling import events
 from mapreduce.manager.scheduling.scheduler import Scheduler
-from mapreduce.manager.scheduling.snapshot import ClusterSnapshot
 from mapreduce.manager.sender import Sender
 from mapreduce.manager.storage import Storage, missing_output, remove_parts
 from mapreduce.protocol import extensions, layout, messages
-from mapreduce.protocol.codec import encode
 from mapreduce.system import scratch
 from mapreduce.system.daemon import ending_on
 from mapreduce.utils.inbox import EndingSignal, Inbox, PendingQuery
@@ -47,8 +45,6 @@ from mapreduce.utils.network import tcp_server, udp_server
 LOGGER = logging.getLogger(__name__)
 
 TICK_INTERVAL = 1.0  # seconds
-# Seconds for which a query is held, at most: its client gives up after 5.
-MAX_HOLD = 1.0
 # Seconds until the next tick after a late one: longer than the 2 s between two
 # heartbeats, so that one of each living Worker arrives before it.
 CATCH_UP_TIME = 3.0
@@ -74,12 +70,7 @@ class Manager:
         # ids that tasks see unique, as in Hadoop.
         self._scheduler = Scheduler(
             _working_directory(), time.strftime("%Y%m%d%H%M"))
-        self._snapshot = self._scheduler.snapshot(time.monotonic())
-        self._is_waiting = False
-        # Queries whose clients wait for the end of a job, each with the time
-        # at which it is answered at the latest.
-        self._held: list[tuple[float, PendingQuery]] = []
-        self._job_has_ended = False
+        self._queries = Queries(self._scheduler)
         # The order matters: TCP must not answer before the directory and the
         # UDP port are there, and threads end before what they use is closed.
         with (
@@ -124,58 +115,27 @@ class Manager:
                 if not late:
                     self._inbox.put(events.Tick())
                 next_tick = now + (CATCH_UP_TIME if late else TICK_INTERVAL)
-            # While this thread waits, the listener passes status queries on,
-            # and they are answered with the present state.
-            self._is_waiting = self._inbox.is_empty
-            wake_up = min([next_tick, *(end for end, _ in self._held)])
+            self._queries.is_waiting = self._inbox.is_empty
+            wake_up = min(next_tick, self._queries.first_end)
             try:
                 event, received = self._inbox.get(max(wake_up - now, 0.0))
             except queue.Empty:
-                self._release_queries()
+                self._queries.release()
                 continue
-            self._is_waiting = False
+            self._queries.is_waiting = False
             match event:
                 case EndingSignal():
                     return
                 case PendingQuery():
-                    self._answer(event, received)
+                    self._queries.answer(event, received)
                 case _:
                     if self._handle(event, received):
                         return
-            self._release_queries()
+            self._queries.release()
             # Once a second: a snapshot after each event would be too slow.
             if isinstance(event, events.Tick):
                 self._sender.retry()
                 self._update_status(status_timer, time.monotonic())
-
-    def _answer(self, query: PendingQuery, now: float) -> None:
-        match query.message:
-            case messages.GetJobMessage(job_id):
-                details = self._scheduler.details(job_id, now)
-                query.answer(lambda: encode(details))
-            case messages.GetStatusMessage(job_key, hold):
-                # Also kept for the listener, which may answer the next query:
-                # no client may see an older state after a newer one.
-                snapshot = self._snapshot = self._scheduler.snapshot(now)
-                if hold and not snapshot.has_ended(job_key):
-                    end = time.monotonic() + min(hold, MAX_HOLD)
-                    self._held.append((end, query))
-                    return
-                _answer_status(query, snapshot, now)
-
-    def _release_queries(self) -> None:
-        """Answer the held queries that are due; all of them if a job ended."""
-        now = time.monotonic()
-        due = [query for end, query in self._held
-               if self._job_has_ended or end <= now]
-        self._held = [] if self._job_has_ended else [
-            (end, query) for end, query in self._held if end > now]
-        self._job_has_ended = False
-        if not due:
-            return
-        snapshot = self._snapshot = self._scheduler.snapshot(now)
-        for query in due:
-            _answer_status(query, snapshot, now)
 
     def _preprocess(self, event: object) -> object:
         """Return the event for the main loop; None if it is done already.
@@ -183,12 +143,7 @@ class Manager:
         Called by the listeners.
         """
         match event:
-            # The loop may be busy for seconds, with a large directory. The
-            # last snapshot is better than no answer.
-            case PendingQuery(messages.GetStatusMessage(job_key), answer) if (
-                    not self._is_waiting):
-                snapshot, now = self._snapshot, time.monotonic()
-                answer(lambda: encode(snapshot.status(now, job_key)))
+            case PendingQuery() if self._queries.answer_at_once(event):
                 return None
             case messages.ManagerJobMessage():
                 return messages.extended_job(event)
@@ -196,9 +151,9 @@ class Manager:
 
     def _update_status(self, timer: _Timer, now: float) -> None:
         """Make a new snapshot; log the status if it is time for that."""
-        self._snapshot = self._scheduler.snapshot(now)
+        snapshot = self._queries.refresh(now)
         if timer.expires(now):
-            LOGGER.info("Status\n%s", text.text(self._snapshot.status(now)))
+            LOGGER.info("Status\n%s", text.text(snapshot.status(now)))
 
     def _handle(self, event: events.Event, now: float) -> bool:
         """Decide on an event and perform the actions; return whether to exit.
@@ -229,7 +184,7 @@ class Manager:
                         remove_parts(action.output_directory)
                     case events.CleanUpJob():
                         self._storage.clean_up(action.job_id)
-                        self._job_has_ended = True
+                        self._queries.note_end()
                     case events.Exit():
                         return True
         return False
@@ -239,7 +194,7 @@ class Manager:
     ) -> events.JobPrepared | events.JobBlocked:
         # Deleting an old result may take long. Until then, the listener
         # answers from this snapshot, which shows the job as running.
-        self._snapshot = self._scheduler.snapshot(time.monotonic())
+        self._queries.refresh(time.monotonic())
         try:
             splits = self._storage.prepare(
                 action.job_id, action.submission)
@@ -252,20 +207,12 @@ class Manager:
     def _keep_map_output(
         self, action: events.KeepMapOutput
     ) -> events.MapOutputKept | events.JobBlocked:
-        self._snapshot = self._scheduler.snapshot(time.monotonic())
+        self._queries.refresh(time.monotonic())
         try:
             self._storage.keep_map_output(action.job_id, action.directory)
         except StorageError as error:
             return events.JobBlocked(action.job_id, str(error))
         return events.MapOutputKept(action.job_id)
-
-
-def _answer_status(
-    query: PendingQuery, snapshot: ClusterSnapshot, now: float
-) -> None:
-    assert isinstance(query.message, messages.GetStatusMessage)
-    job_key = query.message.job_key
-    query.answer(lambda: encode(snapshot.status(now, job_key)))
 
 
 class _Timer:

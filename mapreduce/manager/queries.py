@@ -1,0 +1,100 @@
+"""Answer the queries of clients: about all jobs and Workers, or about one job.
+
+    loop       answer, release, refresh, note_end; sets is_waiting
+    listeners  answer_at_once
+
+The listeners read only `snapshot`, which is immutable and replaced as a whole,
+and `is_waiting`.
+"""
+from __future__ import annotations
+
+import time
+
+from mapreduce.manager.scheduling.scheduler import Scheduler
+from mapreduce.manager.scheduling.snapshot import ClusterSnapshot
+from mapreduce.protocol import messages
+from mapreduce.protocol.codec import encode
+from mapreduce.utils.inbox import PendingQuery
+
+# Seconds for which a query is held, at most: its client gives up after 5.
+MAX_HOLD = 1.0
+
+
+class Queries:
+    """The last snapshot, and the queries that wait for the end of a job."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        """Take the first snapshot."""
+        self._scheduler = scheduler
+        self.snapshot = scheduler.snapshot(time.monotonic())
+        # While the loop waits for an event, the listener passes status queries
+        # on, and they are answered with the present state.
+        self.is_waiting = False
+        # Queries whose clients wait for the end of a job, each with the time
+        # at which it is answered at the latest.
+        self._held: list[tuple[float, PendingQuery]] = []
+        self._job_has_ended = False
+
+    @property
+    def first_end(self) -> float:
+        """The time at which the first held query is due."""
+        return min([float("inf"), *(end for end, _ in self._held)])
+
+    def answer(self, query: PendingQuery, now: float) -> None:
+        """Answer a query that was received at `now`, or hold it."""
+        match query.message:
+            case messages.GetJobMessage(job_id):
+                details = self._scheduler.details(job_id, now)
+                query.answer(lambda: encode(details))
+            case messages.GetStatusMessage(job_key, hold):
+                # Also kept for the listener, which may answer the next query:
+                # no client may see an older state after a newer one.
+                snapshot = self.refresh(now)
+                if hold and not snapshot.has_ended(job_key):
+                    end = time.monotonic() + min(hold, MAX_HOLD)
+                    self._held.append((end, query))
+                    return
+                _answer_status(query, snapshot, now)
+
+    def answer_at_once(self, query: PendingQuery) -> bool:
+        """Answer a status query if the loop is busy; return whether it is.
+
+        The loop may be busy for seconds, with a large directory. The last
+        snapshot is better than no answer.
+        """
+        if self.is_waiting or not isinstance(
+                query.message, messages.GetStatusMessage):
+            return False
+        _answer_status(query, self.snapshot, time.monotonic())
+        return True
+
+    def note_end(self) -> None:
+        """Note that a job has ended."""
+        self._job_has_ended = True
+
+    def release(self) -> None:
+        """Answer the held queries that are due; all of them if a job ended."""
+        now = time.monotonic()
+        due = [query for end, query in self._held
+               if self._job_has_ended or end <= now]
+        self._held = [] if self._job_has_ended else [
+            (end, query) for end, query in self._held if end > now]
+        self._job_has_ended = False
+        if not due:
+            return
+        snapshot = self.refresh(now)
+        for query in due:
+            _answer_status(query, snapshot, now)
+
+    def refresh(self, now: float) -> ClusterSnapshot:
+        """Take a new snapshot and return it."""
+        self.snapshot = self._scheduler.snapshot(now)
+        return self.snapshot
+
+
+def _answer_status(
+    query: PendingQuery, snapshot: ClusterSnapshot, now: float
+) -> None:
+    assert isinstance(query.message, messages.GetStatusMessage)
+    job_key = query.message.job_key
+    query.answer(lambda: encode(snapshot.status(now, job_key)))
