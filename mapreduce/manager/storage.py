@@ -209,14 +209,30 @@ class Storage:
         if kept is not None:
             check_kept(kept, output, found, self._shared_directory)
             _make_kept_directory(kept)
+        # Before the old result is touched: this may fail, too.
+        self._make_job_directory(job_id)
         try:
             replace_directory(output)
-            os.mkdir(self.job_directory(job_id))
         except OSError as error:
+            self.clean_up(job_id)
             raise StorageError(
                 f"cannot make the output directory {output!r}: {error}"
             ) from error
         return splits
+
+    def _make_job_directory(self, job_id: int) -> None:
+        path = self.job_directory(job_id)
+        try:
+            if not os.path.isdir(self._shared_directory):
+                # A cleaner of temporary files has removed it, for example.
+                LOGGER.warning("The shared directory %r is gone; it is made "
+                               "again", self._shared_directory)
+                os.makedirs(self._shared_directory, mode=0o700)
+            os.mkdir(path)
+        except OSError as error:
+            raise StorageError(
+                f"cannot make the directory {path!r}: {error.strerror}"
+            ) from error
 
     def keep_map_output(self, job_id: int, directory: str) -> None:
         """Copy the map output of a job to the directory that the user gave.

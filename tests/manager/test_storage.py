@@ -2,6 +2,7 @@
 import errno
 import os
 import pathlib
+import stat
 
 import pytest
 
@@ -144,6 +145,31 @@ def test_splits_that_are_too_small_are_refused_before_anything_is_made(place):
             "^--split-size is too small: more than 100000 ranges of 1 bytes")):
         Storage(f"{place}/shared").prepare(7, job(place, split_size=1))
     assert os.listdir(place / "output") == ["old"]
+    assert os.listdir(place / "shared") == ["job"]
+
+
+def test_shared_directory_that_is_gone_is_made_again(place, caplog):
+    """A cleaner of temporary files may remove it."""
+    os.rmdir(place / "shared/job")
+    os.rmdir(place / "shared")
+    Storage(f"{place}/shared").prepare(0, job(place))
+    assert os.listdir(place / "shared") == ["job-00000"]
+    assert stat.S_IMODE(os.stat(place / "shared").st_mode) == 0o700
+    assert "is gone; it is made again" in caplog.text
+    assert os.listdir(place / "output") == []
+
+
+def test_old_result_stays_if_the_job_can_have_no_directory(place):
+    (place / "shared/job-00000").touch()
+    with pytest.raises(StorageError, match="job-00000': File exists"):
+        Storage(f"{place}/shared").prepare(0, job(place))
+    assert os.listdir(place / "output") == ["old"]
+
+
+def test_job_without_an_output_directory_has_none_of_its_own(place):
+    with pytest.raises(StorageError):
+        Storage(f"{place}/shared").prepare(
+            0, job(place, output_directory="../../programs/map/out"))
     assert os.listdir(place / "shared") == ["job"]
 
 
