@@ -21,6 +21,9 @@ from tests.support.files import ROOT, TESTDATA, in_order, write_executable
 from tests.support.ports import answers, free_port
 from tests.support.waiting import TIMEOUT, wait_until
 
+# The wait until no other test uses the script has no limit.
+pytestmark = pytest.mark.timeout(120, func_only=True)
+
 PORTS = 6000, 6001, 6002
 START = "starting mapreduce ...\n"
 STOP = "stopping mapreduce ...\n"

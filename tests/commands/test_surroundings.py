@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.support.commands import command
+from tests.support.commands import words_of
 from tests.support.files import ROOT
 
 # Python would import a module of this name from the working directory first.
@@ -38,8 +38,8 @@ def test_import_of_the_package_leaves_ctrl_c_alone():
     ("manager", ["--port", "0"]), ("worker", ["--port", "0"])])
 def test_working_directory_that_is_gone(tmp_path, name, options):
     outcome = subprocess.run(
-        ["sh", "-c", 'rmdir "$PWD"; exec "$0" "$@"', command(name), *options],
-        cwd=tmp_path, capture_output=True, text=True, check=False)
+        ["sh", "-c", 'rmdir "$PWD"; exec "$0" "$@"', *words_of(name),
+         *options], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (outcome.returncode, outcome.stdout, outcome.stderr) == (
         1, "", "Error: the working directory is gone; cd to one that "
         "exists\n")

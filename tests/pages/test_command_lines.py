@@ -13,6 +13,9 @@ from tests.support.sandbox import (
     needs_namespaces,
 )
 
+# The wait until no other test uses bin/mapreduce has no limit.
+pytestmark = pytest.mark.timeout(300, func_only=True)
+
 # They wait more than they compute: for ports, for heartbeats that do not come.
 PAGES_AT_A_TIME = 4
 

@@ -10,8 +10,15 @@ import tempfile
 from tests.support.waiting import TIMEOUT
 
 
+DAEMONS = "manager", "worker"
+
+
 def command(name):
-    """Return the path of, e.g., mapreduce-submit."""
+    """Return the path of, e.g., mapreduce-submit.
+
+    Only tests that hold no_other_cluster may start mapreduce-manager and
+    mapreduce-worker by their paths; all others use words_of.
+    """
     return str(pathlib.Path(sys.executable).parent / f"mapreduce-{name}")
 
 
@@ -25,12 +32,18 @@ def daemon_command(name):
     return [sys.executable, "-m", f"mapreduce.{name}"]
 
 
+def words_of(name):
+    """Return the words that start any of our commands, also a daemon."""
+    return daemon_command(name) if name in DAEMONS else [command(name)]
+
+
 @contextlib.contextmanager
 def no_other_cluster():
     """Have no other test use bin/mapreduce until the block ends.
 
     It stops all daemons that were started as its own are, by any test of this
-    user, also those in namespaces of their own.
+    user, also those in namespaces of their own. The block may begin late, so
+    a fixture holds it, of a test whose time limit is func_only.
     """
     path = pathlib.Path(
         tempfile.gettempdir(), f"mapreduce-tests-{os.getuid()}.lock")
@@ -41,7 +54,5 @@ def no_other_cluster():
 
 def run(name, *options):
     """Run a command to its end."""
-    words = (daemon_command(name) if name in ("manager", "worker")
-             else [command(name)])
-    return subprocess.run([*words, *options], capture_output=True,
+    return subprocess.run([*words_of(name), *options], capture_output=True,
                           text=True, timeout=TIMEOUT)
