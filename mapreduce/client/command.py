@@ -23,7 +23,7 @@ from typing import IO, Any, NoReturn, TypeVar
 import click
 
 from mapreduce.client.errors import Interrupted
-from mapreduce.system.command_line import CommandLine
+from mapreduce.system.command_line import CommandLine, check_host
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -122,7 +122,7 @@ def manager_options(command: Decorated) -> Decorated:
                      type=PORT,
                      help="Port of the Manager."),
         click.option("-h", "--host", default="localhost", show_default=True,
-                     help="Address of the Manager."),
+                     callback=check_host, help="Address of the Manager."),
     ):
         command = option(command)
     return command

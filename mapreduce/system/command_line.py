@@ -9,6 +9,15 @@ from typing import Any
 import click
 
 
+def check_host(
+    _context: click.Context, _option: click.Parameter, host: str
+) -> str:
+    """Return a host; refuse an empty one, which means all addresses."""
+    if not host:
+        raise click.BadParameter("a host has no empty name")
+    return host
+
+
 class CommandLine(click.Command):
     """A command that shows no traceback if its output can't be written."""
 

@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 import click
 
-from mapreduce.system.command_line import check_working_directory
+from mapreduce.system.command_line import check_host, check_working_directory
 from mapreduce.utils import network
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -64,7 +64,7 @@ def options(
         # Reversed: --help lists the options in the reverse order of this loop.
         for option in reversed((
             click.option("--host", default="localhost", show_default=True,
-                         help="Address to listen on."),
+                         callback=check_host, help="Address to listen on."),
             click.option("--port", default=default_port, show_default=True,
                          type=PORT_OR_ANY, help="Port to listen on; with 0, "
                          "use a free port and print it."),

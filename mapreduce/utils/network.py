@@ -224,6 +224,37 @@ def tcp_server(host: str, port: int) -> Iterator[TcpServer]:
         yield TcpServer(sock)
 
 
+def is_only_local(host: str) -> bool:
+    """Return whether no other machine can reach a host by this name.
+
+    False if the name can't be resolved.
+    """
+    address = _address_of(host)
+    return address.startswith("127.") or address == "0.0.0.0"
+
+
+def is_this_machine(host: str) -> bool:
+    """Return whether a host is this machine, or can't be resolved."""
+    address = _address_of(host)
+    if not address or address.startswith("127."):
+        return True
+    try:
+        # Only an address of this machine can be bound.
+        with udp_server(address, 0):
+            return True
+    except OSError as error:
+        return error.errno != errno.EADDRNOTAVAIL
+
+
+def _address_of(host: str) -> str:
+    """Return, e.g., 127.0.0.1; an empty text if the name is unknown."""
+    try:
+        with _checked_host(host):
+            return socket.gethostbyname(host)
+    except OSError:
+        return ""
+
+
 def free_port(host: str) -> int:
     """Return a port that is free for TCP and UDP at this moment.
 

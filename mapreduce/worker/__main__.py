@@ -8,7 +8,8 @@ import click
 
 from mapreduce.protocol import layout
 from mapreduce.system import daemon, scratch
-from mapreduce.system.command_line import CommandLine
+from mapreduce.system.command_line import CommandLine, check_host
+from mapreduce.utils import network
 from mapreduce.worker.daemon import Worker, WorkerEnvironment
 from mapreduce.worker.processes.reaper import running_reaper
 from mapreduce.worker.shuffle import loops
@@ -17,7 +18,7 @@ from mapreduce.worker.shuffle import loops
 @click.command(cls=CommandLine)
 @daemon.options(default_port=6001, build=f" ({loops.DESCRIPTION})")
 @click.option("--manager-host", default="localhost", show_default=True,
-              help="Address of the Manager.")
+              callback=check_host, help="Address of the Manager.")
 @click.option("--manager-port", default=6000, show_default=True,
               type=daemon.PORT, help="Port of the Manager.")
 @click.option("--fail-after", type=click.IntRange(0), metavar="N",
@@ -29,6 +30,11 @@ def main(
 ) -> None:
     """Run a Worker until it is told to shut down."""
     wanted = daemon.Options(**options)
+    if network.is_only_local(wanted.host) and (
+            not network.is_this_machine(manager_host)):
+        raise click.ClickException(
+            f"a Manager on {manager_host} can't reach a Worker on "
+            f"{wanted.host}; name an address of this machine by --host")
 
     def serve(port: int, on_listening: Callable[[], None]) -> None:
         scratch.remove_leftovers(layout.LOCAL_DIRECTORY_PREFIX)

@@ -43,6 +43,7 @@ LOGGER = logging.getLogger(__name__)
 HEARTBEAT_INTERVAL = 2.0  # seconds
 MAX_GAP = 9.0  # seconds without a heartbeat; after 10, a Manager gives up
 MIN_TRUST = 3.0  # seconds after an ack: longer than a message is on its way
+ACK_TIMEOUT = 5.0  # seconds without an ack until a warning
 MAX_REFUSALS = 3  # of the first heartbeats that a Manager may refuse
 OWN_FAILURE_DELAY = 1.0  # seconds until a report is sent again
 MAX_OWN_FAILURES = 30  # tries to send a report
@@ -166,6 +167,7 @@ class ManagerLink:
             if self._stop.is_set():
                 return
             tried = clock()
+            self._warn_if_unacknowledged()
             # This process was stopped, the machine suspended, or its network
             # away.
             if tried - sent > MAX_GAP:
@@ -177,6 +179,13 @@ class ManagerLink:
             news = self._stop
             if self._beat():
                 sent = tried
+
+    def _warn_if_unacknowledged(self) -> None:
+        if self._registration.is_overdue():
+            LOGGER.warning(
+                "The Manager at %s:%d has not acknowledged this Worker: it "
+                "must be able to connect to %s:%d, see --host",
+                *self._manager, *self._worker)
 
     def wake(self) -> None:
         """Make `keep` check the stop flag at once."""
@@ -214,6 +223,7 @@ class _Registration:
         self._delay = MIN_DELAY
         self._awaits_ack = True
         self.acknowledged = clock()  # when the last ack came
+        self._overdue = float("inf")  # when to warn that no ack came
 
     def plan(self) -> float:
         """Plan the next try, if none is planned; return its delay."""
@@ -225,9 +235,17 @@ class _Registration:
             self._delay = min(2 * delay, MAX_DELAY)
         return delay
 
+    def is_overdue(self) -> bool:
+        """Return whether an ack is overdue; True once for each try."""
+        if not self._awaits_ack or clock() < self._overdue:
+            return False
+        self._overdue = float("inf")
+        return True
+
     def begin(self) -> None:
         """Expect an ack from now on."""
         self.due = None
+        self._overdue = clock() + ACK_TIMEOUT
         self._awaits_ack = True
 
     def complete(self) -> bool:

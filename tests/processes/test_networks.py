@@ -65,3 +65,22 @@ def test_outage_of_the_network_is_survived(network, start, output):
     network.resume()
     assert says(manager, "Registered Worker", 2)
     assert run_job(network, output) == 0
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "0.0.0.0"])
+def test_worker_that_its_manager_cannot_reach_does_not_start(network, host):
+    """With default options on a second machine, for example."""
+    ended = subprocess.run(
+        [*network.on(2), *daemon_command("worker"), "--host", host,
+         "--manager-host", network.host(1)], cwd=ROOT, text=True,
+        capture_output=True, timeout=TIMEOUT, check=False)
+    assert (ended.returncode, ended.stderr) == (
+        1, f"Error: a Manager on {network.host(1)} can't reach a Worker on "
+        f"{host}; name an address of this machine by --host\n")
+
+
+def test_worker_beside_its_manager_needs_no_other_address(network, start):
+    manager = start(1, "manager", "--host", network.host(1))
+    assert says(manager, "Listening")
+    start(1, "worker", "--manager-host", network.host(1))
+    assert says(manager, "Registered Worker RemoteWorker('localhost', 6001)")

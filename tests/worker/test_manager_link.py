@@ -152,6 +152,29 @@ def test_acknowledgement_of_a_lost_registration_does_not_count(
     assert send_tcp.call_count == 2
 
 
+@pytest.mark.usefixtures("send_tcp", "no_interval")
+@pytest.mark.parametrize("times, num_warnings", [
+    ([4.9], 0), ([5.1], 1), ([5.1, 7.1, 9.0], 1)])
+def test_missing_acknowledgement_is_logged_once(
+        clock, contact, stop, caplog, times, num_warnings):
+    contact.register()
+    start = clock.return_value
+    ticks = iter([start, *(start + time for time in times for _ in "wtr")])
+
+    def tick():
+        now = next(ticks, None)
+        if now is None:
+            stop.set()
+            contact.wake()
+        return now or start + 9.5
+
+    clock.side_effect = tick
+    contact.keep()
+    assert caplog.text.count(
+        "has not acknowledged this Worker: it must be able to connect to "
+        "localhost:6001, see --host") == num_warnings
+
+
 # Reports
 
 @pytest.mark.parametrize("error", [REFUSED, TOO_LATE, UNREACHABLE], ids=repr)
@@ -254,6 +277,6 @@ def test_clock_goes_on_while_the_machine_sleeps(mocker):
 def test_standing_still_before_the_acknowledgement_is_a_loss(
         ending, clock, losses):
     ending.register()
-    clock.side_effect = [0.0, 0.0, 60.0, 60.0]
+    clock.side_effect = [0.0, 0.0, 60.0, 60.0, 60.0]
     ending.keep()
     assert losses == ["no heartbeat was sent for 60 s"]

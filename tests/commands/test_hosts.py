@@ -1,0 +1,25 @@
+"""The names of hosts that commands take."""
+import pytest
+
+from mapreduce.utils import network
+from tests.support.commands import run
+
+
+@pytest.mark.parametrize("name, options", [
+    ("manager", ["--host", ""]), ("worker", ["--host", ""]),
+    ("worker", ["--manager-host", ""]), ("submit", ["--host", ""]),
+    ("status", ["-h", ""]), ("cancel", ["-h", "", "0"])])
+def test_empty_host_is_refused(name, options):
+    """For a socket it means all addresses of this machine."""
+    ended = run(name, *options)
+    assert ended.returncode == 2
+    assert "a host has no empty name" in ended.stderr
+
+
+@pytest.mark.parametrize("host, only_local, here", [
+    ("localhost", True, True), ("127.0.0.1", True, True),
+    ("0.0.0.0", True, True), ("192.0.2.1", False, False),
+    ("no.such.name.invalid", False, True), ("a..b", False, True)])
+def test_hosts_that_other_machines_cannot_reach(host, only_local, here):
+    assert network.is_only_local(host) == only_local
+    assert network.is_this_machine(host) == here
