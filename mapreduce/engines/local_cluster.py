@@ -289,7 +289,7 @@ def _start(module: str, *options: str) -> subprocess.Popen[bytes]:
     # has cancelled the job.
     try:
         return subprocess.Popen(
-            [*_python(), "-m", module, *options], bufsize=0,
+            [*_python(module), *options], bufsize=0,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, start_new_session=True)
     except OSError as error:
@@ -302,14 +302,19 @@ def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
     return pipe
 
 
-def _python() -> list[str]:
-    """Return the command of this interpreter, for the children."""
+def _python(module: str) -> list[str]:
+    """Return the command that runs a module of ours in a child process."""
     # With -m, Python looks for modules in the working directory first. There,
-    # a file of the user, such as queue.py, could replace one. -P forbids it.
-    home = os.path.dirname(os.path.dirname(mapreduce.__file__))
-    if sys.version_info < (3, 11) or os.path.samefile(home, os.curdir):
-        return [sys.executable]
-    return [sys.executable, "-P"]
+    # a file of the user, such as queue.py, could replace one. The option -P
+    # forbids it, but only since Python 3.11. So the working directory leaves
+    # the path before anything is imported, and ours comes last: it may be the
+    # working directory.
+    home = os.path.dirname(os.path.dirname(
+        os.path.abspath(mapreduce.__file__)))
+    code = (f"import sys; sys.path[:] = [*filter(None, sys.path), {home!r}]; "
+            "import runpy; runpy.run_module(sys.argv.pop(1), None, "
+            "'__main__', True)")
+    return [sys.executable, "-c", code, module]
 
 
 def _remove_leftovers() -> None:
