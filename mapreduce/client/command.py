@@ -23,7 +23,11 @@ from typing import IO, Any, NoReturn, TypeVar
 import click
 
 from mapreduce.client.errors import Interrupted
-from mapreduce.system.command_line import CommandLine, check_host
+from mapreduce.system.command_line import (
+    CommandLine,
+    accept_signals,
+    check_host,
+)
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -93,11 +97,8 @@ def _handle_signals(
     handle: Callable[[int, Any], object] | signal.Handlers
 ) -> None:
     """Set one handler for all signals that end a client."""
-    # A signal that the caller ignores stays ignored: nohup relies on it.
-    for number in SIGNALS:
-        if number is signal.SIGTERM or (
-                signal.getsignal(number) != signal.SIG_IGN):
-            signal.signal(number, handle)
+    for number in accept_signals(SIGNALS):
+        signal.signal(number, handle)
 
 
 @contextlib.contextmanager

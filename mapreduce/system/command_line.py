@@ -3,10 +3,25 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import click
+
+
+def accept_signals(numbers: Iterable[signal.Signals]) -> list[signal.Signals]:
+    """Unblock ending signals; return those that this process is to handle.
+
+    What the parent ignores stays ignored, except SIGTERM: nohup does so with
+    SIGHUP, and a script with the SIGINT of what it starts in the background.
+    """
+    numbers = list(numbers)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
+    return [number for number in numbers
+            if number is signal.SIGTERM
+            or signal.getsignal(number) is not signal.SIG_IGN]
 
 
 def check_host(

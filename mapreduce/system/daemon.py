@@ -22,7 +22,11 @@ from typing import Any, TypeVar
 
 import click
 
-from mapreduce.system.command_line import check_host, check_working_directory
+from mapreduce.system.command_line import (
+    accept_signals,
+    check_host,
+    check_working_directory,
+)
 from mapreduce.utils import network
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -93,7 +97,7 @@ def run(name: str, wanted: Options, serve: Serve) -> None:
     on standard error.
     """
     # Until the daemon has its own handlers, see ending_on.
-    for number in ENDING_SIGNALS:
+    for number in accept_signals(ENDING_SIGNALS):
         signal.signal(number, lambda *_: sys.exit(0))
     check_working_directory()
     # A parent may have set it to be ignored. Then the kernel discards the exit
@@ -161,7 +165,7 @@ def ending_on(
     Python calls it in the main thread, between any two instructions. So it
     may only add an event to a queue or set a flag for that thread.
     """
-    for number in signals:
+    for number in accept_signals(signals):
         signal.signal(number, lambda *_: end())
     try:
         yield

@@ -32,6 +32,8 @@ class Launcher:
         """Use an interruption for all tasks, and a reaper if there is one."""
         self._interruption = interruption
         self._reaper = reaper
+        # Ended processes, whose killed children may still be collected.
+        self._groups: set[int] = set()
 
     @contextlib.contextmanager
     def running(
@@ -89,8 +91,25 @@ class Launcher:
                 # Otherwise standard error would never come to its end.
                 os.close(write_end)
             popen.stderr = stderr
-            with popen:
-                yield popen
+            try:
+                with popen:
+                    yield popen
+            finally:
+                self._groups.add(popen.pid)
+                self._collect()
+
+    def _collect(self) -> None:
+        """Collect the killed children of processes that have ended.
+
+        They are children of this Worker only if it is the first process of a
+        container. Then nothing else collects them, and they would add up.
+        """
+        for group in list(self._groups):
+            try:
+                while os.waitpid(-group, os.WNOHANG)[0]:
+                    pass
+            except ChildProcessError:  # None is left.
+                self._groups.remove(group)
 
     def run(
         self, command: list[str], title: str, env: Mapping[str, str]

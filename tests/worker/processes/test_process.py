@@ -1,4 +1,6 @@
 """Processes of a task: started, fed and read."""
+import contextlib
+import ctypes
 import itertools
 import os
 import subprocess
@@ -11,6 +13,9 @@ from mapreduce.worker.errors import TaskError
 from mapreduce.worker.processes.launcher import Launcher
 from mapreduce.worker.processes.process import BLOCK
 from mapreduce.worker.processes.streams import TAIL
+from tests.support.waiting import wait_until
+
+PR_SET_CHILD_SUBREAPER = 36  # of Linux
 
 # Nothing here takes seconds, but a process that is not killed takes 600.
 pytestmark = [
@@ -214,3 +219,32 @@ def test_failure_of_what_is_fed_ends_the_process(start, lifeline):
             for _ in process.read(feed()):
                 pass
     assert lifeline.all_ended()
+
+
+@pytest.fixture(name="inherit_orphans")
+def become_subreaper():
+    """Let this process inherit orphans, as the first one of a container."""
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is None or prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        pytest.skip("this system knows no subreapers")
+    yield
+    prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+
+
+@pytest.mark.usefixtures("inherit_orphans", "short_grace")
+def test_children_of_a_process_do_not_stay_as_zombies(
+        interruption, tmp_path):
+    launcher = Launcher(interruption)
+    script = f"echo $$ > {tmp_path}/group; sleep 100 & sleep 100 & exit 0"
+    launcher.run(["sh", "-c", script], "job", dict(os.environ))
+    group = int((tmp_path / "group").read_text())
+
+    def is_collected():
+        launcher.run(["true"], "true", dict(os.environ))
+        with contextlib.suppress(ChildProcessError):
+            os.waitid(os.P_PGID, group,
+                      os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            return False
+        return True
+
+    assert wait_until(is_collected)
