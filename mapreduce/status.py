@@ -74,7 +74,7 @@ def _print(status: Status) -> None:
 
 def _advise(status: Status) -> None:
     if isinstance(status, ClusterStatus) and status.is_stuck:
-        click.echo(command.NO_WORKER, err=True)
+        command.tell(command.NO_WORKER)
 
 
 def _watch(look: Callable[[], Status]) -> None:

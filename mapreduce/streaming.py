@@ -234,9 +234,9 @@ def _note_missing_files(files: list[str]) -> None:
             continue
         place = (f"; it is under {os.path.abspath(path)}"
                  if os.path.exists(path) else "")
-        click.echo(clean(
+        command.tell(clean(
             f"Files are not copied: there is no {name} in the working "
-            f"directory{place}"), err=True)
+            f"directory{place}"))
 
 
 if __name__ == "__main__":

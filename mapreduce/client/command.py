@@ -53,9 +53,8 @@ class Command(CommandLine):
             raise click.ClickException(
                 f"cannot go on: {error.strerror or error}") from error
         except Interrupted as interrupted:
-            with contextlib.suppress(OSError):  # The terminal may be gone.
-                if interrupted.note:
-                    click.echo(interrupted.note, err=True)
+            if interrupted.note:
+                tell(interrupted.note)
             # The code that a shell reports for a process ended by a signal.
             ctx.exit(128 + interrupted.number)
         return result
@@ -153,6 +152,15 @@ def is_terminal(stream: IO[str]) -> bool:
     # sys.stdout is None if the process was started with it closed.
     return (bool(stream) and stream.isatty()
             and os.environ.get("TERM", "dumb") not in ("dumb", "unknown"))
+
+
+def tell(message: str) -> None:
+    """Print a message on standard error, if that can be done.
+
+    What a command does must not end because the message can't be printed.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        click.echo(message, err=True)
 
 
 def print_text(text: str) -> None:

@@ -7,10 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Protocol, TypeVar
 
-import click
-
 from mapreduce import display
-from mapreduce.client.command import is_terminal
+from mapreduce.client.command import is_terminal, tell
 from mapreduce.client.errors import JobFailed, NoManager, UnknownJob
 from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.display import text
@@ -75,7 +73,7 @@ class Lines:
         # The number of its tasks may not be known before it starts.
         count = "" if job.state is JobState.QUEUED else (
             f", {job.tasks_done} of {job.tasks} tasks done")
-        click.echo(f"{text.title(job)}: {job.state.value}{count}", err=True)
+        tell(f"{text.title(job)}: {job.state.value}{count}")
 
 
 @contextlib.contextmanager
@@ -107,7 +105,9 @@ def follow(
         job = retry_once(look)
         if job is not None:
             seen = True
-            shown.show(job)
+            # No error of the display may end a job.
+            with contextlib.suppress(OSError, ValueError):
+                shown.show(job)
             if job.ended:
                 return job
         elif seen:
@@ -138,4 +138,4 @@ def show_counters(manager: RemoteManager, job: JobStatus) -> None:
     # must not turn a success into an error.
     with contextlib.suppress(NoManager, UnknownJob):
         if counters := manager.details(job.id).counters:
-            click.echo(text.counters_text(counters), err=True)
+            tell(text.counters_text(counters))

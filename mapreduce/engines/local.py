@@ -6,10 +6,8 @@ import dataclasses
 import os
 import time
 
-import click
-
 from mapreduce.client import preflight, progress, submission
-from mapreduce.client.command import MAX_WORKERS
+from mapreduce.client.command import MAX_WORKERS, tell
 from mapreduce.client.errors import (
     Interrupted,
     JobFailed,
@@ -83,21 +81,30 @@ def _do(job: ExtendedJobMessage, num_workers: int, quiet: bool) -> None:
             attempt.follow()
     except ClusterError as error:
         raise JobFailed(text.clean(str(error))) from error
-    except Interrupted:
+    except Interrupted as interrupted:
         cluster.end()  # The signal may have come before the block did this.
         # If the job is done, the result is complete and stays, and then the
         # exit code must be 0. Otherwise, nothing of it is left.
         if attempt.status is None or attempt.status.state is not JobState.DONE:
+            interrupted.note = _nothing_left(job.output_directory)
             raise
     ended = attempt.status
     assert ended
     progress.check(ended)
     if not quiet:
         num_parts = ended.reduce_tasks or ended.map_tasks
-        click.echo(
-            f"Done in {text.duration(ended.seconds)}: "
-            f"{_count(num_parts, 'part')} in "
-            f"{text.clean(ended.output_directory)}", err=True)
+        tell(f"Done in {text.duration(ended.seconds)}: "
+             f"{_count(num_parts, 'part')} in "
+             f"{text.clean(ended.output_directory)}")
+
+
+def _nothing_left(output: str) -> str:
+    """Return a line on what an interrupted job has left behind."""
+    name = text.clean(output)
+    if os.path.lexists(output):
+        return (f"Interrupted: nothing of this job is left in {name}, which "
+                "is as it was before")
+    return f"Interrupted: nothing is left in {name}"
 
 
 class _Run:
@@ -120,7 +127,7 @@ class _Run:
                 progress.follow(lambda: self._look(manager), shown)
             if not self._quiet and self.status:
                 progress.show_counters(manager, self.status)
-        except Interrupted:
+        except BaseException:  # Whatever ends the run ends the job.
             self._cancel(manager)
             raise
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import click
 
 from mapreduce.client import progress, submission
-from mapreduce.client.command import NO_WORKER
+from mapreduce.client.command import NO_WORKER, tell
 from mapreduce.client.errors import Interrupted
 from mapreduce.client.job_options import STDIN, JobSpec
 from mapreduce.client.remote_manager import RemoteManager
@@ -85,7 +85,7 @@ def _follow(
         status = manager.status(key, hold=progress.POLL_INTERVAL)
         if status.is_stuck and not has_advised:
             has_advised = True
-            click.echo(NO_WORKER, err=True)
+            tell(NO_WORKER)
         job = next((its for its in status.jobs if its.key == key), None)
         return job
 
@@ -102,7 +102,7 @@ def _follow(
         progress.show_counters(manager, ended)
     progress.check(ended)
     if not quiet:
-        click.echo(_done_line(ended), err=True)
+        tell(_done_line(ended))
 
 
 def _done_line(job: JobStatus) -> str:

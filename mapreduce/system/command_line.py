@@ -1,12 +1,14 @@
 """Provide what all commands of this project share, clients and daemons."""
 from __future__ import annotations
 
+import contextlib
 import errno
+import io
 import os
 import signal
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import IO, Any
 
 import click
 
@@ -38,6 +40,10 @@ class CommandLine(click.Command):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command as the whole program; exit with its code."""
+        with contextlib.redirect_stderr(_without_errors(sys.stderr)):
+            return self._main(*args, **kwargs)
+
+    def _main(self, *args: Any, **kwargs: Any) -> Any:
         try:
             return super().main(*args, **kwargs)
         except OSError as error:
@@ -47,6 +53,54 @@ class CommandLine(click.Command):
                        f"{error.strerror or error}", err=True)
             _drop_output()
             sys.exit(1)
+
+
+class _LossyFile(io.RawIOBase):
+    """A file that drops what can't be written, and raises no error.
+
+    The terminal may be closed, the disk full, the reader of a pipe gone.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        """Write to an open file; leave it open at the end."""
+        super().__init__()
+        self._descriptor = descriptor
+
+    def fileno(self) -> int:
+        """Return the descriptor of the file."""
+        return self._descriptor
+
+    def isatty(self) -> bool:
+        """Return whether the file is a terminal."""
+        return os.isatty(self._descriptor)
+
+    def writable(self) -> bool:
+        """Return True: the file is only for writing."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Write some bytes; return how many were written or dropped."""
+        try:
+            return os.write(self._descriptor, data)
+        except OSError:
+            return len(data)
+
+
+def _without_errors(stream: IO[str] | None) -> IO[str] | None:
+    """Return a stream for messages to the user whose writes never fail.
+
+    What a command tells its user must not end what it does for the user.
+    """
+    try:
+        # None if it was closed when the process started.
+        descriptor = stream.fileno() if stream else None
+    except (OSError, ValueError):  # It is in memory, or was closed.
+        return stream
+    if stream is None or descriptor is None:
+        return stream
+    return io.TextIOWrapper(
+        io.BufferedWriter(_LossyFile(descriptor)), encoding=stream.encoding,
+        errors="backslashreplace", line_buffering=True)
 
 
 def check_working_directory() -> None:
