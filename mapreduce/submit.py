@@ -24,6 +24,9 @@ Example:
     reducer_executable="tests/testdata/exec/wc_reduce.sh",
     num_mappers=2, num_reducers=2, decompress=False,
     split_size=(None, "0"))
+@click.option("--keep-old", is_flag=True,
+              help="Keep an old result until the new one is complete, and "
+              "refuse an output directory that holds anything else.")
 @click.option("-s", "--shutdown", is_flag=True,
               help="Shut down the Manager and its Workers instead.")
 @click.option("--wait", is_flag=True,

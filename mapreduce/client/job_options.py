@@ -44,6 +44,8 @@ class _PathSpec:
     decompress: bool = False
     split_size: int | None = None  # bytes; 0: files are never split
     no_clobber: bool = False
+    keep_old: bool = False
+    overwrite: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -160,7 +162,8 @@ def job_options(**defaults: Any) -> Callable[[Decorated], Decorated]:
                    multiple=True, help="Input: a directory of files, a file, "
                    "or a pattern that matches such names; may be repeated."),
             option("-o", "--output", "output_directory", metavar="DIRECTORY",
-                   help="Directory of the result; replaced if it exists."),
+                   help="Directory of the result, which replaces an old "
+                   "one."),
             option("-m", "--mapper", "mapper_executable",
                    metavar="COMMAND", help="Executable of the map stage, "
                    "and its arguments, if any."),
@@ -201,6 +204,8 @@ PLAIN_OPTIONS = (
                  "in the environment of all executables; may be repeated."),
     click.option("--no-clobber", is_flag=True, help="Fail if the output "
                  "directory exists."),
+    click.option("--overwrite", is_flag=True, help="Replace an output "
+                 "directory also if it holds files that are no result."),
     click.option("--max-attempts", metavar="N", type=COUNT, help="Number of "
                  "attempts at a task before the job fails.  [default: 4]"),
     click.option("--task-timeout", metavar="SECONDS",

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from mapreduce.client.errors import UsageError
 from mapreduce.client.job_options import STDIN
 from mapreduce.protocol import layout
-from mapreduce.system import inputs, scratch
+from mapreduce.system import inputs, outputs, scratch
 from mapreduce.system.commands import words
 
 BLOCK = 2**20  # bytes of one read of standard input, at most
@@ -58,6 +58,17 @@ def list_files(paths: Sequence[str]) -> list[str]:
     try:
         return inputs.list_inputs(paths)
     except inputs.InputError as error:
+        raise UsageError(str(error)) from error
+
+
+def check_output(path: str) -> None:
+    """Raise UsageError for an output directory that must not be replaced."""
+    held, holder = os.path.realpath(os.curdir), os.path.realpath(path)
+    if os.path.commonpath([held, holder]) == holder:
+        return  # The Manager has a better reason, which --overwrite can't lift.
+    try:
+        outputs.check_replaceable(path, path)
+    except outputs.OutputError as error:
         raise UsageError(str(error)) from error
 
 

@@ -73,7 +73,7 @@ class RemoteManager:
             f"{self.options()} shows those that it knows")
 
     def check_accepts(self, job: messages.JobMessage) -> None:
-        """Raise NoManager unless the Manager accepts messages of that type."""
+        """Raise NoManager unless the Manager knows all options of a job."""
         known: tuple[str, ...] = ()
         # An older Manager ignores the query, and also would ignore the job.
         with contextlib.suppress(outbox.NoAnswer, ProtocolError):
@@ -83,7 +83,7 @@ class RemoteManager:
             known = codec.answer_from_document(
                 MessageTypes, answer).message_types
         # Otherwise the user would wait for a job that nothing will ever start.
-        if codec.name_of(type(job)) not in known:
+        if not codec.capabilities(type(job), job) <= set(known):
             raise NoManager(
                 f"{self} does not know these options, or commands with "
                 "arguments, so the job was not submitted: what listens there "

@@ -52,6 +52,9 @@ def validate(job: JobSpec) -> JobSpec:
     elif job.reducer_executable is None:
         raise click.UsageError("Missing option '-r' / '--reducer'; only a "
                                "job with --nreducers 0 needs none")
+    if job.overwrite and not job.keep_old:
+        raise click.UsageError("--overwrite is for --keep-old: without it, "
+                               "any output directory is replaced")
     for name, value in _given(job).items():
         if value == "" or name == "input_paths" and "" in value:
             title = TITLES.get(name, name.replace("_", " "))

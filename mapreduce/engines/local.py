@@ -35,6 +35,8 @@ def run(job: JobSpec, workers: int | None, quiet: bool) -> None:
     check_working_directory()
     num_workers = workers or _num_cores()
     job = submission.validate(_with_defaults(job, num_workers))
+    if not (job.overwrite or job.no_clobber):
+        preflight.check_output(job.output_directory)
     path = (job.environment or {}).get("PATH")
     for what, command in (
             ("mapper", job.mapper_executable),
@@ -61,7 +63,8 @@ def _with_defaults(job: JobSpec, num_workers: int) -> JobSpec:
             job, num_reducers=num_workers * submission.REDUCE_TASKS)
     # With an environment, even an empty one, the tasks are extended. All
     # Workers here accept them, and they can have counters and arguments.
-    return dataclasses.replace(job, environment=job.environment or {})
+    return dataclasses.replace(
+        job, environment=job.environment or {}, keep_old=True)
 
 
 def _num_cores() -> int:
@@ -86,7 +89,8 @@ def _do(job: ExtendedJobMessage, num_workers: int, quiet: bool) -> None:
         # If the job is done, the result is complete and stays, and then the
         # exit code must be 0. Otherwise, nothing of it is left.
         if attempt.status is None or attempt.status.state is not JobState.DONE:
-            interrupted.note = _nothing_left(job.output_directory)
+            if not quiet:
+                interrupted.note = _nothing_left(job.output_directory)
             raise
     ended = attempt.status
     assert ended

@@ -180,6 +180,8 @@ class Manager:
                             action.job_id, missing_output(action.expected)))
                     case events.KeepMapOutput():
                         outcomes.append(self._keep_map_output(action))
+                    case events.PublishResult():
+                        outcomes.append(self._publish(action))
                     case events.DiscardOutput():
                         remove_parts(action.output_directory)
                     case events.CleanUpJob():
@@ -202,7 +204,7 @@ class Manager:
             return events.JobBlocked(action.job_id, str(error))
         return events.JobPrepared(
             action.job_id, self._storage.job_directory(action.job_id),
-            splits)
+            splits, self._storage.output_directory(action.job_id))
 
     def _keep_map_output(
         self, action: events.KeepMapOutput
@@ -213,6 +215,16 @@ class Manager:
         except StorageError as error:
             return events.JobBlocked(action.job_id, str(error))
         return events.MapOutputKept(action.job_id)
+
+    def _publish(
+        self, action: events.PublishResult
+    ) -> events.ResultPublished | events.JobBlocked:
+        self._snapshot = self._scheduler.snapshot(time.monotonic())
+        try:
+            self._storage.publish(action.job_id)
+        except StorageError as error:
+            return events.JobBlocked(action.job_id, str(error))
+        return events.ResultPublished(action.job_id)
 
 
 class _Timer:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 
 from mapreduce.protocol.extensions import ExtendedJobMessage
-from mapreduce.system import commands, inputs
+from mapreduce.system import commands, inputs, outputs
 
 
 class StorageError(Exception):
@@ -52,14 +52,8 @@ def check_output(
     if submission.no_clobber and os.path.lexists(output):
         raise StorageError(f"the output directory {output!r} exists already; "
                            "name another one, or remove it")
+    _check_kind(output)
     refusal = f"the output directory {output!r} is not replaced: it is "
-    # Without normpath, the trailing slash of "link/" would hide the link.
-    if os.path.islink(os.path.normpath(output)):
-        raise StorageError(refusal + "a symbolic link")
-    if os.path.lexists(output) and not os.path.isdir(output):
-        raise StorageError(refusal + "no directory")
-    if os.path.ismount(output):
-        raise StorageError(refusal + "a mount point")
     for name, location in _protected_paths(
             submission, found, shared_directory):
         if _is_within(location, output):
@@ -73,6 +67,31 @@ def check_output(
     for path in filter(os.path.islink, found.files):
         if _is_within(path, output):
             raise StorageError(f"{refusal}where the input {path!r} leads")
+    check_content(submission, output)
+
+
+def _check_kind(output: str) -> None:
+    refusal = f"the output directory {output!r} is not replaced: it is "
+    # Without normpath, the trailing slash of "link/" would hide the link.
+    if os.path.islink(os.path.normpath(output)):
+        raise StorageError(refusal + "a symbolic link")
+    if os.path.lexists(output) and not os.path.isdir(output):
+        raise StorageError(refusal + "no directory")
+    if os.path.ismount(output):
+        raise StorageError(refusal + "a mount point")
+
+
+def check_content(submission: ExtendedJobMessage, path: str) -> None:
+    """Raise StorageError unless a job may replace what a directory holds.
+
+    The path is that of the output directory, or the one that it was moved to.
+    """
+    if not submission.keep_old or submission.overwrite:
+        return
+    try:
+        outputs.check_replaceable(path, submission.output_directory)
+    except outputs.OutputError as error:
+        raise StorageError(str(error)) from error
 
 
 def _protected_paths(

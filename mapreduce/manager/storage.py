@@ -18,6 +18,7 @@ from mapreduce.manager.output_safety import (
     check_output,
     find_inputs,
 )
+from mapreduce.manager.replacement import Replacement
 from mapreduce.manager.scheduling.job import ExpectedOutput
 from mapreduce.manager.scheduling.plan import TooManySplits, divide
 from mapreduce.protocol import layout
@@ -186,6 +187,8 @@ class Storage:
     def __init__(self, shared_directory: str) -> None:
         """Use an existing directory."""
         self._shared_directory = shared_directory
+        # By job id, for the jobs that keep an old result until their end.
+        self._replacements: dict[int, Replacement] = {}
 
     def job_directory(self, job_id: int) -> str:
         """Return, e.g., /tmp/mapreduce-shared-abc/job-00000."""
@@ -212,7 +215,10 @@ class Storage:
         # Before the old result is touched: this may fail, too.
         self._make_job_directory(job_id)
         try:
-            replace_directory(output)
+            if submission.keep_old:
+                self._replacements[job_id] = Replacement(submission)
+            else:
+                replace_directory(output)
         except OSError as error:
             self.clean_up(job_id)
             raise StorageError(
@@ -246,12 +252,33 @@ class Storage:
                 f"cannot keep the map output in {directory!r}: {error}"
             ) from error
 
+    def output_directory(self, job_id: int) -> str | None:
+        """Return where a job puts its parts; None: where its user wants."""
+        replacement = self._replacements.get(job_id)
+        return replacement.directory if replacement else None
+
+    def publish(self, job_id: int) -> None:
+        """Replace an old result by that of a job.
+
+        Raises StorageError with a reason for the user.
+        """
+        try:
+            self._replacements[job_id].publish()
+        except OSError as error:
+            raise StorageError(
+                f"cannot replace the output directory: {error}") from error
+
     def clean_up(self, job_id: int) -> None:
-        """Remove the directory of a job, if there is one."""
+        """Remove the directories of a job, except its result."""
         remove_directory(self.job_directory(job_id))
+        if replacement := self._replacements.pop(job_id, None):
+            remove_directory(replacement.hidden)
+            replacement.close()
 
     def close(self) -> None:
         """Remove the directories of all jobs."""
+        for job_id in list(self._replacements):
+            self.clean_up(job_id)
         # The user may have deleted the shared directory already.
         with contextlib.suppress(FileNotFoundError):
             for name in os.listdir(self._shared_directory):

@@ -20,6 +20,7 @@ import typing
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 from mapreduce.protocol.extensions import (
+    ADDED_FIELDS,
     ExtendedJobMessage,
     ExtendedMapTaskMessage,
     ExtendedReduceTaskMessage,
@@ -85,6 +86,20 @@ _ENCODED = "_encoded"  # the attribute that keeps the JSON of a TaskStatus
 def name_of(cls: type[Message]) -> str:
     """Return the message_type of a class, e.g., heartbeat."""
     return _TYPES[cls]
+
+
+def capabilities(cls: type[Message], options: object = None) -> set[str]:
+    """Return what the receiver of a message must name to be sent it.
+
+    That is its message_type and, as TYPE.FIELD, each of ADDED_FIELDS that it
+    has. With options, which have fields of the same names, only those count
+    that are set there.
+    """
+    name = _TYPES[cls]
+    return {name, *(
+        f"{name}.{field.name}" for field in dataclasses.fields(cls)
+        if field.name in ADDED_FIELDS
+        and (options is None or getattr(options, field.name) is not None))}
 
 
 # Encoding

@@ -32,6 +32,12 @@ from mapreduce.protocol.fields import (
 )
 
 
+# Fields that were added after the first version of these messages. A receiver
+# of that version would ignore them. So they are sent only to one that names
+# them in its answer to a query, each as, e.g., new_extended_job.keep_old.
+ADDED_FIELDS = frozenset({"keep_old", "overwrite"})
+
+
 @dataclasses.dataclass(frozen=True)
 class _MapOptions:
     """Options of a job that its map tasks have, too."""
@@ -64,6 +70,10 @@ class _Planning:
     # The job fails if its output directory exists.
     no_clobber: OptionalFlag = None
     keep_intermediate: OptionalPath = None  # a directory for the map output
+    # An old result stays until the new one is complete, and is replaced only
+    # if it holds nothing but what jobs leave; overwrite: whatever it holds.
+    keep_old: OptionalFlag = None
+    overwrite: OptionalFlag = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -47,6 +47,16 @@ def is_reduce_output(name: str) -> bool:
     return re.match(r"part-\d{5,}$|\.part-\d{5,}-", name) is not None
 
 
+def is_result(name: str) -> bool:
+    """Return whether jobs leave files of this name in their output directory.
+
+    These are parts, complete or partial, and Hadoop's marker.
+    """
+    return re.fullmatch(
+        r"part-\d{5,}(\.gz|\.bz2|\.xz|\.zst)?|\.part-\d{5,}-.*|_SUCCESS",
+        name, re.DOTALL) is not None
+
+
 def local_directory_prefix(task_id: int) -> str:
     """Return, e.g., mapreduce-local-task00001- in a Worker."""
     return f"{LOCAL_DIRECTORY_PREFIX}task{task_id:05d}-"

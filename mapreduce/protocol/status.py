@@ -28,8 +28,8 @@ class Stage(str, enum.Enum):
 class JobState(str, enum.Enum):
     """The states of a job; manager/scheduling/job shows how they change.
 
-    PREPARING, CHECKING and KEEPING are never sent to clients. Such a job is
-    shown as queued, or in the stage that it began last.
+    PREPARING, CHECKING, KEEPING and PUBLISHING are never sent to clients. Such
+    a job is shown as queued, or in the stage that it began last.
     """
 
     QUEUED = "queued"
@@ -38,6 +38,7 @@ class JobState(str, enum.Enum):
     CHECKING = "checking"  # the Manager looks for the files of the stage
     KEEPING = "keeping"  # the Manager keeps its map output for the user
     REDUCE = "reduce"
+    PUBLISHING = "publishing"  # the Manager replaces an old result
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -187,7 +188,11 @@ class JobDetails:
 
 @dataclasses.dataclass(frozen=True)
 class MessageTypes:
-    """The answer to get_message_types, of a Manager or a Worker."""
+    """The answer to get_message_types, of a Manager or a Worker.
+
+    Beside the types, it names fields that were added to them later, each as,
+    e.g., new_extended_job.keep_old.
+    """
 
     message_types: tuple[str, ...]
 

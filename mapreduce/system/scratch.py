@@ -31,13 +31,13 @@ def directory(prefix: str) -> Iterator[str]:
 
     Its name begins with the prefix.
     """
-    with tempfile.TemporaryDirectory(prefix=prefix) as path, _lock(path):
+    with tempfile.TemporaryDirectory(prefix=prefix) as path, lock(path):
         yield path
 
 
 @contextlib.contextmanager
-def _lock(path: str) -> Iterator[None]:
-    """Hold the lock of a directory until the end of the block."""
+def lock(path: str) -> Iterator[None]:
+    """Mark a directory, and hold its lock until the end of the block."""
     with _open(path) as descriptor:
         # A file system may have no locks. Then the mode is not set either,
         # and no other process takes the directory for abandoned.
@@ -47,12 +47,14 @@ def _lock(path: str) -> Iterator[None]:
         yield
 
 
-def remove_leftovers(prefix: str) -> None:
+def remove_leftovers(prefix: str, parent: str | None = None) -> None:
     """Remove the directories that killed processes of this user left.
 
-    Those that can't be removed are left without an error.
+    They lie in `parent`, or in the directory for temporary files. Those that
+    can't be removed are left without an error.
     """
-    pattern = glob.escape(os.path.join(tempfile.gettempdir(), prefix)) + "*"
+    pattern = glob.escape(
+        os.path.join(parent or tempfile.gettempdir(), prefix)) + "*"
     for path in glob.glob(pattern):
         with contextlib.suppress(OSError), _open(path) as descriptor:
             status = os.fstat(descriptor)

@@ -149,5 +149,5 @@ class Inbox:
 
 
 def _encode_types(types: tuple[type, ...]) -> bytes:
-    return codec.encode(status.MessageTypes(
-        tuple(map(codec.name_of, types))))
+    return codec.encode(status.MessageTypes(tuple(
+        name for cls in types for name in sorted(codec.capabilities(cls)))))

@@ -20,8 +20,9 @@ LOCAL = {
     "output_directory": "output", "mapper_executable": MAPPER,
     "reducer_executable": "cat", "num_reducers": 1, "max_mappers": 32,
     "split_size": 2**20, "decompress": True, "environment": {},
-    "no_clobber": True,
+    "no_clobber": True, "keep_old": True,
 }
+REMOTE = {name: value for name, value in LOCAL.items() if name != "keep_old"}
 
 
 def start(*options):
@@ -206,7 +207,7 @@ def test_job_for_a_manager(mocker, workers, max_mappers):
         "get_status", "get_message_types", "new_extended_job", "get_status",
         "get_job"]
     assert document == {
-        **LOCAL, "input_paths": ["books"], "output_directory": "out",
+        **REMOTE, "input_paths": ["books"], "output_directory": "out",
         "mapper_executable": "./map", "max_mappers": max_mappers,
         "split_size": 2**26, "job_key": document["job_key"]}
 

@@ -28,7 +28,7 @@ def assign_next(
     while choice := _choose(job, workers):
         task_id, worker = choice
         known = workers.message_types(worker)
-        if job.needed_type and job.needed_type not in (known or ()):
+        if not job.needed_capabilities <= (known or frozenset()):
             workers.pass_over(worker)
             # Passed over until it answers: other Workers can start meanwhile.
             if known is None:

@@ -11,6 +11,7 @@ here, come from the clock or are the outcome of an action:
     PrepareJob         JobPrepared, JobBlocked
     CheckOutput        OutputChecked
     KeepMapOutput      MapOutputKept, JobBlocked
+    PublishResult      ResultPublished, JobBlocked
     CleanUpJob, DiscardOutput, Exit: none
 
 The Manager performs the actions in order, and handles the outcomes before
@@ -90,6 +91,8 @@ class JobPrepared:
     job_id: int
     job_directory: str
     splits: list[Split]
+    # Where its tasks put the parts; None: in the directory of the submission.
+    output_directory: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,6 +112,13 @@ class MapOutputKept:
 
 
 @dataclasses.dataclass(frozen=True)
+class ResultPublished:
+    """The result of a job replaced the old one."""
+
+    job_id: int
+
+
+@dataclasses.dataclass(frozen=True)
 class JobBlocked:
     """A job can't start or continue; the reason is for its user."""
 
@@ -121,7 +131,8 @@ Event = (
     | CancelJobMessage | FinishedMessage | FailedMessage
     | ProgressMessage | ShutdownMessage | Tick | MessageSent
     | MessageDelayed | WorkerUnreachable | CapabilitiesKnown | ProbeFailed
-    | JobPrepared | OutputChecked | MapOutputKept | JobBlocked
+    | JobPrepared | OutputChecked | MapOutputKept | ResultPublished
+    | JobBlocked
 )
 
 
@@ -172,8 +183,15 @@ class KeepMapOutput:
 
 
 @dataclasses.dataclass(frozen=True)
+class PublishResult:
+    """Replace an old result by that of a job, which is complete."""
+
+    job_id: int
+
+
+@dataclasses.dataclass(frozen=True)
 class CleanUpJob:
-    """Remove the directory of a job in the shared directory."""
+    """Remove the directories that only a running job needs."""
 
     job_id: int
 
@@ -192,5 +210,5 @@ class Exit:
 
 Action = (
     Send | AskToRegister | ProbeCapabilities | PrepareJob | CheckOutput
-    | KeepMapOutput | CleanUpJob | DiscardOutput | Exit
+    | KeepMapOutput | PublishResult | CleanUpJob | DiscardOutput | Exit
 )

@@ -8,6 +8,8 @@
 
     CHECKING --files are missing--> MAP or REDUCE, as before
 
+    With keep_old, PUBLISHING comes before DONE.
+
     any state except DONE --abort--> FAILED or CANCELLED
 
 A failed or cancelled job may still have running tasks; their Workers were sent
@@ -22,9 +24,10 @@ from __future__ import annotations
 import dataclasses
 import logging
 
+from mapreduce.manager.scheduling import events
 from mapreduce.manager.scheduling.plan import Plan
 from mapreduce.manager.scheduling.tasks import Counters, Tasks
-from mapreduce.protocol.codec import name_of
+from mapreduce.protocol.codec import capabilities
 from mapreduce.protocol.extensions import (
     ExtendedJobMessage,
     ExtendedMapTaskMessage,
@@ -89,8 +92,10 @@ class Job(_Start):
     @property
     def owns_output(self) -> bool:
         """Whether what is in the output directory is of this job."""
-        # Before it is prepared, an older result is there.
-        return self.prepared and not self.output_unseen
+        # Before it is prepared, an older result is there; with keep_old, until
+        # it is done.
+        return self.prepared and not (
+            self.output_unseen or self.submission.keep_old)
 
     @property
     def over(self) -> bool:
@@ -116,13 +121,13 @@ class Job(_Start):
         return self.submission.num_mappers or 0
 
     @property
-    def needed_type(self) -> str | None:
-        """The message type of its tasks; None if all Workers accept it."""
+    def needed_capabilities(self) -> set[str]:
+        """What a Worker must know to do its tasks; empty if nothing."""
         if self._plan is None or not self._plan.is_extended:
-            return None
-        return name_of(
+            return set()
+        return capabilities(
             ExtendedReduceTaskMessage if self.stage is Stage.REDUCE
-            else ExtendedMapTaskMessage)
+            else ExtendedMapTaskMessage, self.submission)
 
     @property
     def max_attempts(self) -> int:
@@ -170,7 +175,7 @@ class Job(_Start):
             return ExpectedOutput(
                 self._plan.directory, self.num_mappers, num_reducers)
         return ExpectedOutput(
-            self.submission.output_directory, self.tasks.num_tasks, 0)
+            self._plan.result_directory, self.tasks.num_tasks, 0)
 
     def take_back(self, task_id: int) -> None:
         """Take back that a task is done; `fail` must follow."""
@@ -180,7 +185,8 @@ class Job(_Start):
     def complete_stage(self) -> None:
         """Go on after all files of the stage were found."""
         if self.stage is Stage.REDUCE or not self.submission.num_reducers:
-            self.state = JobState.DONE
+            self.state = (JobState.PUBLISHING if self.submission.keep_old
+                          else JobState.DONE)
         elif self.submission.keep_intermediate is not None:
             self.state = JobState.KEEPING
         else:
@@ -213,6 +219,24 @@ class Job(_Start):
         names = ", ".join(f"{host}:{port}" for host, port in lost)
         return (f"{self.stage.value} task {task_id} was with {len(lost)} "
                 f"Workers when they died: {names}")
+
+    def next_action(
+        self
+    ) -> events.KeepMapOutput | events.PublishResult | None:
+        """Return what the Manager must do before the job can continue."""
+        directory = self.submission.keep_intermediate
+        if self.state is JobState.KEEPING and directory is not None:
+            return events.KeepMapOutput(self.job_id, directory)
+        if self.state is JobState.PUBLISHING:
+            return events.PublishResult(self.job_id)
+        return None
+
+    def proceed(self) -> None:
+        """Continue after the Manager has done that."""
+        if self.state is JobState.KEEPING:
+            self.begin_reduce()
+        else:
+            self.state = JobState.DONE
 
     def abort(
         self, state: JobState, task_id: int | None = None,

@@ -33,6 +33,13 @@ class Plan:
     submission: ExtendedJobMessage
     directory: str  # for its map output, e.g., …/job-00000
     splits: list[Split]
+    # For the parts of its result; None: the directory of the submission.
+    output_directory: str | None = None
+
+    @property
+    def result_directory(self) -> str:
+        """Where its tasks put the parts of the result."""
+        return self.output_directory or self.submission.output_directory
 
     @functools.cached_property
     def is_extended(self) -> bool:
@@ -66,7 +73,7 @@ class Plan:
             splits=splits,
             executable=job.mapper_executable,
             output_directory=(self.directory if job.num_reducers
-                              else job.output_directory),
+                              else self.result_directory),
             num_partitions=job.num_reducers,
             environment=self._environment("m", task_id, attempt),
             task_timeout=job.task_timeout,
@@ -88,12 +95,12 @@ class Plan:
                 task_id=task_id,
                 executable=job.reducer_executable,
                 input_paths=input_paths,
-                output_directory=job.output_directory)
+                output_directory=self.result_directory)
         return ExtendedReduceTaskMessage(
             task_id=task_id,
             executable=job.reducer_executable,
             input_paths=input_paths,
-            output_directory=job.output_directory,
+            output_directory=self.result_directory,
             environment=self._environment("r", task_id, attempt),
             task_timeout=job.task_timeout)
 

@@ -137,12 +137,13 @@ class Scheduler:
                 if job := self._jobs.active(event.job_id):
                     job.begin(Plan(
                         f"{self._cluster_id}_{job.job_id:04d}",
-                        job.submission, event.job_directory, event.splits))
+                        job.submission, event.job_directory, event.splits,
+                        event.output_directory))
             case events.OutputChecked():
                 yield from self._note_checked(event)
-            case events.MapOutputKept():
+            case events.MapOutputKept() | events.ResultPublished():
                 if job := self._jobs.active(event.job_id):
-                    job.begin_reduce()
+                    job.proceed()
             case events.JobBlocked():
                 if job := self._jobs.active(event.job_id):
                     yield from self._abort_job(job, event.reason)
@@ -277,8 +278,8 @@ class Scheduler:
         # Fail instead of waiting for ever for a suitable Worker.
         if self._workers.all_passed_over:
             yield from self._abort_job(job, (
-                f"no living Worker knows {job.needed_type}, which options of "
-                "this job need: start mapreduce-worker of this version"))
+                f"no living Worker knows {max(job.needed_capabilities)}, which "
+                "options of this job need: start mapreduce-worker of this version"))
 
     def _note_progress(self, message: ProgressMessage) -> None:
         if self._job and self._holder(message):
@@ -308,9 +309,8 @@ class Scheduler:
         for reason, task_id in complete_stage(
                 job, self._workers, event.missing, self._now):
             yield from self._abort_job(job, reason, task_id)
-        directory = job.submission.keep_intermediate
-        if job.state is JobState.KEEPING and directory is not None:
-            yield events.KeepMapOutput(job.job_id, directory)
+        if action := job.next_action():
+            yield action
 
     def _note_failed(
         self, message: messages.FailedMessage

@@ -1,0 +1,109 @@
+"""Make a result beside an old one, and replace that at the end.
+
+    .NAME-new-1f2e3d4c/       marked as ours, and locked by this process
+        new/                  the parts, while the job runs
+        old/                  what had the name NAME, until it is deleted
+
+It lies beside NAME, because a rename can't cross file systems. A Manager that
+is killed leaves it; the next one that replaces NAME removes it.
+"""
+from __future__ import annotations
+
+import contextlib
+import os
+
+from mapreduce.manager.output_safety import StorageError, check_content
+from mapreduce.protocol.extensions import ExtendedJobMessage
+from mapreduce.system import scratch
+
+
+class Replacement:
+    """The result of one job, which is to replace an old one, if there is one.
+
+    All methods but close raise OSError.
+    """
+
+    def __init__(self, submission: ExtendedJobMessage) -> None:
+        """Make the hidden directories, and parents that are missing.
+
+        The submission was checked by output_safety.
+        """
+        self._submission = submission
+        parent, name = _split(submission.output_directory)
+        self._output = os.path.join(parent, name)
+        prefix = f".{name}-new-"
+        # Eight random digits. If the name exists, mkdir raises an error.
+        self.hidden = os.path.join(parent, prefix + os.urandom(4).hex())
+        self.directory = os.path.join(self.hidden, "new")
+        self._new_parents = _missing(parent)
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._remove_new_parents)
+            os.makedirs(parent or os.curdir, exist_ok=True)
+            scratch.remove_leftovers(prefix, parent or os.curdir)
+            os.mkdir(self.hidden, 0o700)
+            undo.callback(os.rmdir, self.hidden)
+            undo.enter_context(scratch.lock(self.hidden))
+            os.mkdir(self.directory)
+            self._lock = undo.pop_all()
+
+    def publish(self) -> None:
+        """Give the result its name; what had that name is in `hidden` then.
+
+        Raises StorageError if that must not be replaced, and changes nothing.
+        """
+        old = os.path.join(self.hidden, "old")
+        try:
+            os.rename(self._output, old)
+        except FileNotFoundError:
+            os.rename(self.directory, self._output)
+            return
+        # Checked again, because the job may have run for hours; and only now,
+        # because before the rename another directory could get the name.
+        try:
+            self._check(old)
+            os.rename(self.directory, self._output)
+        except BaseException:
+            os.rename(old, self._output)
+            raise
+
+    def _check(self, old: str) -> None:
+        name = self._submission.output_directory
+        if self._submission.no_clobber:
+            raise StorageError(f"the output directory {name!r} was made by "
+                               "another program while the job ran")
+        if os.path.islink(old) or not os.path.isdir(old):
+            raise StorageError(f"the output directory {name!r} is not "
+                               "replaced: it is no directory any more")
+        check_content(self._submission, old)
+
+    def close(self) -> None:
+        """Release the lock of the hidden directory, which is empty."""
+        with contextlib.suppress(OSError):
+            self._lock.close()
+
+    def _remove_new_parents(self) -> None:
+        """Remove the parents that were made, unless they hold something."""
+        with contextlib.suppress(OSError):
+            for path in self._new_parents:
+                os.rmdir(path)
+
+
+def _missing(path: str) -> list[str]:
+    """Return those of a directory and its parents that are missing."""
+    missing = []
+    while path and not os.path.lexists(path):
+        missing.append(path)
+        path = os.path.dirname(path)
+    return missing
+
+
+def _split(output: str) -> tuple[str, str]:
+    """Return the parent of a directory and its name, which is not "..".
+
+    A relative path stays relative, because each Worker may have mounted the
+    working directory elsewhere.
+    """
+    parent, name = os.path.split(output.rstrip("/"))
+    if name in ("", os.curdir, os.pardir):
+        return os.path.split(os.path.realpath(output))
+    return parent, name
