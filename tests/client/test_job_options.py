@@ -16,6 +16,8 @@ INPUT = str(TESTDATA / "input")
 MAPPER = str(EXECUTABLES / "wc_map.sh")
 REDUCER = str(EXECUTABLES / "wc_reduce.sh")
 TYPES = {"message_types": ["new_manager_job", "new_extended_job"]}
+ADDED = {"message_types": [*TYPES["message_types"], *(
+    f"new_extended_job.{name}" for name in ("keep_old", "overwrite"))]}
 
 # What mapreduce-submit sends for no option, if one of ours is there.
 EXTENDED = {
@@ -67,6 +69,25 @@ def without_none(fields):
     """Return the fields that are on the wire."""
     return {name: value for name, value in fields.items()
             if value is not None}
+
+
+@pytest.mark.parametrize("options, fields", [
+    (["--keep-old"], {"keep_old": True}),
+    (["--keep-old", "--overwrite"], {"keep_old": True, "overwrite": True}),
+], ids=str)
+def test_submit_sends_later_options_only_to_a_manager_that_names_them(
+        options, fields):
+    """Another one would ignore them and, for example, delete files."""
+    with FakeManager(ADDED) as manager:
+        code, _, stderr = start(
+            submit.main, "-p", str(manager.port), *options)
+        manager.wait_for("new_extended_job")
+    assert (code, stderr, manager.heard[1]) == (0, "", {**EXTENDED, **fields})
+    with FakeManager(TYPES) as manager:
+        code, stdout, stderr = start(
+            submit.main, "-p", str(manager.port), *options)
+    assert (code, stdout, manager.types()) == (3, "", ["get_message_types"])
+    assert "does not know these options" in stderr
 
 
 @pytest.mark.parametrize("options, fields", OPTIONS, ids=str)
@@ -180,6 +201,7 @@ def test_wait_shows_counters(mocker, state, code, last):
     (["--nreducers", "0", "--partitioner", "cat"], "--partitioner"),
     (["--nreducers", "0", "--keep-intermediate", "kept"],
      "--keep-intermediate"),
+    (["--overwrite"], "--overwrite is for --keep-old"),
     (["--split-size", "64X"], "'64X' is no size such as 64M"),
     (["--split-size", "-1"], "'-1' is no size"),
     (["--cmdenv", "A"], "'A' is not NAME=VALUE"),
@@ -231,7 +253,8 @@ def test_run_plans_for_its_workers(planned):
         "message_type": "new_extended_job", "input_paths": [INPUT],
         "output_directory": "output", "mapper_executable": MAPPER,
         "reducer_executable": REDUCER, "num_reducers": 12, "max_mappers": 48,
-        "split_size": 2**20, "decompress": True, "environment": {}}
+        "split_size": 2**20, "decompress": True, "environment": {},
+        "keep_old": True}
 
 
 @pytest.mark.parametrize("options, fields", OPTIONS[2:14], ids=str)
@@ -326,5 +349,5 @@ def test_both_commands_have_the_same_options():
              for main in (submit.main, run.main)]
     assert [sorted(left - right) for left, right in
             itertools.permutations(names)] == [
-        ["--host", "--port", "--shutdown", "--wait", "-h", "-p", "-s"],
+        ["--host", "--keep-old", "--port", "--shutdown", "--wait", "-h", "-p", "-s"],
         ["--workers"]]
