@@ -17,7 +17,7 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any, NoReturn, TypeVar
 
 import click
@@ -42,7 +42,7 @@ class Command(CommandLine):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; the process ends soon afterwards."""
-        _handle_signals(_interrupt)
+        obey_signals()
         try:
             result = super().invoke(ctx)
             # The command is done, so its exit code must be 0 from now on.
@@ -60,20 +60,60 @@ class Command(CommandLine):
         return result
 
 
+def obey_signals() -> None:
+    """Let signals end this process from now on, after ignore_signals."""
+    _handle_signals(_interrupt)
+
+
 class JobCommand(Command):
     """A command whose options take patterns, and commands with arguments."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments; explain those that belong to no option."""
-        # Without quotes, the shell expands a pattern and splits a command.
+        # Without quotes, the shell splits a command.
         try:
-            return super().parse_args(ctx, args)
+            return super().parse_args(ctx, _with_inputs(self.params, args))
         except click.UsageError as error:
             if "unexpected extra argument" not in error.message:
                 raise
             raise click.UsageError(
-                f"{error.message}; quote a pattern, and a command with its "
-                "arguments", error.ctx) from error
+                f"{error.message}; quote a command with its arguments",
+                error.ctx) from error
+
+
+def _with_inputs(
+    options: Sequence[click.Parameter], args: Sequence[str]
+) -> list[str]:
+    """Return arguments in which each input has an option of its own.
+
+    The shell makes several words of a pattern: -i a b is -i a -i b.
+    """
+    names = next(option.opts for option in options
+                 if option.name == "input_paths")
+    result = []
+    # The words after the option: 1 if the next one is its value for sure.
+    place = 0
+    for word in args:
+        is_option = word.startswith("-") and len(word) > 1
+        if place == 2 and not is_option:
+            result += [names[0], word]
+            continue
+        result.append(word)
+        if place == 1:
+            place = 2
+        else:
+            place = _place_after(word, names)
+    return result
+
+
+def _place_after(word: str, names: Sequence[str]) -> int:
+    """Return 1 after an option for inputs, 2 after one with its value."""
+    if word in names:
+        return 1
+    has_value = any(
+        word.startswith(f"{name}=" if len(name) > 2 else name)
+        for name in names)
+    return 2 if has_value else 0
 
 
 def _interrupt(number: int, _: object) -> NoReturn:

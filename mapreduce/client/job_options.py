@@ -19,6 +19,7 @@ from mapreduce.protocol import fields, layout
 Decorated = Callable[..., Any]
 
 STDIN = "-"  # the input that is standard input
+STDOUT = "-"  # the output that is standard output
 UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}  # powers of two
 
 COUNT = click.IntRange(1, layout.MAX_TASKS)

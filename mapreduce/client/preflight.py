@@ -6,6 +6,7 @@ started here.
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import shlex
@@ -14,10 +15,14 @@ import sys
 import typing
 from collections.abc import Iterator, Sequence
 
+import click
+
 from mapreduce.client.errors import UsageError
-from mapreduce.client.job_options import STDIN
+from mapreduce.client.command import obey_signals
+from mapreduce.client.job_options import STDIN, STDOUT
 from mapreduce.protocol import layout
 from mapreduce.system import inputs, outputs, scratch
+from mapreduce.system.command_line import drop_output
 from mapreduce.system.commands import words
 
 BLOCK = 2**20  # bytes of one read of standard input, at most
@@ -51,6 +56,41 @@ def _copy_stdin(path: str) -> None:
         # twice.
         for block in iter(lambda: stdin.read1(BLOCK), b""):
             file.write(block)
+
+
+@contextlib.contextmanager
+def stdout_as_directory(path: str) -> Iterator[str]:
+    """Yield the output directory; print the result if it is STDOUT.
+
+    Then the directory is a temporary one. Its parts are printed in order when
+    the block has ended without an exception.
+    """
+    if path != STDOUT:
+        yield path
+        return
+    if sys.stdout is None:
+        raise UsageError("standard output is closed, so it can't be the "
+                         "output")
+    scratch.remove_leftovers(layout.OUTPUT_DIRECTORY_PREFIX)
+    with scratch.directory(layout.OUTPUT_DIRECTORY_PREFIX) as directory:
+        result = os.path.join(directory, "result")
+        yield result
+        obey_signals()  # The reader of the result may take its time.
+        try:
+            _print_files(outputs.list_parts(result))
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # Click ends the command quietly.
+                raise
+            drop_output()
+            raise click.ClickException(
+                f"cannot write the output: {error.strerror}") from error
+
+
+def _print_files(paths: Sequence[str]) -> None:
+    for path in paths:
+        with open(path, "rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
+    sys.stdout.flush()
 
 
 def list_files(paths: Sequence[str]) -> list[str]:

@@ -14,7 +14,7 @@ from mapreduce.client.errors import (
     NoManager,
     UnknownJob,
 )
-from mapreduce.client.job_options import JobSpec
+from mapreduce.client.job_options import STDOUT, JobSpec
 from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.display import text
 from mapreduce.engines.local_cluster import ClusterError, LocalCluster
@@ -35,22 +35,26 @@ def run(job: JobSpec, workers: int | None, quiet: bool) -> None:
     check_working_directory()
     num_workers = workers or _num_cores()
     job = submission.validate(_with_defaults(job, num_workers))
-    if not (job.overwrite or job.no_clobber):
-        preflight.check_output(job.output_directory)
+    output = job.output_directory
+    if not (job.overwrite or job.no_clobber or output == STDOUT):
+        preflight.check_output(output)
     path = (job.environment or {}).get("PATH")
     for what, command in (
             ("mapper", job.mapper_executable),
             ("reducer", job.reducer_executable),
             ("combiner", job.combiner), ("partitioner", job.partitioner)):
         preflight.check_command(what, command, path)
-    with preflight.stdin_as_file(job.input_paths) as paths:
+    with (preflight.stdin_as_file(job.input_paths) as paths,
+          preflight.stdout_as_directory(output) as directory):
         files = preflight.list_files(paths)
         split_size = job.split_size
         if split_size is None:  # Not 0, by which a user forbids splitting.
             split_size = submission.split_size(files, num_workers)
         job = dataclasses.replace(
-            job, input_paths=tuple(paths), split_size=split_size)
-        _do(submission.build_extended(job, follow=True), num_workers, quiet)
+            job, input_paths=tuple(paths), split_size=split_size,
+            output_directory=directory)
+        _do(submission.build_extended(job, follow=True), num_workers, quiet,
+            output)
 
 
 def _with_defaults(job: JobSpec, num_workers: int) -> JobSpec:
@@ -75,7 +79,9 @@ def _num_cores() -> int:
     return min(os.cpu_count() or 1, MAX_WORKERS)
 
 
-def _do(job: ExtendedJobMessage, num_workers: int, quiet: bool) -> None:
+def _do(
+    job: ExtendedJobMessage, num_workers: int, quiet: bool, output: str
+) -> None:
     """Do a job on a new cluster, and report how it ended."""
     cluster = LocalCluster(num_workers)
     attempt = _Run(cluster, job, quiet)
@@ -90,7 +96,7 @@ def _do(job: ExtendedJobMessage, num_workers: int, quiet: bool) -> None:
         # exit code must be 0. Otherwise, nothing of it is left.
         if attempt.status is None or attempt.status.state is not JobState.DONE:
             if not quiet:
-                interrupted.note = _nothing_left(job.output_directory)
+                interrupted.note = _nothing_left(output)
             raise
     ended = attempt.status
     assert ended
@@ -99,16 +105,21 @@ def _do(job: ExtendedJobMessage, num_workers: int, quiet: bool) -> None:
         num_parts = ended.reduce_tasks or ended.map_tasks
         tell(f"Done in {text.duration(ended.seconds)}: "
              f"{_count(num_parts, 'part')} in "
-             f"{text.clean(ended.output_directory)}")
+             f"{_name_of(output)}")
 
 
 def _nothing_left(output: str) -> str:
     """Return a line on what an interrupted job has left behind."""
-    name = text.clean(output)
-    if os.path.lexists(output):
+    name = _name_of(output)
+    if output != STDOUT and os.path.lexists(output):
         return (f"Interrupted: nothing of this job is left in {name}, which "
                 "is as it was before")
     return f"Interrupted: nothing is left in {name}"
+
+
+def _name_of(output: str) -> str:
+    """Return the name of an output, e.g., standard output."""
+    return "standard output" if output == STDOUT else text.clean(output)
 
 
 class _Run:

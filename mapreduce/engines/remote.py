@@ -10,7 +10,7 @@ import click
 from mapreduce.client import progress, submission
 from mapreduce.client.command import NO_WORKER, tell
 from mapreduce.client.errors import Interrupted
-from mapreduce.client.job_options import STDIN, JobSpec
+from mapreduce.client.job_options import STDIN, STDOUT, JobSpec
 from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.display import text
 from mapreduce.protocol.extensions import ExtendedJobMessage
@@ -28,7 +28,7 @@ def submit(
     was sent, it is passed to on_submitted. Raises click.ClickException if the
     job can't be submitted, or fails while this function waits for it.
     """
-    _refuse_stdin(job, "mapreduce-run -i - can")
+    _refuse_streams(job, "mapreduce-run -i - can", "mapreduce-run -o - can")
     message = submission.build_message(job, follow=wait)
     # Every Manager accepts the message of the specification.
     if not isinstance(message, ManagerJobMessage):
@@ -49,7 +49,8 @@ def run(manager: RemoteManager, job: JobSpec, quiet: bool) -> None:
 
     Raises click.ClickException if the job can't be submitted, or fails.
     """
-    _refuse_stdin(job, "without -manager, -input - is it")
+    _refuse_streams(job, "without -manager, -input - is it",
+                    "without -manager, -output - is it")
     if job.num_mappers is None:
         living = [worker for worker in manager.status().workers
                   if worker.state is not WorkerState.DEAD]
@@ -64,10 +65,13 @@ def run(manager: RemoteManager, job: JobSpec, quiet: bool) -> None:
     _follow(manager, message, quiet)
 
 
-def _refuse_stdin(job: JobSpec, hint: str) -> None:
+def _refuse_streams(job: JobSpec, input_hint: str, output_hint: str) -> None:
     if STDIN in job.input_paths:
         raise click.UsageError(
-            f"a Manager can't read this standard input; {hint}")
+            f"a Manager can't read this standard input; {input_hint}")
+    if job.output_directory == STDOUT:
+        raise click.UsageError(
+            f"a Manager can't print on this standard output; {output_hint}")
 
 
 def _follow(

@@ -7,6 +7,7 @@ import re
 SHARED_DIRECTORY_PREFIX = "mapreduce-shared-"
 LOCAL_DIRECTORY_PREFIX = "mapreduce-local-"
 INPUT_DIRECTORY_PREFIX = "mapreduce-input-"
+OUTPUT_DIRECTORY_PREFIX = "mapreduce-output-"
 
 MAX_TASKS = 10**5  # of a job, in each stage: their ids have five digits
 

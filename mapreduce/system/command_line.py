@@ -51,7 +51,7 @@ class CommandLine(click.Command):
                 raise
             click.echo(f"Error: cannot write the output: "
                        f"{error.strerror or error}", err=True)
-            _drop_output()
+            drop_output()
             sys.exit(1)
 
 
@@ -113,7 +113,7 @@ def check_working_directory() -> None:
         ) from error
 
 
-def _drop_output() -> None:
+def drop_output() -> None:
     """Discard the buffer of standard output."""
     # Python would write it when it ends, fail again, and show a traceback.
     null = os.open(os.devnull, os.O_WRONLY)

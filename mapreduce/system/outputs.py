@@ -32,6 +32,15 @@ def check_replaceable(path: str, name: str) -> None:
             "name another one, or add --overwrite to delete all that it holds")
 
 
+def list_parts(path: str) -> list[str]:
+    """Return the paths of the parts of a result, in order."""
+    names = filter(layout.is_result, os.listdir(path))
+    # The numbers have five digits or more.
+    return [os.path.join(path, name)
+            for name in sorted(names, key=lambda name: (len(name), name))
+            if name.startswith("part-")]
+
+
 def _is_result(entry: os.DirEntry[str]) -> bool:
     return layout.is_result(entry.name) and entry.is_file(
         follow_symlinks=False)

@@ -32,6 +32,9 @@ EXTENDED = {
 
 OPTIONS = [
     (["-i", "a", "-i", "b/*.gz"], {"input_paths": ["a", "b/*.gz"]}),
+    (["-i", "a", "b", "c"], {"input_paths": ["a", "b", "c"]}),
+    (["-i", "a", "b", "--name", "n", "--input=c", "d", "-ie", "-i", "f"],
+     {"input_paths": list("abcdef"), "job_name": "n"}),
     (["--decompress"], {"decompress": True}),
     (["--split-size", "64M"], {"split_size": 2**26}),
     (["--split-size", "1"], {"split_size": 1}),
@@ -209,8 +212,12 @@ def test_wait_shows_counters(mocker, state, code, last):
     (["--cmdenv", "==1"], "'==1' is not NAME=VALUE"),
     (["--task-timeout", "1e12"], "'1e12' is no number of seconds from 0 to "
      "1000000000"),
-    (["-i", "a", "b", "c"], "unexpected extra arguments (b c); quote a "
-     "pattern, and a command with its arguments"),
+    (["-m", "a", "b", "c"], "unexpected extra arguments (b c); quote a "
+     "command with its arguments"),
+    (["-m", "cat | grep x"], "the mapper 'cat | grep x' has '|', but no "
+     "shell runs it; for a shell: -m \"sh -c 'cat | grep x'\""),
+    (["-o", "-"], "a Manager can't print on this standard output; "
+     "mapreduce-run -o - can"),
     (["--max-attempts", "0"], "--max-attempts"),
     (["--task-timeout", "-1"], "--task-timeout"),
     (["--task-timeout", "inf"], "--task-timeout"),
@@ -257,7 +264,7 @@ def test_run_plans_for_its_workers(planned):
         "keep_old": True}
 
 
-@pytest.mark.parametrize("options, fields", OPTIONS[2:14], ids=str)
+@pytest.mark.parametrize("options, fields", OPTIONS[4:16], ids=str)
 def test_run_says_it(planned, options, fields):
     """As submit does."""
     # Commands have to be there.
