@@ -187,6 +187,7 @@ def _path(name: str) -> str:
               help="Submit the job to this Manager and wait for its end.")
 @click.option("--decompress/--no-decompress", default=True, show_default=True,
               help="Decompress inputs named .gz, .bz2, .xz or .zst.")
+@job_options.input_options
 @command.workers_option
 @command.common_options
 # The options of Hadoop have one dash; --help works in all our commands.

@@ -17,12 +17,13 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO, Any, NoReturn, TypeVar
 
 import click
 
 from mapreduce.client.errors import Interrupted
+from mapreduce.display import text
 from mapreduce.system.command_line import (
     CommandLine,
     accept_signals,
@@ -203,8 +204,14 @@ def tell(message: str) -> None:
         click.echo(message, err=True)
 
 
-def print_text(text: str) -> None:
+def tell_all(messages: Iterable[str]) -> None:
+    """Print messages on standard error, if that can be done."""
+    for message in messages:
+        tell(text.clean(message))
+
+
+def print_text(result: str) -> None:
     """Print a result on standard output."""
     # Names may contain characters that the encoding of the terminal lacks.
     encoding = sys.stdout.encoding or "utf-8"
-    click.echo(text.encode(encoding, "backslashreplace"))
+    click.echo(result.encode(encoding, "backslashreplace"))

@@ -38,12 +38,22 @@ class _StageSpec:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class _PathSpec:
+class _InputSpec:
+    """What a job reads."""
+
     input_paths: tuple[str, ...]
-    output_directory: str
-    keep_intermediate: str | None = None
     decompress: bool = False
     split_size: int | None = None  # bytes; 0: files are never split
+    concatenate: bool = False
+    skip_bad_inputs: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _OutputSpec:
+    """What a job writes, and what it may replace."""
+
+    output_directory: str
+    keep_intermediate: str | None = None
     no_clobber: bool = False
     keep_old: bool = False
     overwrite: bool = False
@@ -58,7 +68,7 @@ class _TaskSpec:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class JobSpec(_TaskSpec, _PathSpec, _StageSpec):
+class JobSpec(_TaskSpec, _OutputSpec, _InputSpec, _StageSpec):
     """A job as the user described it; the command replaces None by defaults.
 
     Only the form of each option was checked, not whether they fit together.
@@ -153,6 +163,10 @@ def job_options(**defaults: Any) -> Callable[[Decorated], Decorated]:
     def decorate(function: Decorated) -> Decorated:
         @functools.wraps(function)
         def command(**options: Any) -> Any:
+            if options["num_reducers"] == 0 and _is_given(
+                    "reducer_executable"):
+                raise click.UsageError(
+                    "a job with 0 reduce tasks has no use for --reducer")
             job = JobSpec.from_options(options)
             return function(job=job, **options)
 
@@ -185,11 +199,31 @@ def job_options(**defaults: Any) -> Callable[[Decorated], Decorated]:
                    callback=size, help="Split files that are larger than "
                    "this, such as 64M, at the ends of lines, so that several "
                    "mappers share one; 0: never."),
+            input_options,
             *PLAIN_OPTIONS,
         )):
             decorated = add(decorated)
         return decorated
     return decorate
+
+
+def _is_given(name: str) -> bool:
+    """Return whether an option is on the command line."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source is click.core.ParameterSource.COMMANDLINE
+
+
+def input_options(command: Decorated) -> Decorated:
+    """Add the options that mapreduce-streaming has, too."""
+    for option in (
+        click.option("--skip-bad-inputs", is_flag=True, help="Go on without "
+                     "input files that can't be read or decompressed, and "
+                     "name them at the end."),
+        click.option("--concatenate", is_flag=True, help="Run the mapper once "
+                     "for each map task, over all files of the task."),
+    ):
+        command = option(command)
+    return command
 
 
 # These options are the same for every command.

@@ -11,6 +11,7 @@ import io
 import os
 import shlex
 import shutil
+import stat
 import sys
 import typing
 from collections.abc import Iterator, Sequence
@@ -93,19 +94,35 @@ def _print_files(paths: Sequence[str]) -> None:
     sys.stdout.flush()
 
 
-def list_files(paths: Sequence[str]) -> list[str]:
+def list_files(paths: Sequence[str], with_bad: bool = False) -> list[str]:
     """Return the files of the input, or raise UsageError."""
     try:
-        return inputs.list_inputs(paths)
+        files = inputs.list_inputs(paths, with_bad)
     except inputs.InputError as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(f"{error}{_pipe_hint(paths)}") from error
+    closed = [path for path in files if not os.access(path, os.R_OK)]
+    if closed and not with_bad:
+        names = ", ".join(map(repr, closed[:inputs.MAX_ERRORS]))
+        more = len(closed) - inputs.MAX_ERRORS
+        raise UsageError(
+            f"no permission to read the input {names}"
+            + f" and {more} more" * (more > 0)
+            + "; --skip-bad-inputs goes on without")
+    return files
+
+
+def _pipe_hint(paths: Sequence[str]) -> str:
+    """Return the end of an error if an input is a pipe, as <(command) is."""
+    is_pipe = any(os.path.exists(path) and stat.S_ISFIFO(os.stat(path).st_mode)
+                  for path in paths)
+    return "; pipe it into this command, with -i -" if is_pipe else ""
 
 
 def check_output(path: str) -> None:
     """Raise UsageError for an output directory that must not be replaced."""
     held, holder = os.path.realpath(os.curdir), os.path.realpath(path)
     if os.path.commonpath([held, holder]) == holder:
-        return  # The Manager has a better reason, which --overwrite can't lift.
+        return  # The Manager refuses it for a reason that says more.
     try:
         outputs.check_replaceable(path, path)
     except outputs.OutputError as error:

@@ -17,7 +17,8 @@ DOUBLE_QUOTED = r'"(?:\\.|[^"\\])*"'
 OPERATOR = re.compile(
     r"(?<!\S)(?:\d?>|<|\||&)\S*"  # |, >file, 2>&1
     r"|;(?=\s|$)|\$\([^)]*|`")
-PROGRAM = re.compile(r"[^\s|;&<>]+[|;&<>]|\w+=\S*(?=\s)")  # cat|sort, A=1 ./map
+# cat|sort, A=1 ./map
+PROGRAM = re.compile(r"[^\s|;&<>]+[|;&<>]|\w+=\S*(?=\s)")
 
 
 def check(what: str, command: str | None) -> None:

@@ -1,6 +1,7 @@
 """Convert the description of a job to the message that submits it."""
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Mapping, Sequence
@@ -152,7 +153,71 @@ def max_mappers(num_workers: int) -> int:
     return min(max(1, num_workers) * MAX_MAP_TASKS, layout.MAX_TASKS)
 
 
+def with_splits(
+    job: JobSpec, files: Sequence[str], num_workers: int
+) -> JobSpec:
+    """Return a job with its split size, and the most map tasks it may have.
+
+    There are never more map tasks than splits. If the user wants a number of
+    map tasks, the splits are as small as that needs.
+    """
+    size = job.split_size
+    sizes = [_size_to_split(path) for path in files]
+    if size is None:  # Not 0, by which a user forbids splitting.
+        size = split_size(files, num_workers)
+        if job.num_mappers:
+            size = _size_for(job.num_mappers, sizes, size)
+    job = dataclasses.replace(job, split_size=size)
+    if job.num_mappers is not None:
+        if _num_splits(sizes, size) >= job.num_mappers:
+            return job
+        return dataclasses.replace(
+            job, num_mappers=None, max_mappers=job.num_mappers)
+    number = max_mappers(num_workers)
+    if job.concatenate:
+        # One start of the mapper for each Worker, or for each split.
+        number = min(number, max(
+            num_workers, -(-total_size(files) // (size or MAX_SPLIT))))
+    return dataclasses.replace(job, max_mappers=number)
+
+
+def _size_to_split(path: str) -> int:
+    """Return how many bytes of a file may be split."""
+    if layout.is_compressed(path):
+        return 0
+    return total_size([path])
+
+
+def _num_splits(sizes: Sequence[int], size: int) -> int:
+    """Return how many splits files of these sizes have; size 0: one each."""
+    return sum(max(1, -(-length // size) if size else 1) for length in sizes)
+
+
+def _size_for(number: int, sizes: Sequence[int], largest: int) -> int:
+    """Return the largest size of a split that gives a number of splits.
+
+    1 if there are not so many bytes.
+    """
+    low, high = 1, largest
+    while low < high:
+        middle = (low + high + 1) // 2
+        if _num_splits(sizes, middle) >= number:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def total_size(files: Sequence[str]) -> int:
+    """Return the bytes of all files that exist."""
+    total = 0
+    for path in files:
+        with contextlib.suppress(OSError):
+            total += os.path.getsize(path)
+    return total
+
+
 def split_size(files: Sequence[str], num_workers: int) -> int:
     """Return a split size, in bytes, that gives each Worker several splits."""
-    share = sum(map(os.path.getsize, files)) // (num_workers * SPLITS)
+    share = total_size(files) // (num_workers * SPLITS)
     return max(MIN_SPLIT, min(share, MAX_SPLIT))

@@ -4,10 +4,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import re
 import time
 
-from mapreduce.client import preflight, progress, submission
-from mapreduce.client.command import MAX_WORKERS, tell
+from mapreduce.client import hints, preflight, progress, submission
+from mapreduce.client.command import MAX_WORKERS, tell, tell_all
 from mapreduce.client.errors import (
     Interrupted,
     JobFailed,
@@ -20,8 +21,11 @@ from mapreduce.display import text
 from mapreduce.engines.local_cluster import ClusterError, LocalCluster
 from mapreduce.protocol import messages
 from mapreduce.protocol.extensions import ExtendedJobMessage
+from mapreduce.protocol.fields import Split
 from mapreduce.protocol.status import JobState, JobStatus
+from mapreduce.system import inputs
 from mapreduce.system.command_line import check_working_directory
+from mapreduce.worker.inputs.splits import find_bad
 
 CANCEL_TIME = 3.0  # seconds for the tasks of an interrupted job to end
 POLL_INTERVAL = 0.02  # seconds between two queries for such a job
@@ -46,22 +50,18 @@ def run(job: JobSpec, workers: int | None, quiet: bool) -> None:
         preflight.check_command(what, command, path)
     with (preflight.stdin_as_file(job.input_paths) as paths,
           preflight.stdout_as_directory(output) as directory):
-        files = preflight.list_files(paths)
-        split_size = job.split_size
-        if split_size is None:  # Not 0, by which a user forbids splitting.
-            split_size = submission.split_size(files, num_workers)
+        files = preflight.list_files(paths, job.skip_bad_inputs)
+        if not quiet:
+            tell_all(hints.about_inputs(job, files))
         job = dataclasses.replace(
-            job, input_paths=tuple(paths), split_size=split_size,
-            output_directory=directory)
+            submission.with_splits(job, files, num_workers),
+            input_paths=tuple(paths), output_directory=directory)
         _do(submission.build_extended(job, follow=True), num_workers, quiet,
             output)
 
 
 def _with_defaults(job: JobSpec, num_workers: int) -> JobSpec:
     """Return the job with defaults for what the user did not set."""
-    if job.num_mappers is None:
-        job = dataclasses.replace(
-            job, max_mappers=submission.max_mappers(num_workers))
     if job.num_reducers is None:
         job = dataclasses.replace(
             job, num_reducers=num_workers * submission.REDUCE_TASKS)
@@ -100,9 +100,13 @@ def _do(
             raise
     ended = attempt.status
     assert ended
-    progress.check(ended)
+    try:
+        progress.check(ended)
+    except JobFailed as failed:
+        raise JobFailed(failed.message + _bad_inputs(job, ended)) from failed
     if not quiet:
         num_parts = ended.reduce_tasks or ended.map_tasks
+        tell_all(hints.about_result(ended.output_directory))
         tell(f"Done in {text.duration(ended.seconds)}: "
              f"{_count(num_parts, 'part')} in "
              f"{_name_of(output)}")
@@ -120,6 +124,21 @@ def _nothing_left(output: str) -> str:
 def _name_of(output: str) -> str:
     """Return the name of an output, e.g., standard output."""
     return "standard output" if output == STDOUT else text.clean(output)
+
+
+def _bad_inputs(job: ExtendedJobMessage, ended: JobStatus) -> str:
+    """Return a line on all inputs that can't be read, if the job failed so."""
+    if not re.search("cannot (read|decompress) the input",
+                     ended.reason or ""):
+        return ""
+    bad = find_bad(
+        list(map(Split, inputs.list_inputs(job.input_paths, with_bad=True))),
+        bool(job.decompress))
+    if not bad:
+        return ""
+    return text.clean(
+        f"\n{_count(len(bad), 'input')} can't be read: "
+        f"{', '.join(map(repr, bad))}; --skip-bad-inputs goes on without")
 
 
 class _Run:

@@ -7,14 +7,18 @@ from collections.abc import Callable
 
 import click
 
-from mapreduce.client import progress, submission
-from mapreduce.client.command import NO_WORKER, tell
+from mapreduce.client import hints, progress, submission
+from mapreduce.client.command import NO_WORKER, tell, tell_all
 from mapreduce.client.errors import Interrupted
 from mapreduce.client.job_options import STDIN, STDOUT, JobSpec
 from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.display import text
 from mapreduce.protocol.extensions import ExtendedJobMessage
-from mapreduce.protocol.messages import JobMessage, ManagerJobMessage
+from mapreduce.protocol.messages import (
+    JobMessage,
+    ManagerJobMessage,
+    extended_job,
+)
 from mapreduce.protocol.status import JobStatus, WorkerState
 
 
@@ -30,6 +34,8 @@ def submit(
     """
     _refuse_streams(job, "mapreduce-run -i - can", "mapreduce-run -o - can")
     message = submission.build_message(job, follow=wait)
+    if not quiet:
+        tell_all(hints.about_compression(job))
     # Every Manager accepts the message of the specification.
     if not isinstance(message, ManagerJobMessage):
         manager.check_accepts(message)
@@ -104,8 +110,12 @@ def _follow(
         raise
     if isinstance(message, ExtendedJobMessage) and not quiet:
         progress.show_counters(manager, ended)
+    if not quiet:
+        tell_all(hints.about_directory(extended_job(message), ended))
     progress.check(ended)
     if not quiet:
+        tell_all(hints.about_result(
+            os.path.join(ended.directory, ended.output_directory)))
         tell(_done_line(ended))
 
 

@@ -170,7 +170,8 @@ def _splits(
     if size is None:
         return list(map(Split, input_paths))
     try:
-        sizes = {path: os.path.getsize(path) for path in input_paths}
+        sizes = {path: _size(path, bool(submission.skip_bad_inputs))
+                 for path in input_paths}
         return divide(sizes, input_paths, size)
     except OSError as error:
         raise StorageError(f"cannot read the input {error.filename!r}: "
@@ -179,6 +180,16 @@ def _splits(
         raise StorageError(
             f"--split-size is too small: more than {layout.MAX_TASKS} "
             f"ranges of {size} bytes") from error
+
+
+def _size(path: str, may_be_bad: bool) -> int:
+    """Return the size of a file in bytes; 0 for a bad one, if it may be."""
+    try:
+        return os.path.getsize(path)
+    except OSError:
+        if may_be_bad:
+            return 0
+        raise
 
 
 class Storage:
@@ -204,7 +215,8 @@ class Storage:
         """
         # All checks come first: a job that can't run must not delete the
         # result of an earlier one.
-        found = find_inputs(submission.input_paths)
+        found = find_inputs(
+            submission.input_paths, bool(submission.skip_bad_inputs))
         splits = _splits(submission, found.files)
         output, kept = (
             submission.output_directory, submission.keep_intermediate)

@@ -35,7 +35,8 @@ from mapreduce.protocol.fields import (
 # Fields that were added after the first version of these messages. A receiver
 # of that version would ignore them. So they are sent only to one that names
 # them in its answer to a query, each as, e.g., new_extended_job.keep_old.
-ADDED_FIELDS = frozenset({"keep_old", "overwrite"})
+ADDED_FIELDS = frozenset({
+    "keep_old", "overwrite", "concatenate", "skip_bad_inputs"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +47,10 @@ class _MapOptions:
     decompress: OptionalFlag = None
     combiner: OptionalCommand = None
     partitioner: OptionalCommand = None
+    # All splits of a task go through one mapper, one after the other.
+    concatenate: OptionalFlag = None
+    # Files that can't be read or decompressed are left out, and counted.
+    skip_bad_inputs: OptionalFlag = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +123,8 @@ class ExtendedJobMessage(_Limits, _MapOptions, _Planning, _ExtendedJobFields):
         return not self.num_reducers or any(
             option is not None for option in (
                 self.environment, self.split_size, self.decompress,
-                self.combiner, self.partitioner, self.task_timeout))
+                self.combiner, self.partitioner, self.task_timeout,
+                self.concatenate, self.skip_bad_inputs))
 
 
 @dataclasses.dataclass(frozen=True)

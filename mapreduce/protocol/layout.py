@@ -63,6 +63,9 @@ def local_directory_prefix(task_id: int) -> str:
     return f"{LOCAL_DIRECTORY_PREFIX}task{task_id:05d}-"
 
 
+# The group of counters that names the inputs that a job left out.
+SKIPPED_INPUTS = "skipped inputs"
+
 # Endings of the names of compressed files, which cannot be split.
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterable
-from typing import IO, Any
+from typing import Any, TextIO
 
 import click
 
@@ -86,7 +86,7 @@ class _LossyFile(io.RawIOBase):
             return len(data)
 
 
-def _without_errors(stream: IO[str] | None) -> IO[str] | None:
+def _without_errors(stream: TextIO | None) -> TextIO | None:
     """Return a stream for messages to the user whose writes never fail.
 
     What a command tells its user must not end what it does for the user.

@@ -4,9 +4,11 @@ from __future__ import annotations
 import glob
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 LOGGER = logging.getLogger(__name__)
+
+MAX_ERRORS = 20  # that are shown, of inputs that can't be used
 
 
 class InputError(Exception):
@@ -26,16 +28,24 @@ def place_of(path: str) -> str:
         return " in the working directory, which is gone"
 
 
-def list_inputs(names: Iterable[str]) -> list[str]:
+def list_inputs(names: Iterable[str], with_bad: bool = False) -> list[str]:
     """Return the paths of all input files, in the order of the names.
 
     A name may be a file; a directory, for the files directly in it, sorted by
     name; or a pattern as in a shell. A name that exists is never a pattern.
     A file that two names include is listed twice. Symbolic links to files
-    count as files; subdirectories are skipped. Raises InputError for a name
-    that matches nothing, and for a pipe, socket, device or broken link.
+    count as files; subdirectories are skipped. Raises InputError for names
+    that match nothing, and for pipes, sockets, devices and broken links; with
+    bad ones, those of a directory are listed as files.
     """
-    return [path for name in names for path in _files(name)]
+    errors: list[str] = []
+    paths = [path for name in names
+             for path in _files(name, with_bad, errors.append)]
+    if errors:
+        more = len(errors) - MAX_ERRORS
+        raise InputError("; ".join(
+            errors[:MAX_ERRORS] + [f"and {more} more"] * (more > 0)))
+    return paths
 
 
 def list_directories(names: Iterable[str]) -> list[str]:
@@ -44,10 +54,18 @@ def list_directories(names: Iterable[str]) -> list[str]:
             if os.path.isdir(path)]
 
 
-def _files(name: str) -> Iterable[str]:
+def _files(
+    name: str, with_bad: bool, add_error: Callable[[str], object]
+) -> Iterable[str]:
+    """Return the files of one name, and report what can't be used."""
     # Without duplicates: the pattern "**" matches a directory and its files.
-    return dict.fromkeys(
-        file for path in _paths(name) for file in _files_in(path))
+    files: dict[str, None] = {}
+    try:
+        for path in _paths(name):
+            files.update(dict.fromkeys(_files_in(path, with_bad, add_error)))
+    except InputError as error:
+        add_error(str(error))
+    return files
 
 
 def _paths(name: str) -> list[str]:
@@ -62,7 +80,9 @@ def _paths(name: str) -> list[str]:
     return matches
 
 
-def _files_in(path: str) -> Iterator[str]:
+def _files_in(
+    path: str, with_bad: bool, add_error: Callable[[str], object]
+) -> Iterator[str]:
     if os.path.isfile(path):
         yield path
         return
@@ -79,7 +99,7 @@ def _files_in(path: str) -> Iterator[str]:
         member = os.path.join(path, name)
         if os.path.isdir(member):
             LOGGER.info("Skipped %r: a directory in the input", member)
-        elif os.path.isfile(member):
+        elif with_bad or os.path.isfile(member):
             yield member
         else:
-            raise InputError(f"the input {member!r} is no regular file")
+            add_error(f"the input {member!r} is no regular file")

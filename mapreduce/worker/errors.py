@@ -6,5 +6,9 @@ class TaskError(Exception):
     """A task can't be done; the text, for the user, says why."""
 
 
+class BadInput(TaskError):
+    """An input file can't be read, or is damaged or not complete."""
+
+
 class TaskInterrupted(Exception):
     """A task was ended from outside, by a cancel or the Worker's end."""

@@ -8,13 +8,21 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from mapreduce.protocol import layout
 from mapreduce.protocol.extensions import ExtendedMapTaskMessage
+from mapreduce.protocol.fields import MAX_NAME, Split
+from mapreduce.protocol.layout import SKIPPED_INPUTS
 from mapreduce.system import scratch
+from mapreduce.worker.errors import BadInput, TaskError
 from mapreduce.worker.inputs.files import open_input
-from mapreduce.worker.inputs.splits import describe, read_split
+from mapreduce.worker.inputs.splits import (
+    describe,
+    find_bad,
+    read_all,
+    read_split,
+)
 from mapreduce.worker.output import OutputDirectory
 from mapreduce.worker.processes.executor import Executor
 from mapreduce.worker.processes.launcher import Launcher
@@ -134,13 +142,49 @@ def _run_mapper(
 
     Raises TaskError if a process fails, or its input can't be read.
     """
-    for split in task.splits:
-        title = f"{task.executable} on the input {describe(split)}"
-        names = {"mapreduce_map_input_file": split.path}
-        with open_input(split.path) as file:
-            feed = read_split(split, file, bool(task.decompress))
-            with executor.running(
-                    task.executable, title, names=names,
-                    stdin=file if feed is None else subprocess.PIPE,
-                    stdout=subprocess.PIPE) as process:
-                take(process.read(feed))
+    splits, decompress = task.splits, bool(task.decompress)
+    check = executor.launcher.interruption.check
+    if task.skip_bad_inputs:
+        # Before the mapper runs: half of a file must not have an effect.
+        bad = find_bad(splits, decompress, check)
+        splits = [split for split in splits if split.path not in bad]
+        for path in bad:
+            executor.count(SKIPPED_INPUTS, path[-MAX_NAME:])
+    try:
+        if not task.concatenate:
+            for split in splits:
+                _run_on_split(task, split, executor, take)
+        elif splits:
+            _run_on_all(task, splits, executor, take)
+    except BadInput as error:
+        # Not only the first one: the user can mend all at once.
+        others = find_bad(splits, decompress, check) if splits[1:] else {}
+        reasons = others.values() or [str(error)]
+        raise TaskError("\n".join(reasons)) from error
+
+
+def _run_on_split(
+    task: ExtendedMapTaskMessage, split: Split, executor: Executor,
+    take: Callable[[Iterable[bytes]], None],
+) -> None:
+    title = f"{task.executable} on the input {describe(split)}"
+    names = {"mapreduce_map_input_file": split.path}
+    with open_input(split.path) as file:
+        feed = read_split(split, file, bool(task.decompress))
+        with executor.running(
+                task.executable, title, names=names,
+                stdin=file if feed is None else subprocess.PIPE,
+                stdout=subprocess.PIPE) as process:
+            take(process.read(feed))
+
+
+def _run_on_all(
+    task: ExtendedMapTaskMessage, splits: Sequence[Split],
+    executor: Executor, take: Callable[[Iterable[bytes]], None],
+) -> None:
+    number = f" and {len(splits) - 1} more" if splits[1:] else ""
+    title = f"{task.executable} on the input {describe(splits[0])}{number}"
+    with executor.running(
+            task.executable, title, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE) as process:
+        take(process.read(read_all(splits, bool(task.decompress))))

@@ -16,9 +16,6 @@ INPUT = str(TESTDATA / "input")
 MAPPER = str(EXECUTABLES / "wc_map.sh")
 REDUCER = str(EXECUTABLES / "wc_reduce.sh")
 TYPES = {"message_types": ["new_manager_job", "new_extended_job"]}
-ADDED = {"message_types": [*TYPES["message_types"], *(
-    f"new_extended_job.{name}" for name in ("keep_old", "overwrite"))]}
-
 # What mapreduce-submit sends for no option, if one of ours is there.
 EXTENDED = {
     "message_type": "new_extended_job",
@@ -55,7 +52,7 @@ OPTIONS = [
     (["-r", "uniq -c", "--cmdenv", "A=1"],
      {"reducer_executable": "uniq -c", "environment": {"A": "1"}}),
     (["--nreducers", "0"], {"num_reducers": 0, "reducer_executable": None}),
-    (["--nreducers", "0", "-r", "cat", "--name", "n"],
+    (["--nreducers", "0", "--name", "n"],
      {"num_reducers": 0, "reducer_executable": None, "job_name": "n"}),
 ]
 
@@ -72,25 +69,6 @@ def without_none(fields):
     """Return the fields that are on the wire."""
     return {name: value for name, value in fields.items()
             if value is not None}
-
-
-@pytest.mark.parametrize("options, fields", [
-    (["--keep-old"], {"keep_old": True}),
-    (["--keep-old", "--overwrite"], {"keep_old": True, "overwrite": True}),
-], ids=str)
-def test_submit_sends_later_options_only_to_a_manager_that_names_them(
-        options, fields):
-    """Another one would ignore them and, for example, delete files."""
-    with FakeManager(ADDED) as manager:
-        code, _, stderr = start(
-            submit.main, "-p", str(manager.port), *options)
-        manager.wait_for("new_extended_job")
-    assert (code, stderr, manager.heard[1]) == (0, "", {**EXTENDED, **fields})
-    with FakeManager(TYPES) as manager:
-        code, stdout, stderr = start(
-            submit.main, "-p", str(manager.port), *options)
-    assert (code, stdout, manager.types()) == (3, "", ["get_message_types"])
-    assert "does not know these options" in stderr
 
 
 @pytest.mark.parametrize("options, fields", OPTIONS, ids=str)
@@ -199,6 +177,8 @@ def test_wait_shows_counters(mocker, state, code, last):
 @pytest.mark.parametrize("options, error", [
     (["-i", "-"], "a Manager can't read this standard input; "
      "mapreduce-run -i - can"),
+    (["--nreducers", "0", "-r", "cat"],
+     "a job with 0 reduce tasks has no use for --reducer"),
     (["--nreducers", "0", "--combiner", "cat"],
      "a job with 0 reduce tasks has no use for --combiner"),
     (["--nreducers", "0", "--partitioner", "cat"], "--partitioner"),
@@ -356,5 +336,6 @@ def test_both_commands_have_the_same_options():
              for main in (submit.main, run.main)]
     assert [sorted(left - right) for left, right in
             itertools.permutations(names)] == [
-        ["--host", "--keep-old", "--port", "--shutdown", "--wait", "-h", "-p", "-s"],
+        ["--host", "--keep-old", "--port", "--shutdown", "--wait", "-h", "-p",
+         "-s"],
         ["--workers"]]

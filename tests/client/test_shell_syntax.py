@@ -40,4 +40,5 @@ def test_path_of_a_file_is_not(tmp_path, monkeypatch):
 def test_hint_that_would_need_other_quotes_leaves_them_to_the_user():
     with pytest.raises(UsageError) as raised:
         shell_syntax.check("combiner", "grep '$a' | sort")
-    assert raised.value.message.endswith("for a shell: --combiner \"sh -c '…'\"")
+    assert raised.value.message.endswith(
+        "for a shell: --combiner \"sh -c '…'\"")

@@ -79,7 +79,9 @@ class Plan:
             task_timeout=job.task_timeout,
             decompress=job.decompress,
             combiner=job.combiner,
-            partitioner=job.partitioner)
+            partitioner=job.partitioner,
+            concatenate=job.concatenate,
+            skip_bad_inputs=job.skip_bad_inputs)
 
     def reduce_task(self, task_id: int, attempt: int) -> TaskMessage:
         """Return a reduce task: the same partition of every map task."""

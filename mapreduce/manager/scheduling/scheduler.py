@@ -278,8 +278,9 @@ class Scheduler:
         # Fail instead of waiting for ever for a suitable Worker.
         if self._workers.all_passed_over:
             yield from self._abort_job(job, (
-                f"no living Worker knows {max(job.needed_capabilities)}, which "
-                "options of this job need: start mapreduce-worker of this version"))
+                f"no living Worker knows {max(job.needed_capabilities)}, "
+                "which options of this job need: start mapreduce-worker of "
+                "this version"))
 
     def _note_progress(self, message: ProgressMessage) -> None:
         if self._job and self._holder(message):

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, Protocol
 
-from mapreduce.worker.errors import TaskError
+from mapreduce.worker.errors import BadInput, TaskError
 from mapreduce.worker.inputs import zstd
 from mapreduce.worker.inputs.files import BLOCK
 
@@ -83,7 +83,7 @@ def read_compressed(file: BinaryIO, path: str) -> Iterator[bytes]:
             "package zstandard for the Worker") from error
     except (EOFError, OSError, ValueError, zlib.error,
             lzma.LZMAError) as error:
-        raise TaskError(
+        raise BadInput(
             f"cannot decompress the input {path!r}: {error}") from error
 
 

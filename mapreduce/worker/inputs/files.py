@@ -10,7 +10,7 @@ import resource
 import stat
 from collections.abc import Generator, Iterator
 
-from mapreduce.worker.errors import TaskError
+from mapreduce.worker.errors import BadInput, TaskError
 
 BLOCK = 64 * 2**10  # bytes of one read of a file
 
@@ -92,9 +92,9 @@ def _open_regular(path: str) -> tuple[int, os.stat_result]:
 
 @contextlib.contextmanager
 def reading(path: str) -> Iterator[None]:
-    """Convert an OSError of the block into a TaskError with the path."""
+    """Convert an OSError of the block into a BadInput with the path."""
     try:
         yield
     except OSError as error:
-        raise TaskError(
+        raise BadInput(
             f"cannot read the input {path!r}: {error.strerror}") from error

@@ -3,6 +3,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
+
+from mapreduce.worker.errors import TaskInterrupted
 
 DRAIN = 2**10  # bytes of one read when the pipe is emptied
 
@@ -37,6 +40,11 @@ class Interruption:
         """Interrupt the task."""
         with contextlib.suppress(BlockingIOError):  # Full: set long ago.
             os.write(self._write, b"x")
+
+    def check(self) -> None:
+        """Raise TaskInterrupted if the flag is set."""
+        if select.select([self._read], [], [], 0)[0]:
+            raise TaskInterrupted
 
     def clear(self) -> None:
         """Unset the flag, before the next task."""

@@ -30,7 +30,7 @@ class Launcher:
         self, interruption: Interruption, reaper: Reaper | None = None
     ) -> None:
         """Use an interruption for all tasks, and a reaper if there is one."""
-        self._interruption = interruption
+        self.interruption = interruption
         self._reaper = reaper
         # Ended processes, whose killed children may still be collected.
         self._groups: set[int] = set()
@@ -52,7 +52,7 @@ class Launcher:
             # From now on by its group, which its children share.
             if self._reaper:
                 self._reaper.guard(popen.pid)
-            process = Process(popen, title, self._interruption,
+            process = Process(popen, title, self.interruption,
                               stderr or StderrTail(), idle_timeout)
             try:
                 yield process

@@ -50,7 +50,7 @@ class Reporter:
         line = line.strip()
         if match := _COUNTER.fullmatch(line):
             group, name, amount = match.groups()
-            return self._count(_text(group), _text(name), int(amount))
+            return self.count(_text(group), _text(name), int(amount))
         if match := _STATUS.fullmatch(line):
             self._note_status(_text(match[1].strip())[:MAX_STATUS])
             return True
@@ -62,7 +62,7 @@ class Reporter:
             self._status = status
             self._publish(status)
 
-    def _count(self, group: str, name: str, amount: int) -> bool:
+    def count(self, group: str, name: str, amount: int) -> bool:
         """Add to a counter; return False if the amount is out of range."""
         # The pattern allows 19 digits, which may be more than 2**63 - 1.
         if abs(amount) > MAX_AMOUNT:

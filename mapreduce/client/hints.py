@@ -1,0 +1,86 @@
+"""Lines on what a user may have overlooked; none of it is an error.
+
+Each function returns lines for standard error. They look only at what can be
+seen from this machine.
+"""
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+from collections.abc import Iterator, Sequence
+
+from mapreduce.client.job_options import JobSpec
+from mapreduce.protocol.extensions import ExtendedJobMessage
+from mapreduce.protocol.layout import is_compressed
+from mapreduce.protocol.status import JobStatus
+from mapreduce.system import inputs, outputs
+
+MANY_FILES = 500
+SMALL = 2**20  # bytes
+
+
+def about_inputs(job: JobSpec, files: Sequence[str]) -> Iterator[str]:
+    """Return lines on the files that the input of a job has."""
+    if not files:
+        what = ("holds only directories, which are skipped"
+                if _any_directory(job.input_paths) else "holds no file")
+        yield f"The input {what}: the mapper will not run"
+        return
+    sizes = [os.path.getsize(path) for path in files if os.path.exists(path)]
+    if not any(sizes):
+        yield "The input is empty: all of its files have 0 bytes"
+    num_small = sum(size < SMALL for size in sizes)
+    if num_small > MANY_FILES and not job.concatenate:
+        yield (f"The input has {num_small} files below 1 MB, and the mapper "
+               "runs once for each; with --concatenate, it runs once for each "
+               "map task")
+
+
+def _any_directory(paths: Sequence[str]) -> bool:
+    return any(
+        entry.is_dir() for path in inputs.list_directories(paths)
+        for entry in os.scandir(path))
+
+
+def about_result(path: str) -> Iterator[str]:
+    """Return a line if a result is here and empty."""
+    try:
+        is_empty = not any(map(os.path.getsize, outputs.list_parts(path)))
+    except OSError:  # The result is on another machine.
+        return
+    if is_empty:
+        yield ("The result is empty: the mapper or the reducer printed "
+               "nothing")
+
+
+def about_compression(job: JobSpec) -> Iterator[str]:
+    """Return a line if mappers would read compressed files as they are."""
+    if job.decompress:
+        return
+    name = next(filter(is_compressed, _visible_names(job)), None)
+    if name is not None:
+        yield (f"The mapper reads {name!r} as it is, compressed; with "
+               "--decompress, it reads the content")
+
+
+def _visible_names(job: JobSpec) -> Iterator[str]:
+    yield from (path for path in job.input_paths if not glob.has_magic(path))
+    # The Manager may find what is not here.
+    with contextlib.suppress(inputs.InputError):
+        yield from inputs.list_inputs(job.input_paths)
+
+
+def about_directory(
+    job: ExtendedJobMessage, ended: JobStatus
+) -> Iterator[str]:
+    """Return a line if the Manager searched paths in another directory."""
+    here = os.getcwd()
+    paths = [*job.input_paths, *(
+        command for command in (
+            job.mapper_executable, job.reducer_executable, job.combiner,
+            job.partitioner) if command and "/" in command.split()[0])]
+    if "No such file" in (ended.reason or "") and ended.directory != here and (
+            not all(map(os.path.isabs, paths))):
+        yield (f"Relative paths are searched in {ended.directory}, where the "
+               f"Manager runs; this command runs in {here}")
