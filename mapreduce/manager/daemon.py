@@ -219,7 +219,7 @@ class Manager:
     def _publish(
         self, action: events.PublishResult
     ) -> events.ResultPublished | events.JobBlocked:
-        self._snapshot = self._scheduler.snapshot(time.monotonic())
+        self._queries.refresh(time.monotonic())
         try:
             self._storage.publish(action.job_id)
         except StorageError as error:

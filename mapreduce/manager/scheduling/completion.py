@@ -8,9 +8,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
+from mapreduce.manager.scheduling import events
 from mapreduce.manager.scheduling.job import Job
 from mapreduce.manager.scheduling.workers import Workers
-from mapreduce.protocol.status import Stage
+from mapreduce.protocol.status import JobState, Stage
 
 LOGGER = logging.getLogger(__name__)
 
@@ -29,6 +30,18 @@ def complete_stage(
         yield from _repeat(job, workers, missing, now)
     else:
         job.complete_stage()
+
+
+def next_action(
+    job: Job
+) -> events.KeepMapOutput | events.PublishResult | None:
+    """Return what the Manager must do before a job can continue."""
+    directory = job.submission.keep_intermediate
+    if job.state is JobState.KEEPING and directory is not None:
+        return events.KeepMapOutput(job.job_id, directory)
+    if job.state is JobState.PUBLISHING:
+        return events.PublishResult(job.job_id)
+    return None
 
 
 def _complete_without_files(job: Job) -> Iterator[tuple[str, None]]:

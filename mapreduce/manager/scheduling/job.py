@@ -24,7 +24,6 @@ from __future__ import annotations
 import dataclasses
 import logging
 
-from mapreduce.manager.scheduling import events
 from mapreduce.manager.scheduling.plan import Plan
 from mapreduce.manager.scheduling.tasks import Counters, Tasks
 from mapreduce.protocol.codec import capabilities
@@ -220,19 +219,8 @@ class Job(_Start):
         return (f"{self.stage.value} task {task_id} was with {len(lost)} "
                 f"Workers when they died: {names}")
 
-    def next_action(
-        self
-    ) -> events.KeepMapOutput | events.PublishResult | None:
-        """Return what the Manager must do before the job can continue."""
-        directory = self.submission.keep_intermediate
-        if self.state is JobState.KEEPING and directory is not None:
-            return events.KeepMapOutput(self.job_id, directory)
-        if self.state is JobState.PUBLISHING:
-            return events.PublishResult(self.job_id)
-        return None
-
     def proceed(self) -> None:
-        """Continue after the Manager has done that."""
+        """Continue after KEEPING or PUBLISHING."""
         if self.state is JobState.KEEPING:
             self.begin_reduce()
         else:

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator
 
 from mapreduce.manager.scheduling import events
 from mapreduce.manager.scheduling.assignment import assign_next
-from mapreduce.manager.scheduling.completion import complete_stage
+from mapreduce.manager.scheduling.completion import complete_stage, next_action
 from mapreduce.manager.scheduling.job import Job
 from mapreduce.manager.scheduling.jobs import Jobs
 from mapreduce.manager.scheduling.plan import Plan
@@ -310,7 +310,7 @@ class Scheduler:
         for reason, task_id in complete_stage(
                 job, self._workers, event.missing, self._now):
             yield from self._abort_job(job, reason, task_id)
-        if action := job.next_action():
+        if action := next_action(job):
             yield action
 
     def _note_failed(

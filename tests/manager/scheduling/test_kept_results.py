@@ -20,8 +20,13 @@ def started(**fields):
 
 
 def finish(scheduler):
-    """Let the Worker report its task; return the actions."""
-    return scheduler.handle(messages.FinishedMessage(0, HOST, 1), 1.0)
+    """Let the Worker report its task, whose files are there.
+
+    Return where they are, and the next actions.
+    """
+    (check,) = scheduler.handle(messages.FinishedMessage(0, HOST, 1), 1.0)
+    return check.expected.directory, scheduler.handle(
+        events.OutputChecked(0, {}), 1.0)
 
 
 def job_of(scheduler):
@@ -32,9 +37,11 @@ def job_of(scheduler):
 def test_parts_go_into_the_hidden_directory_and_the_status_names_the_other():
     """The result is published before the job is done."""
     scheduler, _ = started()
-    (send,) = finish(scheduler)
+    directory, (send,) = finish(scheduler)
+    assert directory == "jobs/0"
     assert send.message.output_directory == ".out-new-1/new"
-    assert finish(scheduler) == [events.PublishResult(0)]
+    assert finish(scheduler) == (
+        ".out-new-1/new", [events.PublishResult(0)])
     assert job_of(scheduler).state is JobState.REDUCE
     assert scheduler.handle(events.ResultPublished(0), 2.0) == [
         events.CleanUpJob(0)]
@@ -48,7 +55,8 @@ def test_parts_of_a_job_without_reducers_go_there_too():
     (send,) = scheduler.handle(events.CapabilitiesKnown(
         worker, frozenset({"new_extended_map_task"})), 0.0)
     assert send.message.output_directory == ".out-new-1/new"
-    assert finish(scheduler) == [events.PublishResult(0)]
+    assert finish(scheduler) == (
+        ".out-new-1/new", [events.PublishResult(0)])
 
 
 def test_result_that_cannot_be_published_fails_the_job():
