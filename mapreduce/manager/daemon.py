@@ -39,15 +39,12 @@ from mapreduce.manager.storage import Storage, missing_output, remove_parts
 from mapreduce.protocol import extensions, layout, messages
 from mapreduce.system import scratch
 from mapreduce.system.daemon import ending_on
-from mapreduce.utils.inbox import EndingSignal, Inbox, PendingQuery
+from mapreduce.utils.inbox import EndingSignal, Inbox, PendingQuery, Ticker
 from mapreduce.utils.network import tcp_server, udp_server
 
 LOGGER = logging.getLogger(__name__)
 
 TICK_INTERVAL = 1.0  # seconds
-# Seconds until the next tick after a late one: longer than the 2 s between two
-# heartbeats, so that one of each living Worker arrives before it.
-CATCH_UP_TIME = 3.0
 
 
 class Manager:
@@ -103,22 +100,14 @@ class Manager:
 
     def _run(self, status_timer: _Timer) -> None:
         """Handle events, in order of arrival, until the Manager must end."""
-        next_tick = time.monotonic() + TICK_INTERVAL
+        ticker = Ticker(self._inbox, TICK_INTERVAL, events.Tick())
         while True:
-            now = time.monotonic()
-            if now >= next_tick:
-                # A late tick means that this process was stopped or busy. The
-                # heartbeats of that time wait in the socket, or were dropped
-                # by its full buffer. They must count before a Worker is marked
-                # dead, so this tick is left out and the next one comes later.
-                late = now >= next_tick + TICK_INTERVAL
-                if not late:
-                    self._inbox.put(events.Tick())
-                next_tick = now + (CATCH_UP_TIME if late else TICK_INTERVAL)
+            next_tick = ticker.put_due()
             self._queries.is_waiting = self._inbox.is_empty
             wake_up = min(next_tick, self._queries.first_end)
             try:
-                event, received = self._inbox.get(max(wake_up - now, 0.0))
+                event, received = self._inbox.get(
+                    max(wake_up - time.monotonic(), 0.0))
             except queue.Empty:
                 self._queries.release()
                 continue

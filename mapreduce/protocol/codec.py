@@ -17,6 +17,7 @@ import json
 import reprlib
 import types
 import typing
+from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 from mapreduce.protocol.extensions import (
@@ -30,6 +31,7 @@ from mapreduce.protocol.fields import FieldError, ProtocolError
 from mapreduce.protocol.messages import (
     CancelJobMessage,
     CancelMessage,
+    DialectMessage,
     FailedMessage,
     FinishedMessage,
     GetJobMessage,
@@ -57,8 +59,9 @@ from mapreduce.protocol.status import (
 Answer = TypeVar("Answer", ClusterStatus, JobDetails, MessageTypes)
 Built = TypeVar("Built")
 
-# The only list of all message types; every other table is made from it.
-_CLASSES: dict[str, type[Message]] = {
+# The only list of all message types, but for those of another dialect; every
+# other table is made from it.
+CLASSES: Mapping[str, type[Message]] = types.MappingProxyType({
     "register": RegisterMessage,
     "register_ack": RegisterAckMessage,
     "register_again": RegisterAgainMessage,
@@ -78,13 +81,15 @@ _CLASSES: dict[str, type[Message]] = {
     "failed": FailedMessage,
     "cancel": CancelMessage,
     "shutdown": ShutdownMessage,
-}
-_TYPES = {cls: name for name, cls in _CLASSES.items()}
+})
+_TYPES = {cls: name for name, cls in CLASSES.items()}
 _ENCODED = "_encoded"  # the attribute that keeps the JSON of a TaskStatus
 
 
 def name_of(cls: type[Message]) -> str:
     """Return the message_type of a class, e.g., heartbeat."""
+    if issubclass(cls, DialectMessage):
+        return cls.message_type
     return _TYPES[cls]
 
 
@@ -112,11 +117,11 @@ def to_document(record: Message | Record) -> dict[str, Any]:
     if isinstance(record, Message):
         # Only our extensions can be None. Without them, every byte is as in
         # the specification, so that foreign peers accept the message.
-        return {"message_type": _TYPES[type(record)], **{
+        return {"message_type": name_of(type(record)), **{
             name: value for name, value in vars(record).items()
             if value is not None}}
     return {field.key: _to_json(getattr(record, field.name))
-            for field in _FIELDS[type(record)]}
+            for field in _fields_of(type(record))}
 
 
 def _to_json(value: Any) -> Any:
@@ -137,7 +142,7 @@ def encode(record: Message | ClusterStatus | JobDetails | MessageTypes
         return json.dumps(to_document(record)).encode("utf-8")
     # Field by field: an answer may list 10,000 tasks, whose JSON is cached.
     items = ", ".join(f'"{field.key}": {_encode(getattr(record, field.name))}'
-                      for field in _FIELDS[type(record)])
+                      for field in _fields_of(type(record)))
     return f"{{{items}}}".encode("utf-8")
 
 
@@ -207,17 +212,22 @@ def decode(payload: bytes) -> Message:
     return from_document(parse(payload))
 
 
-def from_document(document: dict[str, Any]) -> Message:
+def from_document(
+    document: dict[str, Any],
+    classes: Mapping[str, type[Message]] = CLASSES,
+) -> Message:
     """Return the message that a JSON object represents.
+
+    The classes are those of the dialect, by message_type.
 
     Raises ProtocolError for an unknown message_type, and for a field that is
     missing or breaks its rule.
     """
     message_type = document.get("message_type")
-    if not isinstance(message_type, str) or message_type not in _CLASSES:
+    if not isinstance(message_type, str) or message_type not in classes:
         raise ProtocolError(
             f"unknown message_type {reprlib.repr(message_type)}")
-    return _build(_CLASSES[message_type], message_type, document)
+    return _build(classes[message_type], message_type, document)
 
 
 def answer_from_document(
@@ -237,24 +247,25 @@ class _Field(NamedTuple):
     is_optional: bool
 
 
-def _fields_of(cls: type[Message] | type[Record]) -> tuple[_Field, ...]:
-    kinds = typing.get_type_hints(cls, include_extras=True)
-    return tuple(
-        _Field(field.name, field.metadata.get("json", field.name),
-               kinds[field.name],
-               field.default is not dataclasses.MISSING)
-        for field in dataclasses.fields(cls))
-
-
 # Computed once: resolving type hints takes longer than decoding a message.
-_FIELDS: dict[type[Any], tuple[_Field, ...]] = {
-    cls: _fields_of(cls) for cls in (*_TYPES, *typing.get_args(Record))}
+_FIELDS: dict[type[Any], tuple[_Field, ...]] = {}
+
+
+def _fields_of(cls: type[Any]) -> tuple[_Field, ...]:
+    if cls not in _FIELDS:
+        kinds = typing.get_type_hints(cls, include_extras=True)
+        _FIELDS[cls] = tuple(
+            _Field(field.name, field.metadata.get("json", field.name),
+                   kinds[field.name],
+                   field.default is not dataclasses.MISSING)
+            for field in dataclasses.fields(cls))
+    return _FIELDS[cls]
 
 
 def _build(cls: type[Built], title: str, document: dict[str, Any]) -> Built:
     """Return an object of a class; the title is its name in errors."""
     values = {}
-    for field in _FIELDS[cls]:
+    for field in _fields_of(cls):
         if field.key in document:
             values[field.name] = _convert(
                 (title, field.key), field.kind, document[field.key])

@@ -147,6 +147,7 @@ _NAME = Rule(f"a text of 1 to {MAX_NAME} characters",
              lambda value: isinstance(value, str)
              and 1 <= len(value) <= MAX_NAME)
 _PATH = Rule("a path", _is_name)
+_PATHS = Rule("a list of paths", _is_names)
 _COMMAND = Rule("a command", _is_command)
 _COUNT = Rule(f"a number from 1 to {MAX_TASKS}", _is_between(1, MAX_TASKS))
 _ENVIRONMENT = Rule("an object of texts", _is_environment)
@@ -158,7 +159,8 @@ OptionalName = Annotated[str | None, _NAME]
 Text = Annotated[str, Rule("a text", lambda value: isinstance(value, str))]
 Path = Annotated[str, _PATH]
 OptionalPath = Annotated[str | None, _PATH]
-Paths = Annotated[list[str], Rule("a list of paths", _is_names)]
+Paths = Annotated[list[str], _PATHS]
+OptionalPaths = Annotated[list[str] | None, _PATHS]
 Splits = Annotated[
     list[Split], Rule("a list of splits", _is_splits, _to_splits)]
 Command = Annotated[str, _COMMAND]
@@ -168,6 +170,7 @@ TaskId = Annotated[int, Rule(
 # Without an upper limit: a Manager may run for years.
 JobId = Annotated[
     int, Rule("a job id", lambda value: _is_integer(value) and value >= 0)]
+Pid = Annotated[int, Rule("a process id", _is_size)]
 Count = Annotated[int, _COUNT]
 OptionalCount = Annotated[int | None, _COUNT]
 CountOrZero = Annotated[int, Rule(

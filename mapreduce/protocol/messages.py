@@ -7,6 +7,7 @@ messages to bytes and back.
 from __future__ import annotations
 
 import dataclasses
+from typing import ClassVar
 
 from mapreduce.protocol.extensions import (
     ExtendedJobMessage,
@@ -86,6 +87,20 @@ class ManagerJobMessage(_JobFields):
     # Submissions are not answered, so the client never receives the job's id.
     job_key: OptionalName = None
     job_name: OptionalName = None
+
+
+@dataclasses.dataclass(frozen=True)
+class DialectMessage:
+    """A message of another dialect, whose class has its message_type."""
+
+    message_type: ClassVar[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class MasterJobMessage(_JobFields, DialectMessage):
+    """A client submits a job to a Master of the 2017 dialect."""
+
+    message_type = "new_master_job"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -204,7 +219,7 @@ Message = (
     | HeartbeatMessage
     | JobMessage | Query | CancelJobMessage
     | TaskMessage | FinishedMessage | FailedMessage | ProgressMessage
-    | CancelMessage | ShutdownMessage
+    | CancelMessage | ShutdownMessage | DialectMessage
 )
 
 

@@ -26,13 +26,29 @@ MARKED = stat.S_IRWXU | stat.S_ISVTX
 
 
 @contextlib.contextmanager
-def directory(prefix: str) -> Iterator[str]:
+def directory(prefix: str, parent: str | None = None) -> Iterator[str]:
     """Make a temporary directory that is removed at the end of the block.
 
-    Its name begins with the prefix.
+    Its name begins with the prefix. It is made in `parent`, or in the
+    directory for temporary files.
     """
-    with tempfile.TemporaryDirectory(prefix=prefix) as path, lock(path):
+    with (
+        tempfile.TemporaryDirectory(prefix=prefix) if parent is None
+        else tempfile.TemporaryDirectory(prefix=prefix, dir=parent)
+    ) as path, lock(path):
         yield path
+
+
+def place_beside(folder: str) -> str:
+    """Return a directory outside a folder, for files that will be renamed.
+
+    Where no rename can lead from there into the folder, it is the folder
+    itself. Raises OSError if there is no such folder.
+    """
+    folder = os.path.realpath(folder)
+    parent = os.path.dirname(folder)
+    same_disk = os.stat(parent).st_dev == os.stat(folder).st_dev
+    return parent if same_disk and os.access(parent, os.W_OK) else folder
 
 
 @contextlib.contextmanager

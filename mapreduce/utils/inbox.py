@@ -15,7 +15,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from mapreduce.protocol import codec, messages, status
@@ -24,6 +24,11 @@ from mapreduce.utils.connections import Connection
 from mapreduce.utils.network import TcpServer, UdpServer
 
 LOGGER = logging.getLogger(__name__)
+
+MAX_DELAY = 1.0  # seconds that a tick may be late
+# Seconds until the next tick after a late one: longer than the 2 s between two
+# heartbeats, so that one of each living Worker arrives before it.
+CATCH_UP_TIME = 3.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,13 +50,16 @@ class Inbox:
 
     def __init__(
         self, preprocess: Callable[[Any], object] = lambda message: message,
+        classes: Mapping[str, type[messages.Message]] = codec.CLASSES,
     ) -> None:
         """Start empty, with no thread.
 
         A listener thread calls `preprocess` with each message or PendingQuery
-        and adds what it returns to the queue, unless that is None.
+        and adds what it returns to the queue, unless that is None. The classes
+        are those of the dialect, by message_type.
         """
         self._preprocess = preprocess
+        self._classes = classes
         self.stop = threading.Event()
         # Not queue.Queue: a signal handler may call put while the main thread
         # is inside put, and only SimpleQueue is reentrant.
@@ -122,7 +130,7 @@ class Inbox:
                 document = codec.parse(payload)
                 LOGGER.debug(
                     "%s recv\n%s", protocol, codec.Indented(document))
-                message = codec.from_document(document)
+                message = codec.from_document(document, self._classes)
             except ProtocolError as error:
                 LOGGER.warning("Ignored a %s message: %s", protocol, error)
                 return
@@ -146,6 +154,34 @@ class Inbox:
             if event is not None:
                 self.put(event)
         return receive
+
+
+class Ticker:
+    """Puts a tick, an event, into an Inbox at an interval in seconds."""
+
+    def __init__(self, inbox: Inbox, interval: float, tick: object) -> None:
+        """Put the first one after an interval, when put_due is called."""
+        self._inbox = inbox
+        self._interval = interval
+        self._tick = tick
+        self._due = time.monotonic() + interval
+
+    def put_due(self) -> float:
+        """Put a tick if it is due; return when the next one is.
+
+        That is a time of time.monotonic.
+        """
+        now = time.monotonic()
+        if now >= self._due:
+            # A late tick means that this process was stopped or busy. The
+            # heartbeats of that time wait in the socket, or were dropped by
+            # its full buffer. They must count before a Worker is marked dead,
+            # so this tick is left out and the next one comes later.
+            late = now >= self._due + MAX_DELAY
+            if not late:
+                self._inbox.put(self._tick)
+            self._due = now + (CATCH_UP_TIME if late else self._interval)
+        return self._due
 
 
 def _encode_types(types: tuple[type, ...]) -> bytes:

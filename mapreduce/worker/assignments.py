@@ -15,8 +15,8 @@ import dataclasses
 import logging
 import threading
 from collections.abc import Iterator
+from typing import Any
 
-from mapreduce.protocol.messages import TaskMessage
 from mapreduce.worker.errors import TaskInterrupted
 from mapreduce.worker.output import OutputDirectory
 from mapreduce.worker.processes.interruption import Interruption
@@ -30,8 +30,8 @@ MAX_ASSIGNMENTS = 100  # tasks; a Manager sends one at a time
 class Assignment:
     """A task that was received, and whether it is still needed."""
 
-    task: TaskMessage
-    output: OutputDirectory
+    task: Any  # a message of the dialect, with an output_directory
+    output: OutputDirectory | None  # None: it is opened when its turn comes.
     void: bool  # The Manager has requeued it and expects no outcome.
     cancelled: bool = False  # The Manager expects the outcome "cancelled".
 
@@ -44,6 +44,10 @@ class Assignments:
     acknowledged was sent to the old one, and is void from the start.
     """
 
+    # A subclass may take more: then an open directory for each is too much.
+    max_assignments = MAX_ASSIGNMENTS
+    opens_output = True
+
     def __init__(self, interruption: Interruption) -> None:
         """Start empty; the interruption ends the current task."""
         # Set by signal handlers; never unset.
@@ -55,19 +59,20 @@ class Assignments:
         self._current: Assignment | None = None
         self._closed = False
 
-    def receive(self, task: TaskMessage) -> Assignment | None:
+    def receive(self, task: Any) -> Assignment | None:
         """Add a task and return it; None if there are too many.
 
         Its output directory is opened now.
         """
         with self._lock:
             # Only against a faulty Manager: each task holds a descriptor.
-            if len(self._assignments) >= MAX_ASSIGNMENTS:
+            if len(self._assignments) >= self.max_assignments:
                 LOGGER.warning("Ignored a task: too many wait already")
                 return None
             self.num_received += 1
-            assignment = Assignment(
-                task, OutputDirectory(task.output_directory), self._closed)
+            output = (OutputDirectory(task.output_directory)
+                      if self.opens_output else None)
+            assignment = Assignment(task, output, self._closed)
             self._assignments.append(assignment)
         return assignment
 
@@ -129,4 +134,5 @@ class Assignments:
                 # Under the lock: otherwise `cancel` could set it for this task
                 # after it was cleared, and so end the next one.
                 self._interruption.clear()
-            assignment.output.close()
+            if assignment.output:
+                assignment.output.close()

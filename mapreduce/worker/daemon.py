@@ -24,14 +24,14 @@ import tempfile
 import typing
 from collections.abc import Callable
 
-from mapreduce.protocol import messages
+from mapreduce.protocol import codec, messages
 from mapreduce.protocol.extensions import ProgressMessage
 from mapreduce.system.daemon import ending_on
 from mapreduce.utils.inbox import EndingSignal, Inbox
 from mapreduce.utils.network import tcp_server
 from mapreduce.worker.assignments import Assignment, Assignments
 from mapreduce.worker.errors import TaskError, TaskInterrupted
-from mapreduce.worker.manager_link import ManagerLink
+from mapreduce.worker.manager_link import Contact, ManagerLink, base_contact
 from mapreduce.worker.processes.interruption import Interruption
 from mapreduce.worker.processes.launcher import Launcher
 from mapreduce.worker.processes.reaper import Reaper
@@ -58,8 +58,22 @@ class ManagerLost:
     """The Manager is gone, or it has marked this Worker dead."""
 
 
+INTERRUPTED = "interrupted"  # why a task has no result
+
+
 class Worker:
-    """A Worker; the constructor runs it from start to end."""
+    """A Worker; the constructor runs it from start to end.
+
+    A subclass may speak another dialect: it has messages of its own, and does
+    other things for a task.
+    """
+
+    classes = codec.CLASSES  # all messages of the dialect, by message_type …
+    types: tuple[type, ...] = (  # … and those that a Worker accepts
+        *typing.get_args(messages.TaskMessage), messages.RegisterAckMessage,
+        messages.RegisterAgainMessage, messages.CancelMessage,
+        messages.ShutdownMessage)
+    assignments = Assignments  # or a subclass
 
     def __init__(
         self, host: str, port: int, manager_host: str, manager_port: int,
@@ -74,24 +88,20 @@ class Worker:
         self._address = host, port
         self._environment = environment
         with Interruption() as interruption:
-            self._assignments = Assignments(interruption)
+            self._assignments = self.assignments(interruption)
             self._launcher = Launcher(interruption, environment.reaper)
             with (
                 tcp_server(host, port) as tcp,
-                Inbox(self._preprocess) as self._inbox,
+                Inbox(self._preprocess, self.classes) as self._inbox,
                 ending_on(environment.ending_signals, self.terminate),
             ):
                 self._link = ManagerLink(
-                    (manager_host, manager_port), self._address,
+                    self._introduce((manager_host, manager_port)),
                     self._inbox.stop, self._note_loss)
                 self._progress = ProgressSender(
                     self._link.send_progress, self._inbox.spawn,
                     self._inbox.stop)
-                self._inbox.listen_tcp(
-                    tcp, *typing.get_args(messages.TaskMessage),
-                    messages.RegisterAckMessage,
-                    messages.RegisterAgainMessage, messages.CancelMessage,
-                    messages.ShutdownMessage)
+                self._inbox.listen_tcp(tcp, *self.types)
                 LOGGER.info("Listening on %s:%d, with %s", host, port,
                             loops.DESCRIPTION)
                 environment.on_listening()
@@ -104,6 +114,9 @@ class Worker:
                 self._link.wake()
                 self._progress.close()
         LOGGER.info("Ended")
+
+    def _introduce(self, manager: messages.Address) -> Contact:
+        return base_contact(manager, self._address)
 
     def terminate(self) -> None:
         """End the Worker and its running task; for signal handlers."""
@@ -178,6 +191,12 @@ class Worker:
         task_id = assignment.task.task_id
         reporter = self._reporter(assignment)
         failure = self._attempt(assignment, reporter)
+        if failure is None:
+            LOGGER.info("Finished task %d", task_id)
+        elif failure is INTERRUPTED:
+            LOGGER.info("Gave up task %d", task_id)
+        else:
+            LOGGER.error("Task %d failed: %s", task_id, failure)
         # Even if the task is done: the Manager waits for this answer, and has
         # no use for the result.
         if assignment.cancelled:
@@ -218,23 +237,23 @@ class Worker:
         self, assignment: Assignment, reporter: Reporter | None
     ) -> str | None:
         """Do a task; return None if it is done, else why it failed."""
-        task = assignment.task
-        LOGGER.info("Received task %r", task)
+        LOGGER.info("Received task %r", assignment.task)
         try:
             with self._assignments.work_on(assignment):
-                run_task(
-                    task, assignment.output, self._launcher, reporter)
+                self._run_task(assignment, reporter)
         except TaskInterrupted:
-            LOGGER.info("Gave up task %d", task.task_id)
-            return "interrupted"
+            return INTERRUPTED
         except TaskError as error:
-            failure = str(error)
+            return str(error)
         # Such as a full disk: the task fails, but the Worker must live.
         except (OSError, MemoryError) as error:
-            failure = (f"the Worker can't go on: {error!r}; its temporary "
-                       f"directory is {tempfile.gettempdir()!r}")
-        else:
-            LOGGER.info("Finished task %d", task.task_id)
-            return None
-        LOGGER.error("Task %d failed: %s", task.task_id, failure)
-        return failure
+            return (f"the Worker can't go on: {error!r}; its temporary "
+                    f"directory is {tempfile.gettempdir()!r}")
+        return None
+
+    def _run_task(
+        self, assignment: Assignment, reporter: Reporter | None
+    ) -> None:
+        assert assignment.output
+        run_task(
+            assignment.task, assignment.output, self._launcher, reporter)

@@ -23,6 +23,7 @@ thread runs `keep`; the listener calls `acknowledge`; the progress thread calls
 """
 from __future__ import annotations
 
+import dataclasses
 import logging
 import threading
 import time
@@ -31,9 +32,8 @@ from collections.abc import Callable
 from mapreduce.protocol.extensions import ProgressMessage
 from mapreduce.protocol.messages import (
     Address,
-    FailedMessage,
-    FinishedMessage,
     HeartbeatMessage,
+    Message,
     RegisterMessage,
 )
 from mapreduce.utils import outbox
@@ -62,11 +62,27 @@ def clock() -> float:
     return time.clock_gettime(_BOOT_CLOCK)
 
 
+@dataclasses.dataclass(frozen=True)
+class Contact:
+    """Where a Manager listens, and how a Worker makes itself known to it."""
+
+    manager: Address
+    heartbeats: Address  # where they go
+    registration: Message
+    heartbeat: Message
+
+
+def base_contact(manager: Address, worker: Address) -> Contact:
+    """Return the contact that the specification describes."""
+    return Contact(manager, manager, RegisterMessage(*worker),
+                   HeartbeatMessage(*worker))
+
+
 class ManagerLink:
     """Sends all messages from a Worker to its Manager."""
 
     def __init__(
-        self, manager: Address, worker: Address, stop: threading.Event,
+        self, contact: Contact, stop: threading.Event,
         on_loss: Callable[[str], None],
     ) -> None:
         """Start unregistered.
@@ -74,8 +90,7 @@ class ManagerLink:
         When the Manager is lost, on_loss is called with a reason, in the
         thread that noticed it.
         """
-        self._manager = manager
-        self._worker = worker
+        self._contact = contact
         self._stop = stop
         self._on_loss = on_loss
         self._registration = _Registration()
@@ -99,12 +114,13 @@ class ManagerLink:
         # Before sending: the ack may come before send_tcp returns.
         self._registration.begin()
         try:
-            outbox.send_tcp(*self._manager, RegisterMessage(*self._worker))
+            outbox.send_tcp(
+                *self._contact.manager, self._contact.registration)
         except OSError as error:
             delay = self._registration.plan()
             LOGGER.warning(
                 "Cannot reach the Manager at %s:%d: %s; next try in %g s",
-                *self._manager, error, delay)
+                *self._contact.manager, error, delay)
 
     def acknowledge(self) -> bool:
         """Note an ack; return whether one was expected."""
@@ -120,27 +136,26 @@ class ManagerLink:
         """
         return clock() - self._registration.acknowledged > MIN_TRUST
 
-    def send_outcome(self, message: FinishedMessage | FailedMessage) -> None:
+    def send_outcome(self, message: Message) -> None:
         """Send the outcome of a task; the Manager is lost if that fails."""
         try:
             self._retry(message)
         except OSError as error:
-            self._on_loss(f"cannot report task {message.task_id}: {error}")
+            self._on_loss(f"cannot report a task: {error}")
 
-    def _retry(self, message: FinishedMessage | FailedMessage) -> None:
+    def _retry(self, message: Message) -> None:
         """Send a message, again for as long as only this machine is at fault.
 
         Raises OSError.
         """
         for _ in range(MAX_OWN_FAILURES):
             try:
-                outbox.send_tcp(*self._manager, message)
+                outbox.send_tcp(*self._contact.manager, message)
                 return
             except OSError as error:
                 if not outbox.is_own_failure(error):
                     raise
-                LOGGER.warning("Cannot report task %d yet: %s",
-                               message.task_id, error)
+                LOGGER.warning("Cannot report a task yet: %s", error)
             if self._stop.wait(OWN_FAILURE_DELAY):
                 return
         raise OSError("this machine lacks what is needed to send")
@@ -148,7 +163,7 @@ class ManagerLink:
     def send_progress(self, message: ProgressMessage) -> None:
         """Send a status line of a task; it is dropped if that fails."""
         try:
-            outbox.send_tcp(*self._manager, message)
+            outbox.send_tcp(*self._contact.manager, message)
         except OSError as error:
             LOGGER.warning("Cannot tell of task %d: %s",
                            message.task_id, error)
@@ -199,7 +214,7 @@ class ManagerLink:
         try:
             # The refusal of a datagram takes a moment to arrive.
             outbox.send_udp(
-                *self._manager, HeartbeatMessage(*self._worker),
+                *self._contact.heartbeats, self._contact.heartbeat,
                 linger=lambda: self._stop.wait(HEARTBEAT_INTERVAL / 10))
         except ConnectionRefusedError as error:
             # A Manager that has never accepted a heartbeat may only be slow to

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from mapreduce.protocol.messages import FinishedMessage
-from mapreduce.worker.manager_link import ManagerLink
+from mapreduce.worker.manager_link import ManagerLink, base_contact
 from mapreduce.worker.manager_link import clock as clock_of_link
 from tests.support.ports import free_port
 
@@ -34,7 +34,8 @@ def make_losses():
 def new_contact(stop, on_loss):
     """Return a ManagerLink with a port where nobody listens."""
     return ManagerLink(
-        ("localhost", free_port()), ("localhost", 6001), stop, on_loss)
+        base_contact(("localhost", free_port()), ("localhost", 6001)),
+        stop, on_loss)
 
 
 @pytest.fixture(name="contact")
@@ -182,7 +183,7 @@ def test_report_that_cannot_be_sent_is_a_loss(
         contact, send_tcp, losses, error):
     send_tcp.side_effect = error
     contact.send_outcome(FinishedMessage(5, "localhost", 6001))
-    assert losses == [f"cannot report task 5: {error}"]
+    assert losses == [f"cannot report a task: {error}"]
 
 
 def test_report_is_sent_again_when_this_machine_lacks_files(
