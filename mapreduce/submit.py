@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import click
 
@@ -32,10 +33,12 @@ Example:
 @click.option("--wait", is_flag=True,
               help="Show progress and wait until the job has ended; exit "
               "with code 1 if it failed.")
+@click.option("--dialect", type=click.Choice(["2017"]),
+              help="Submit to a Master of the 2017 dialect.")
 @command.common_options
 def main(
     job: job_options.JobSpec, host: str, port: int, quiet: bool,
-    **ways: bool,
+    **ways: Any,
 ) -> None:
     """Submit a job to a running Manager.
 
@@ -50,8 +53,18 @@ def main(
         manager.send(messages.ShutdownMessage())
         _say(f"Shut down {manager}", quiet)
         return
-    remote.submit(manager, job, ways["wait"], quiet, lambda message: _say(
-        _summary(manager, message), quiet))
+
+    def on_submitted(message: messages.JobMessage) -> None:
+        _say(_summary(manager, message), quiet)
+
+    if ways["dialect"]:
+        if ways["wait"]:
+            raise click.UsageError(
+                "a Master of the 2017 dialect does not answer questions; "
+                "leave out --wait, and look for its result")
+        remote.submit_2017(manager, job, on_submitted)
+    else:
+        remote.submit(manager, job, ways["wait"], quiet, on_submitted)
 
 
 def _say(text: str, quiet: bool) -> None:

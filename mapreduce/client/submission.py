@@ -14,7 +14,11 @@ from mapreduce.client.job_options import JobSpec
 from mapreduce.protocol import codec, layout
 from mapreduce.protocol.extensions import ExtendedJobMessage
 from mapreduce.protocol.fields import FieldError, ProtocolError
-from mapreduce.protocol.messages import JobMessage, ManagerJobMessage
+from mapreduce.protocol.messages import (
+    JobMessage,
+    ManagerJobMessage,
+    MasterJobMessage,
+)
 from mapreduce.system.commands import words
 
 # The fields that the message of the specification can hold.
@@ -86,6 +90,20 @@ def build_message(job: JobSpec, follow: bool) -> JobMessage:
         return build_extended(job, follow)
     [document["input_directory"]] = document.pop("input_paths")
     return _build("new_manager_job", document, follow)
+
+
+def in_dialect_2017(message: JobMessage) -> MasterJobMessage:
+    """Return the message of the 2017 dialect for what build_message returned.
+
+    Raises click.UsageError if the dialect has no words for an option.
+    """
+    if not isinstance(message, ManagerJobMessage) or message.job_name:
+        raise click.UsageError(
+            "the 2017 dialect has one input directory, a mapper and a reducer "
+            "without arguments, and their numbers; leave out other options")
+    return MasterJobMessage(**{
+        field.name: getattr(message, field.name)
+        for field in dataclasses.fields(MasterJobMessage)})
 
 
 def build_extended(job: JobSpec, follow: bool) -> ExtendedJobMessage:

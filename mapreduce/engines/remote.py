@@ -50,6 +50,17 @@ def submit(
         on_submitted(message)
 
 
+def submit_2017(
+    manager: RemoteManager, job: JobSpec,
+    on_submitted: Callable[[JobMessage], object],
+) -> None:
+    """Submit a job to a Master of the 2017 dialect, as submit does."""
+    _refuse_streams(job, "mapreduce-run -i - can", "mapreduce-run -o - can")
+    message = submission.build_message(job, follow=False)
+    manager.send(submission.in_dialect_2017(message))
+    on_submitted(message)
+
+
 def run(manager: RemoteManager, job: JobSpec, quiet: bool) -> None:
     """Do a job with the defaults of the local engine; wait for its end.
 

@@ -67,6 +67,7 @@ class Contact:
     """Where a Manager listens, and how a Worker makes itself known to it."""
 
     manager: Address
+    worker: Address  # where the Worker listens
     heartbeats: Address  # where they go
     registration: Message
     heartbeat: Message
@@ -74,7 +75,7 @@ class Contact:
 
 def base_contact(manager: Address, worker: Address) -> Contact:
     """Return the contact that the specification describes."""
-    return Contact(manager, manager, RegisterMessage(*worker),
+    return Contact(manager, worker, manager, RegisterMessage(*worker),
                    HeartbeatMessage(*worker))
 
 
@@ -200,7 +201,7 @@ class ManagerLink:
             LOGGER.warning(
                 "The Manager at %s:%d has not acknowledged this Worker: it "
                 "must be able to connect to %s:%d, see --host",
-                *self._manager, *self._worker)
+                *self._contact.manager, *self._contact.worker)
 
     def wake(self) -> None:
         """Make `keep` check the stop flag at once."""

@@ -51,6 +51,31 @@ def test_submit_with_every_option(sockets, spelling):
         reducer_executable="reduce", num_mappers=3, num_reducers=4))]
 
 
+def test_submit_in_the_dialect_of_2017(sockets):
+    """Only the message is another one."""
+    outcome = run_submit("--dialect", "2017")
+    assert (outcome.exit_code, outcome.stderr) == (0, "")
+    assert outcome.stdout == run_submit().stdout
+    assert sockets.sent[0] == ("localhost", 6000, {
+        **wire.job("output"), "message_type": "new_master_job"})
+
+
+@pytest.mark.parametrize("options, error", [
+    (["--wait"], "a Master of the 2017 dialect does not answer questions; "
+     "leave out --wait, and look for its result"),
+    *((options, "the 2017 dialect has one input directory, a mapper and a "
+       "reducer without arguments, and their numbers; leave out other "
+       "options") for options in (
+           ["--name", "words"], ["--combiner", "cat"], ["-m", "wc -w"],
+           ["-i", "a", "-i", "b"], ["--nreducers", "0"])),
+])
+def test_what_the_dialect_of_2017_has_no_words_for(sockets, options, error):
+    outcome = run_submit("--dialect", "2017", *options)
+    assert (outcome.exit_code, outcome.stdout) == (2, "")
+    assert outcome.stderr.splitlines()[-1] == f"Error: {error}"
+    assert sockets.sent == []
+
+
 @pytest.mark.parametrize("spelling", ["-s", "--shutdown"])
 def test_submit_a_shutdown(sockets, spelling):
     """It is sent instead of a job."""

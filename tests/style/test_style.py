@@ -53,6 +53,8 @@ ROOMS = {
         "manager.scheduling", "display.text", "system", "utils", "protocol"},
     "manager.scheduling": {"protocol"},
     "worker": {"system", "utils", "protocol"},
+    "spec2017": {
+        "manager.scheduling", "system", "utils", "protocol", "worker"},
     "display": {"protocol"},
     "system": {"utils", "protocol"},
     "utils": {"protocol"},
@@ -155,8 +157,9 @@ def room_of(name):
 
 
 def is_pure(name):
-    return name == "mapreduce.display.text" or room_of(name) in (
-        "protocol", "manager.scheduling")
+    return room_of(name) in ("protocol", "manager.scheduling") or name in (
+        "mapreduce.display.text", "mapreduce.spec2017.plan",
+        "mapreduce.spec2017.scheduler")
 
 
 @pytest.mark.parametrize("name", list(filter(is_pure, OURS)))

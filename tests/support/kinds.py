@@ -34,6 +34,8 @@ KIND_OF_PATH = {
     "pages/test_reading.py": "pure",
     "processes": "processes",
     "protocol": "pure",
+    "spec2017": "processes",
+    "spec2017/test_scheduler.py": "pure",
     "style": "style",
     "system": "files",
     "utils": "sockets",

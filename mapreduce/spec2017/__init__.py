@@ -1,0 +1,1 @@
+"""The dialect of 2017: a Master and a Worker, which nothing else imports."""
