@@ -3,8 +3,9 @@ import subprocess
 
 import pytest
 
-from tests.support.cluster import WORD_COUNT, command, pipeline
+from tests.support.cluster import WORD_COUNT, pipeline
 from tests.support.cluster_2017 import SHUTDOWN, job, send
+from tests.support.commands import command
 from tests.support.files import (
     EXECUTABLES,
     TESTDATA,

@@ -201,7 +201,7 @@ def test_report_is_not_tried_for_ever(contact, send_tcp, losses, mocker):
     mocker.patch("mapreduce.worker.manager_link.OWN_FAILURE_DELAY", 0.0)
     send_tcp.side_effect = OSError(errno.EMFILE, "Too many open files")
     contact.send_outcome(FinishedMessage(5, "localhost", 6001))
-    assert losses == ["cannot report task 5: this machine lacks what is "
+    assert losses == ["cannot report a task: this machine lacks what is "
                       "needed to send"]
 
 
