@@ -181,9 +181,15 @@ class Indented:
         self._document = document
 
     def __str__(self) -> str:
-        """Return the output of json.dumps with an indent of 2."""
+        """Return the output of json.dumps with an indent of 2.
+
+        The values of an environment are not shown: they may be passwords.
+        """
+        document = self._document
+        if "environment" in document:
+            document = {**document, "environment": "(not shown)"}
         try:
-            return json.dumps(self._document, indent=2)
+            return json.dumps(document, indent=2)
         # The C encoder recurses; a peer may send thousands of brackets.
         except RecursionError:
             return "(a document nested too deeply to show)"

@@ -90,7 +90,9 @@ class _ExtendedJobFields:
     reducer_executable: OptionalCommand = None
     # Added to the environment of each executable. {} is not None: also an
     # empty one makes the tasks extended, which sets Hadoop's variables.
-    environment: OptionalEnvironment = None
+    # Its values may be passwords: they are in no log and no repr.
+    environment: OptionalEnvironment = dataclasses.field(
+        default=None, repr=False)
 
 
 # A dataclass takes the fields of its last base first. So the required fields,
@@ -134,7 +136,7 @@ class _ExtendedMapFields:
     executable: Command
     output_directory: Path
     num_partitions: CountOrZero  # 0: the map output is the result
-    environment: Environment
+    environment: Environment = dataclasses.field(repr=False)
     task_timeout: OptionalSeconds = None
 
 
@@ -151,7 +153,7 @@ class ExtendedReduceTaskMessage:
     executable: Command
     input_paths: Paths
     output_directory: Path
-    environment: Environment
+    environment: Environment = dataclasses.field(repr=False)
     task_timeout: OptionalSeconds = None
 
 

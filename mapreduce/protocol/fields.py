@@ -39,7 +39,9 @@ class FieldError(ProtocolError):
         # instead of the field.
         self.field = field
         self.expected = expected
-        self.value = reprlib.repr(value)
+        # The values of an environment may be passwords.
+        self.value = ("(not shown)" if field == "environment"
+                      else reprlib.repr(value))
         super().__init__(f"{title} has a field {field!r} that is not "
                          f"{expected}: {self.value}")
 

@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 
 import click
 
+from mapreduce.protocol import codec
 from mapreduce.system.command_line import (
     accept_signals,
     check_host,
@@ -39,6 +40,9 @@ Serve = Callable[[int, Callable[[], None]], object]
 ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
+
+LOG_MODE = 0o640
+INDENT = "  "  # of the further lines of an entry
 
 PORT = click.IntRange(1, 65535)
 PORT_OR_ANY = click.IntRange(0, 65535)
@@ -176,20 +180,53 @@ def ending_on(
             signal.signal(number, signal.SIG_IGN)
 
 
+class _Formatter(logging.Formatter):
+    """Format log entries of which no part can be taken for another entry.
+
+    An entry may hold what an executable or a stranger wrote. Its further
+    lines are indented, and what is not printable is escaped: a terminal would
+    obey it.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return an entry, without a newline at its end."""
+        first, *others = super().format(record).split("\n")
+        # A message of the protocol is JSON, whose lines are safe as they are.
+        is_json = isinstance(record.args, tuple) and any(
+            isinstance(argument, codec.Indented) for argument in record.args)
+        indent = "" if is_json else INDENT
+        return "\n".join([_printable(first), *(
+            indent + _printable(line) for line in others)])
+
+
+def _printable(line: str) -> str:
+    """Return a line whose unprintable characters are escaped as in Python."""
+    if line.isprintable():
+        return line
+    return "".join(
+        character if character.isprintable()
+        else character.encode("unicode_escape").decode("ascii")
+        for character in line)
+
+
 def configure_log(name: str, level: str, logfile: str | None = None) -> None:
     """Set up the log, with lines like ``Worker:6001 [INFO] Received task …``.
 
     The name comes first in each line; the level is one of LEVELS, in upper or
     lower case. Raises OSError if the file can't be opened.
     """
-    # The names of files that are not UTF-8 appear in the log, too, and would
-    # raise UnicodeEncodeError.
+    if logfile:
+        # Made here, because the names of files and what executables write are
+        # not for all users of this machine.
+        os.close(os.open(
+            logfile, os.O_WRONLY | os.O_CREAT | os.O_APPEND, LOG_MODE))
+    # A character that the encoding lacks would raise UnicodeEncodeError.
     handler = (
         logging.FileHandler(
             logfile, encoding="utf-8", errors="backslashreplace")
         if logfile else logging.StreamHandler()
     )
-    handler.setFormatter(logging.Formatter(
+    handler.setFormatter(_Formatter(
         name.replace("%", "%%") + " [%(levelname)s] %(message)s"))
     # force: the second call is for the second port that was tried.
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)

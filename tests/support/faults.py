@@ -34,7 +34,7 @@ def check_next_job(cluster, output):
 def errors(cluster):
     """Return the entries at ERROR in the log of the Manager."""
     name = re.escape(f"Manager:{cluster.port} [")
-    return [entry.rstrip("\n") for entry in re.findall(
+    return [entry.rstrip("\n").replace("\n  ", "\n") for entry in re.findall(
         rf"^{name}ERROR\] (.*?)(?=^{name}|\Z)",
         cluster.manager.log.read_text(), re.MULTILINE | re.DOTALL)]
 

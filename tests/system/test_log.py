@@ -1,0 +1,93 @@
+"""The log of a daemon: who reads it can trust its lines."""
+import logging
+import stat
+
+import pytest
+
+from mapreduce.protocol import codec, extensions, fields
+from mapreduce.system.daemon import configure_log
+
+SECRET = {"PASSWORD": "swordfish"}
+
+
+@pytest.fixture(name="log")
+def make_log(tmp_path):
+    """Return a function: log a message; return the whole log."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    path = tmp_path / "log"
+    configure_log("Manager:6000", "debug", str(path))
+
+    def log(*message):
+        logging.getLogger("test").warning(*message)
+        return path.read_text()
+
+    yield log
+    root.handlers[-1].close()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_entry_of_one_line_is_as_it_always_was(log):
+    assert log("Größe %d", 3) == "Manager:6000 [WARNING] Größe 3\n"
+
+
+def test_no_line_can_be_taken_for_another_entry(log):
+    assert log("failed: %s", "no\nManager:6000 [INFO] Finished job 7") == (
+        "Manager:6000 [WARNING] failed: no\n"
+        "  Manager:6000 [INFO] Finished job 7\n")
+
+
+@pytest.mark.parametrize("text, shown", [
+    ("\x1b[2J", r"\x1b[2J"), ("a\rb", r"a\rb"), ("a\tb", r"a\tb"),
+    ("\x00", r"\x00"), ("\x9b", r"\x9b"), ("\u2028", r"\u2028"),
+    ("\u202e", r"\u202e"), ("\udcff", r"\udcff")], ids=ascii)
+def test_what_is_not_printable_is_escaped(log, text, shown):
+    """In further lines, too."""
+    assert log("%s\n%s", text, text) == (
+        f"Manager:6000 [WARNING] {shown}\n  {shown}\n")
+
+
+def test_messages_of_the_protocol_are_shown_as_they_are(log):
+    assert log("TCP recv\n%s", codec.Indented({"message_type": "\x1b\n"})) == (
+        'Manager:6000 [WARNING] TCP recv\n{\n  "message_type": '
+        '"\\u001b\\n"\n}\n')
+
+
+def test_log_file_is_not_for_all_users(log, tmp_path):
+    log("anything")
+    assert not stat.S_IMODE((tmp_path / "log").stat().st_mode) & 0o137
+
+
+def submission():
+    """Return a job with an environment."""
+    return extensions.ExtendedJobMessage(
+        input_paths=["in"], output_directory="out", mapper_executable="map",
+        num_reducers=0, max_mappers=1, environment=SECRET)
+
+
+def map_task():
+    """Return a map task with an environment."""
+    return extensions.ExtendedMapTaskMessage(0, [], "map", "out", 1, SECRET)
+
+
+def reduce_task():
+    """Return a reduce task with an environment."""
+    return extensions.ExtendedReduceTaskMessage(0, "r", [], "out", SECRET)
+
+
+@pytest.mark.parametrize("make", [submission, map_task, reduce_task])
+def test_values_of_an_environment_are_never_shown(make):
+    message = make()
+    assert message.environment == SECRET
+    for shown in (repr(message),
+                  str(codec.Indented(codec.to_document(message)))):
+        assert "swordfish" not in shown
+
+
+def test_values_of_a_wrong_environment_are_not_shown():
+    document = codec.to_document(submission())
+    document["environment"] = {"": "swordfish"}
+    with pytest.raises(fields.FieldError, match="not shown") as raised:
+        codec.from_document(document)
+    assert "swordfish" not in str(raised.value)
