@@ -21,10 +21,9 @@ from typing import IO, TypeVar
 
 import mapreduce
 from mapreduce.client.command import ignore_signals, postponed_signals
-from mapreduce.protocol import codec, layout, messages
+from mapreduce.protocol import layout
 from mapreduce.protocol.status import ClusterStatus
 from mapreduce.system import scratch
-from mapreduce.utils import network
 
 T = TypeVar("T")
 
@@ -35,7 +34,6 @@ HOST = "127.0.0.1"
 MAX_EARLY_DEATHS = 3
 END_TIME = 5.0  # seconds for a process to end, before it is killed
 DEATH_TIME = 0.2  # seconds from the closed sockets of a process to its end
-WAKE_INTERVAL = 0.02  # seconds between two messages to a daemon that must end
 BLOCK = 4 * 2**10  # bytes of one read of a log
 TAIL = 2 * 2**10  # bytes of a log that are kept
 LINES = 8  # lines of them that are shown
@@ -195,7 +193,6 @@ class DaemonProcess:
             self._process.wait()
             raise ClusterError("cannot start another thread; fewer --workers "
                                "need less") from error
-        self._woken = False
 
     def _read_port(self) -> None:
         """Read the port from the first line, if the daemon prints one."""
@@ -229,35 +226,15 @@ class DaemonProcess:
     def request_end(self) -> None:
         """Ask the daemon to end, without waiting for that."""
         _pipe(self._process.stdin).close()
-        self._wake()
 
     def wait(self, deadline: float) -> int:
         """Wait for the end of a daemon and return its exit code.
 
         After the deadline (time.monotonic), kill it.
         """
-        while not self.ends_within(WAKE_INTERVAL):
-            if time.monotonic() > deadline:
-                self._process.kill()
-            else:
-                self._wake()
-        return self._process.returncode
-
-    def _wake(self) -> None:
-        """Send messages that make the listeners check their stop flag."""
-        # Without them, a listener would end only after its socket's timeout
-        # of a second, and each small job would take that much longer.
-        if not self.port or self.has_ended():
-            return
-        with contextlib.suppress(OSError):
-            if not self._woken:
-                network.tcp_client(HOST, self.port, codec.encode(
-                    messages.ShutdownMessage()))
-                self._woken = True
-            if self._name == "manager":
-                # The Manager ignores an empty datagram, but its UDP listener
-                # returns from recv.
-                network.udp_client(HOST, self.port, b"")
+        if not self.ends_within(max(0.0, deadline - time.monotonic())):
+            self._process.kill()
+        return self._process.wait()
 
 
 class _Log:

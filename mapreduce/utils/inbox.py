@@ -65,6 +65,7 @@ class Inbox:
         # is inside put, and only SimpleQueue is reentrant.
         self._queue: queue.SimpleQueue[tuple[Any, float]] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
+        self._servers: list[TcpServer | UdpServer] = []
 
     def __enter__(self) -> Inbox:
         """Return the Inbox itself."""
@@ -73,6 +74,8 @@ class Inbox:
     def __exit__(self, *_: object) -> None:
         """Stop and join every thread."""
         self.stop.set()
+        for server in self._servers:
+            server.wake()
         for thread in self._threads:
             thread.join()
 
@@ -106,12 +109,17 @@ class Inbox:
         A query for these types is answered without the main thread.
         """
         types = (*types, messages.GetMessageTypesMessage)
-        receive = self._receiver("TCP", types)
-        self.spawn(server.serve, receive, self.stop)
+        self._serve(server, self._receiver("TCP", types))
 
     def listen_udp(self, server: UdpServer, *types: type) -> None:
         """Start to receive messages of these types from a UDP server."""
-        self.spawn(server.serve, self._receiver("UDP", types), self.stop)
+        self._serve(server, self._receiver("UDP", types))
+
+    def _serve(
+        self, server: TcpServer | UdpServer, receive: Callable[..., None]
+    ) -> None:
+        self._servers.append(server)
+        self.spawn(server.serve, receive, self.stop)
 
     def _receiver(
         self, protocol: str, types: tuple[type, ...]
@@ -124,7 +132,9 @@ class Inbox:
             payload: bytes, connection: Connection | None = None
         ) -> None:
             if not payload:
-                LOGGER.info("Ignored an empty %s message", protocol)
+                # At DEBUG: bin/mapreduce connects to see whether a port
+                # answers, and sends nothing.
+                LOGGER.debug("Ignored an empty %s message", protocol)
                 return
             try:
                 document = codec.parse(payload)

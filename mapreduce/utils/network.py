@@ -16,6 +16,7 @@ import logging
 import os
 import random
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -177,6 +178,13 @@ def udp_client(
             raise OSError(code, os.strerror(code))
 
 
+def _is_real(sock: socket.socket) -> bool:
+    """Return whether the operating system has this socket."""
+    # The stand-ins of tests take only the calls that the protocol needs. They
+    # replace socket.socket; SocketType is the class from which it inherits.
+    return isinstance(sock, socket.SocketType)
+
+
 def _send(
     sock: socket.socket, address: tuple[str, int], payload: bytes
 ) -> None:
@@ -195,6 +203,16 @@ def _checked_host(host: str) -> Iterator[None]:
         raise OSError(f"no host name: {host!r}") from error
 
 
+def _limit_recv(sock: socket.socket, seconds: float) -> None:
+    """Give recv a timeout of the operating system instead of Python's."""
+    # With Python's timeout, recv is a poll and a recv that does not block.
+    # For UDP on Linux, a shutdown ends only a recv that blocks.
+    sock.settimeout(None)
+    whole, fraction = divmod(seconds, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack(
+        "ll", int(whole), int(fraction * 1e6)))
+
+
 @contextlib.contextmanager
 def udp_server(host: str, port: int) -> Iterator[UdpServer]:
     """Bind a UDP port until the end of the block; raise OSError if it fails.
@@ -207,6 +225,8 @@ def udp_server(host: str, port: int) -> Iterator[UdpServer]:
         with _checked_host(host):
             sock.bind((host, port))
         sock.settimeout(STOP_INTERVAL)
+        if _is_real(sock):
+            _limit_recv(sock, STOP_INTERVAL)
         yield UdpServer(sock)
 
 
@@ -273,21 +293,40 @@ def free_port(host: str) -> int:
     raise OSError(errno.EADDRINUSE, "no port was found free")
 
 
-class UdpServer:
-    """A bound UDP socket; udp_server makes and closes it."""
+class _Server:
+    """What both kinds of server have: a socket, and an end to its waiting."""
 
     def __init__(self, sock: socket.socket) -> None:
         """Use a socket that is bound and has a timeout."""
         self._sock = sock
+
+    def wake(self) -> None:
+        """End the wait of `serve` in another thread; it then looks at stop.
+
+        Nothing is received afterwards.
+        """
+        # Linux wakes the thread although a listening socket is not connected,
+        # and although it reports an error for UDP. On a system that does not
+        # wake it, the thread looks at stop after STOP_INTERVAL.
+        if _is_real(self._sock):
+            with contextlib.suppress(OSError):
+                self._sock.shutdown(socket.SHUT_RDWR)
+
+
+class UdpServer(_Server):
+    """A bound UDP socket; udp_server makes and closes it."""
 
     def serve(self, handle: UdpHandler, stop: threading.Event) -> None:
         """Call handle with each datagram until stop is set."""
         while not stop.is_set():
             try:
                 payload = self._sock.recv(BLOCK)
-            except TimeoutError:
+            # The timeouts of Python and of the operating system.
+            except (TimeoutError, BlockingIOError):
                 continue
             except OSError as error:
+                if stop.is_set():
+                    return
                 LOGGER.warning("Cannot receive a datagram: %s", error)
                 # The error may last: without a pause the thread would spin.
                 stop.wait(RETRY_DELAY)
@@ -296,12 +335,8 @@ class UdpServer:
                 handle(payload)
 
 
-class TcpServer:
+class TcpServer(_Server):
     """A listening TCP socket; tcp_server makes and closes it."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        """Use a socket that listens and has a timeout."""
-        self._sock = sock
 
     def serve(self, handle: TcpHandler, stop: threading.Event) -> None:
         """Call handle with each message and its connection until stop is set.
@@ -317,6 +352,8 @@ class TcpServer:
                 except TimeoutError:
                     continue
                 except OSError as error:
+                    if stop.is_set():
+                        return
                     LOGGER.warning("Cannot accept a connection: %s", error)
                     # No free file descriptor, for example: the connection
                     # stays in the backlog, so without a pause this would spin.

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -47,8 +48,14 @@ ACK_TIMEOUT = 5.0  # seconds without an ack until a warning
 MAX_REFUSALS = 3  # of the first heartbeats that a Manager may refuse
 OWN_FAILURE_DELAY = 1.0  # seconds until a report is sent again
 MAX_OWN_FAILURES = 30  # tries to send a report
-MIN_DELAY = 1.0  # seconds until the first new try to register
-MAX_DELAY = 30.0  # seconds; the delay doubles until then
+
+# Seconds until a Manager that is away is tried again: at first, then again
+# and again, and when it has been away for LONG_ABSENCE.
+FIRST_DELAY, DELAY, LONG_DELAY = 1.0, 3.0, 30.0
+LONG_ABSENCE = 600.0  # seconds
+# Each delay is shortened by up to this share, at random: otherwise a thousand
+# Workers would all connect at once when their Manager is back.
+JITTER = 1 / 3
 
 
 # On Linux only. There, time.monotonic stands still in a suspended machine.
@@ -120,7 +127,7 @@ class ManagerLink:
         except OSError as error:
             delay = self._registration.plan()
             LOGGER.warning(
-                "Cannot reach the Manager at %s:%d: %s; next try in %g s",
+                "Cannot reach the Manager at %s:%d: %s; next try in %.1f s",
                 *self._contact.manager, error, delay)
 
     def acknowledge(self) -> bool:
@@ -234,22 +241,34 @@ class ManagerLink:
 
 
 class _Registration:
+    """When to register next, and whether an ack is expected."""
+
     def __init__(self) -> None:
         self.due: float | None = None
-        self._delay = MIN_DELAY
+        # When the first try since the last ack was planned.
+        self._away_since: float | None = None
         self._awaits_ack = True
         self.acknowledged = clock()  # when the last ack came
         self._overdue = float("inf")  # when to warn that no ack came
 
     def plan(self) -> float:
         """Plan the next try, if none is planned; return its delay."""
-        delay = self._delay
+        now = time.monotonic()
         if self.due is None:
             # A late ack belongs to a registration that was given up.
             self._awaits_ack = False
-            self.due = time.monotonic() + delay
-            self._delay = min(2 * delay, MAX_DELAY)
-        return delay
+            self.due = now + self._delay(now)
+        return self.due - now
+
+    def _delay(self, now: float) -> float:
+        delay = FIRST_DELAY
+        if self._away_since is None:
+            self._away_since = now
+        elif now - self._away_since < LONG_ABSENCE:
+            delay = DELAY
+        else:
+            delay = LONG_DELAY
+        return delay * (1 - random.uniform(0, JITTER))
 
     def is_overdue(self) -> bool:
         """Return whether an ack is overdue; True once for each try."""
@@ -268,6 +287,6 @@ class _Registration:
         """Note an ack; return whether it was expected."""
         was_expected, self._awaits_ack = self._awaits_ack, False
         if was_expected:
-            self._delay = MIN_DELAY
+            self._away_since = None
             self.acknowledged = clock()
         return was_expected

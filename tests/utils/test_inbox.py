@@ -21,6 +21,7 @@ class FakeServer:
     def __init__(self, *payloads):
         """Serve these payloads."""
         self.accepted = []
+        self.woken = False
         self._payloads = payloads
 
     def serve(self, handle, stop):
@@ -31,6 +32,10 @@ class FakeServer:
             self.accepted.append(payload)
             handle(payload)
         stop.wait()
+
+    def wake(self):
+        """Do as TcpServer and UdpServer do."""
+        self.woken = True
 
 
 @pytest.fixture(name="inbox")
@@ -85,7 +90,6 @@ def test_message_is_decoded_and_logged(inbox, caplog, protocol):
 
 
 @pytest.mark.parametrize("payload, level, complaint", [
-    (b"", logging.INFO, "Ignored an empty TCP message"),
     (b"?", logging.WARNING, "Ignored a TCP message: no JSON: b'?'"),
     (b'{"message_type": "finished"}', logging.WARNING,
      "Ignored a TCP message: finished lacks field 'task_id'"),
@@ -101,6 +105,23 @@ def test_unusable_message_is_one_line_in_the_log(
     assert logged(caplog, logging.INFO) + logged(caplog, logging.WARNING) == (
         [complaint])
     assert logged(caplog, level) == [complaint]
+
+
+def test_empty_connection_is_only_logged_for_debugging(inbox, caplog):
+    """bin/mapreduce makes one to see whether a port answers."""
+    inbox.listen_tcp(
+        FakeServer(b"", codec.encode(REGISTER)), messages.RegisterMessage)
+    assert received_by(inbox, 1) == [REGISTER]
+    assert logged(caplog, logging.DEBUG)[0] == "Ignored an empty TCP message"
+    assert logged(caplog, logging.INFO) + logged(caplog, logging.WARNING) == []
+
+
+def test_end_of_the_inbox_wakes_every_server():
+    servers = FakeServer(), FakeServer()
+    with Inbox() as inbox:
+        inbox.listen_tcp(servers[0], messages.RegisterMessage)
+        inbox.listen_udp(servers[1], messages.HeartbeatMessage)
+    assert [server.woken for server in servers] == [True, True]
 
 
 def test_nothing_is_accepted_after_a_shutdown(inbox):

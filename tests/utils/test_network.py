@@ -342,3 +342,32 @@ def test_failing_accept_is_tried_again_without_a_spin(tcp, mocker):
     assert tcp.received.get(timeout=WAIT) == b"patient"
     assert all(later - earlier >= network.RETRY_DELAY
                for earlier, later in zip(times[:3], times[1:]))
+
+
+@pytest.mark.parametrize("make_server", [
+    network.tcp_server, network.udp_server], ids=["tcp", "udp"])
+def test_idle_server_ends_at_once_when_it_is_woken(make_server, port, mocker):
+    """Without a spin: the thread uses no processor time worth the name."""
+    mocker.patch("mapreduce.utils.network.STOP_INTERVAL", 60.0)
+    stop = threading.Event()
+    used = []
+
+    def serve(server):
+        server.serve(lambda *_: None, stop)
+        used.append(time.thread_time())
+
+    with make_server(HOST, port) as server:
+        thread = threading.Thread(target=serve, args=(server,))
+        thread.start()
+        stop.set()
+        server.wake()
+        thread.join(WAIT)
+        assert not thread.is_alive()
+    assert used[0] < 0.1
+
+
+@pytest.mark.parametrize("make_server", [
+    network.tcp_server, network.udp_server], ids=["tcp", "udp"])
+def test_idle_server_that_no_one_wakes_sees_its_stop_flag(make_server, port):
+    with serving(make_server, tcp_client, port):
+        pass  # The end of the block sets the flag, and joins the thread.

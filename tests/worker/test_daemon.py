@@ -248,9 +248,9 @@ def test_shutdown_waits_for_the_end_of_the_task(
 
 
 def test_refused_registration_is_tried_again(sockets, mocker):
-    """Ever later, up to a limit, until it succeeds; then no more."""
-    mocker.patch("mapreduce.worker.manager_link.MIN_DELAY", 0.05)
-    mocker.patch("mapreduce.worker.manager_link.MAX_DELAY", 0.15)
+    """After one delay, then after another, until it succeeds; then no more."""
+    mocker.patch("mapreduce.worker.manager_link.FIRST_DELAY", 0.06)
+    mocker.patch("mapreduce.worker.manager_link.DELAY", 0.15)
     sockets.refusing.add(MANAGER)
 
     def messages():
@@ -265,13 +265,13 @@ def test_refused_registration_is_tried_again(sockets, mocker):
     assert sockets.refused == 4 * [MANAGER]
     delays = [later - earlier for earlier, later
               in itertools.pairwise(sockets.refused_times)]
-    assert all(map(float.__ge__, delays, [0.05, 0.1, 0.15]))
+    assert all(map(float.__ge__, delays, [0.04, 0.1, 0.1]))
 
 
 def test_refused_report_means_registering_again(
         sockets, mocker, tmp_path, gate, gated, paths, output):
     """The Manager went away during a task; another one takes its place."""
-    mocker.patch("mapreduce.worker.manager_link.MIN_DELAY", 0.05)
+    mocker.patch("mapreduce.worker.manager_link.FIRST_DELAY", 0.05)
 
     def messages():
         yield wire.ACK

@@ -48,7 +48,7 @@ def _gated(tmp_path, began, gate):
 def _quick(mocker):
     """Have heartbeats and registrations follow one another soon."""
     mocker.patch("mapreduce.worker.manager_link.HEARTBEAT_INTERVAL", 0.05)
-    mocker.patch("mapreduce.worker.manager_link.MIN_DELAY", 0.05)
+    mocker.patch("mapreduce.worker.manager_link.FIRST_DELAY", 0.05)
 
 
 class Clock:

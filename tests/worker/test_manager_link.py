@@ -66,6 +66,12 @@ def fake_clock(mocker):
     return clock
 
 
+@pytest.fixture(name="no_jitter")
+def remove_jitter(mocker):
+    """Have every delay be as long as it can be."""
+    mocker.patch("mapreduce.worker.manager_link.JITTER", 0.0)
+
+
 @pytest.fixture(name="no_interval")
 def shorten_interval(mocker):
     """Have heartbeats follow one another without a pause."""
@@ -111,18 +117,35 @@ def test_acknowledgement_counts_once(contact, send_tcp):
     send_tcp.assert_called_once()
 
 
-@pytest.mark.usefixtures("clock")
+@pytest.mark.usefixtures("no_jitter")
 @pytest.mark.parametrize("error", [REFUSED, TOO_LATE, UNREACHABLE], ids=repr)
-def test_failing_registration_is_tried_ever_later(contact, send_tcp, error):
+def test_failing_registration_is_tried_every_three_seconds(
+        contact, send_tcp, clock, error):
+    """After ten minutes without a Manager, every thirty seconds."""
     send_tcp.side_effect = error
     delays = []
-    for _ in range(7):
+    for moment in (0, 1, 4, 599, 600, 10_000):
+        clock.return_value = 100.0 + moment
         contact.register()
         delays.append(contact.seconds_to_registration())
-    assert delays == [1, 2, 4, 8, 16, 30, 30]
+    assert delays == [1, 3, 3, 3, 30, 30]
 
 
-@pytest.mark.usefixtures("clock")
+def test_no_two_workers_keep_trying_together(send_tcp, clock, stop):
+    """Their delays differ, and none is longer than three seconds."""
+    send_tcp.side_effect = REFUSED
+    delays = set()
+    for _ in range(100):
+        link = new_contact(stop, print)
+        link.register()
+        clock.return_value += 1.0
+        link.register()
+        delays.add(link.seconds_to_registration())
+    assert len(delays) > 90
+    assert 2 <= min(delays) <= max(delays) <= 3
+
+
+@pytest.mark.usefixtures("clock", "no_jitter")
 def test_delay_begins_anew_after_an_acknowledgement(contact, send_tcp):
     send_tcp.side_effect = [REFUSED, REFUSED, None]
     for _ in range(3):
@@ -132,7 +155,7 @@ def test_delay_begins_anew_after_an_acknowledgement(contact, send_tcp):
     assert contact.seconds_to_registration() == 1
 
 
-@pytest.mark.usefixtures("registered")
+@pytest.mark.usefixtures("registered", "no_jitter")
 def test_registration_is_planned_once_whatever_the_number_of_losses(
         contact, clock):
     contact.plan_registration()
