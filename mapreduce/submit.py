@@ -63,8 +63,10 @@ def main(
                 "a Master of the 2017 dialect does not answer questions; "
                 "leave out --wait, and look for its result")
         remote.submit_2017(manager, job, on_submitted)
-    else:
-        remote.submit(manager, job, ways["wait"], quiet, on_submitted)
+        return
+    job_id = remote.submit(manager, job, ways["wait"], quiet, on_submitted)
+    if job_id is not None:
+        _say(f"Job {job_id}", quiet)
 
 
 def _say(text: str, quiet: bool) -> None:

@@ -38,6 +38,10 @@ class NoManager(click.ClickException):
     exit_code = 3
 
 
+class NotReceived(NoManager):
+    """The Manager has not read yet what it was sent; it still may."""
+
+
 class Interrupted(KeyboardInterrupt):
     """The client received a signal to end; the exit code is 128 + its number.
 

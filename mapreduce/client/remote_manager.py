@@ -2,9 +2,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from mapreduce.client.errors import NoManager, UnknownJob
+from mapreduce.client.errors import NoManager, NotReceived, UnknownJob
 from mapreduce.protocol import codec, messages
 from mapreduce.protocol.fields import ProtocolError
 from mapreduce.protocol.status import (
@@ -12,8 +12,12 @@ from mapreduce.protocol.status import (
     JobDetails,
     JobStatus,
     MessageTypes,
+    Receipt,
 )
 from mapreduce.utils import outbox
+
+
+ANSWER_TIMEOUT = 2.0  # seconds, for what a Manager does at once
 
 
 class RemoteManager:
@@ -72,22 +76,83 @@ class RemoteManager:
             f"{self} knows no job {job_id}; mapreduce-status "
             f"{self.options()} shows those that it knows")
 
-    def check_accepts(self, job: messages.JobMessage) -> None:
-        """Raise NoManager unless the Manager knows all options of a job."""
+    def submit(
+        self, job: messages.JobMessage, known: Sequence[str] = ()
+    ) -> int | None:
+        """Send a job; return its id if the Manager tells it.
+
+        `known` is what check_accepts has returned, if it was called. A
+        Manager that knows the specification alone tells nothing. Raises NoManager if
+        what listens there is plainly no Manager, and NotReceived if the job
+        was sent but not read within ANSWER_TIMEOUT.
+        """
+        with self._reached():
+            delivery = outbox.deliver_tcp(
+                self.host, self.port, job, ANSWER_TIMEOUT)
+        if delivery is None:
+            return None
+        if delivery.answer is None:
+            raise NotReceived(
+                f"{self} has not read the job yet: it is busy, or was stopped")
+        known = known or self._types_after(job, delivery.answer)
+        question = messages.GetReceiptMessage(*delivery.sender)
+        if codec.name_of(type(question)) not in known:
+            return None
+        with contextlib.suppress(NoManager):
+            return self._ask(question, Receipt).job_id
+        return None
+
+    def _types_after(
+        self, job: messages.JobMessage, answer: bytes
+    ) -> tuple[str, ...]:
+        """Return the types of messages that the receiver of a job accepts.
+
+        None of them if it does not tell. `answer` is what it sent back when
+        it received the job: a Manager sends nothing.
+        """
+        try:
+            if answer:
+                raise outbox.UnknownAnswer
+            with self._reached():
+                known = self._message_types(ANSWER_TIMEOUT)
+        except (outbox.UnknownAnswer, ProtocolError) as error:
+            raise NoManager(
+                f"what listens at {self.host}:{self.port} is no Manager but "
+                "another program, so the job was not submitted") from error
+        except (outbox.NoAnswer, NoManager):
+            return ()
+        if codec.name_of(type(job)) not in known:
+            raise NoManager(
+                f"what listens at {self.host}:{self.port} is a Worker, so the "
+                "job was not submitted; name the port of its Manager")
+        return known
+
+    def _message_types(self, timeout: float | None = None) -> tuple[str, ...]:
+        """Return the types of messages that it accepts.
+
+        Raises NoAnswer, ProtocolError and OSError.
+        """
+        answer = outbox.ask(self.host, self.port,
+                            messages.GetMessageTypesMessage(), timeout)
+        return codec.answer_from_document(MessageTypes, answer).message_types
+
+    def check_accepts(self, job: messages.JobMessage) -> tuple[str, ...]:
+        """Raise NoManager unless the Manager knows all options of a job.
+
+        Returns all types that it accepts.
+        """
         known: tuple[str, ...] = ()
         # An older Manager ignores the query, and also would ignore the job.
         with contextlib.suppress(outbox.NoAnswer, ProtocolError):
             with self._reached():
-                answer = outbox.ask(
-                    self.host, self.port, messages.GetMessageTypesMessage())
-            known = codec.answer_from_document(
-                MessageTypes, answer).message_types
+                known = self._message_types()
         # Otherwise the user would wait for a job that nothing will ever start.
         if not codec.capabilities(type(job), job) <= set(known):
             raise NoManager(
                 f"{self} does not know these options, or commands with "
                 "arguments, so the job was not submitted: what listens there "
                 "is an older version, another program, or busy")
+        return known
 
     def _ask(
         self, query: messages.Query, answer: type[codec.Answer]

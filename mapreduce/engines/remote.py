@@ -9,7 +9,7 @@ import click
 
 from mapreduce.client import hints, progress, submission
 from mapreduce.client.command import NO_WORKER, tell, tell_all
-from mapreduce.client.errors import Interrupted
+from mapreduce.client.errors import Interrupted, NotReceived
 from mapreduce.client.job_options import STDIN, STDOUT, JobSpec
 from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.display import text
@@ -25,29 +25,37 @@ from mapreduce.protocol.status import JobStatus, WorkerState
 def submit(
     manager: RemoteManager, job: JobSpec, wait: bool, quiet: bool,
     on_submitted: Callable[[JobMessage], object] = lambda message: None,
-) -> None:
+) -> int | None:
     """Submit a job; with `wait`, return when it is done.
 
     The message is that of the specification if it can hold the job. When it
-    was sent, it is passed to on_submitted. Raises click.ClickException if the
-    job can't be submitted, or fails while this function waits for it.
+    was sent, it is passed to on_submitted. Without `wait`, returns the id of
+    the job if the Manager tells it. Raises click.ClickException if the job
+    can't be submitted, or fails while this function waits for it.
     """
     _refuse_streams(job, "mapreduce-run -i - can", "mapreduce-run -o - can")
     message = submission.build_message(job, follow=wait)
     if not quiet:
         tell_all(hints.about_compression(job))
+    known: tuple[str, ...] = ()
     # Every Manager accepts the message of the specification.
     if not isinstance(message, ManagerJobMessage):
-        manager.check_accepts(message)
+        known = manager.check_accepts(message)
     elif wait:
         # Before the job is sent: a strict Manager can't answer this, so the
         # client could not wait for the job.
         manager.status()
     if wait:
         _follow(manager, message, quiet, on_submitted)
-    else:
-        manager.send(message)
-        on_submitted(message)
+        return None
+    job_id = None
+    try:
+        job_id = manager.submit(message, known)
+    except NotReceived as error:  # Most likely the Manager will read it.
+        if not quiet:
+            click.echo(error.message, err=True)
+    on_submitted(message)
+    return job_id
 
 
 def submit_2017(

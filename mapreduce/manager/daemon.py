@@ -39,7 +39,13 @@ from mapreduce.manager.storage import Storage, missing_output, remove_parts
 from mapreduce.protocol import extensions, layout, messages
 from mapreduce.system import scratch
 from mapreduce.system.daemon import ending_on
-from mapreduce.utils.inbox import EndingSignal, Inbox, PendingQuery, Ticker
+from mapreduce.utils.inbox import (
+    EndingSignal,
+    Inbox,
+    PendingQuery,
+    Submission,
+    Ticker,
+)
 from mapreduce.utils.network import tcp_server, udp_server
 
 LOGGER = logging.getLogger(__name__)
@@ -87,6 +93,7 @@ class Manager:
                 tcp, messages.RegisterMessage, messages.ManagerJobMessage,
                 extensions.ExtendedJobMessage, extensions.ProgressMessage,
                 messages.CancelJobMessage, messages.GetStatusMessage,
+                messages.GetReceiptMessage,
                 messages.GetJobMessage, messages.FinishedMessage,
                 messages.FailedMessage, messages.ShutdownMessage)
             LOGGER.info("Listening on %s:%d", host, port)
@@ -117,6 +124,8 @@ class Manager:
                     return
                 case PendingQuery():
                     self._queries.answer(event, received)
+                case Submission():
+                    self._submit(event, received)
                 case _:
                     if self._handle(event, received):
                         return
@@ -126,6 +135,13 @@ class Manager:
                 self._sender.retry()
                 self._update_status(status_timer, time.monotonic())
 
+    def _submit(self, event: Submission, now: float) -> None:
+        job_id = self._scheduler.num_jobs
+        self._handle(messages.extended_job(event.job), now)
+        # A job that the Scheduler did not accept gets no id.
+        if event.client and self._scheduler.num_jobs > job_id:
+            self._queries.receipts.add(event.client, job_id, now)
+
     def _preprocess(self, event: object) -> object:
         """Return the event for the main loop; None if it is done already.
 
@@ -134,8 +150,6 @@ class Manager:
         match event:
             case PendingQuery() if self._queries.answer_at_once(event):
                 return None
-            case messages.ManagerJobMessage():
-                return messages.extended_job(event)
         return event
 
     def _update_status(self, timer: _Timer, now: float) -> None:

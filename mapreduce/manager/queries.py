@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import time
 
+from mapreduce.manager.receipts import Receipts
 from mapreduce.manager.scheduling.scheduler import Scheduler
 from mapreduce.manager.scheduling.snapshot import ClusterSnapshot
 from mapreduce.protocol import messages
 from mapreduce.protocol.codec import encode
+from mapreduce.protocol.status import Receipt
 from mapreduce.utils.inbox import PendingQuery
 
 # Seconds for which a query is held, at most: its client gives up after 5.
@@ -34,6 +36,7 @@ class Queries:
         # at which it is answered at the latest.
         self._held: list[tuple[float, PendingQuery]] = []
         self._job_has_ended = False
+        self.receipts = Receipts()
 
     @property
     def first_end(self) -> float:
@@ -46,6 +49,11 @@ class Queries:
             case messages.GetJobMessage(job_id):
                 details = self._scheduler.details(job_id, now)
                 query.answer(lambda: encode(details))
+            case messages.GetReceiptMessage(host, port):
+                # Jobs and queries are handled in order of arrival. So the
+                # client's job, which came before, has its receipt now.
+                receipt = Receipt(self.receipts.find((host, port), now))
+                query.answer(lambda: encode(receipt))
             case messages.GetStatusMessage(job_key, hold):
                 # Also kept for the listener, which may answer the next query:
                 # no client may see an older state after a newer one.

@@ -36,6 +36,7 @@ from mapreduce.protocol.messages import (
     FinishedMessage,
     GetJobMessage,
     GetMessageTypesMessage,
+    GetReceiptMessage,
     GetStatusMessage,
     HeartbeatMessage,
     ManagerJobMessage,
@@ -52,11 +53,12 @@ from mapreduce.protocol.status import (
     JobDetails,
     JobStatus,
     MessageTypes,
+    Receipt,
     Record,
     TaskStatus,
 )
 
-Answer = TypeVar("Answer", ClusterStatus, JobDetails, MessageTypes)
+Answer = TypeVar("Answer", ClusterStatus, JobDetails, MessageTypes, Receipt)
 Built = TypeVar("Built")
 
 # The only list of all message types, but for those of another dialect; every
@@ -71,6 +73,7 @@ CLASSES: Mapping[str, type[Message]] = types.MappingProxyType({
     "get_status": GetStatusMessage,
     "get_job": GetJobMessage,
     "get_message_types": GetMessageTypesMessage,
+    "get_receipt": GetReceiptMessage,
     "cancel_job": CancelJobMessage,
     "new_map_task": MapTaskMessage,
     "new_reduce_task": ReduceTaskMessage,
@@ -132,8 +135,9 @@ def _to_json(value: Any) -> Any:
     return value
 
 
-def encode(record: Message | ClusterStatus | JobDetails | MessageTypes
-           ) -> bytes:
+def encode(
+    record: Message | ClusterStatus | JobDetails | MessageTypes | Receipt
+) -> bytes:
     """Return the bytes of a message or an answer, as they are sent.
 
     They are the default output of json.dumps, in UTF-8.

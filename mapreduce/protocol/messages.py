@@ -135,6 +135,19 @@ class GetMessageTypesMessage:
 
 
 @dataclasses.dataclass(frozen=True)
+class GetReceiptMessage:
+    """A client queries the id of the job that it has just submitted.
+
+    It names the address of its end of the connection that carried the job,
+    because the message of the specification has no key. Not in the
+    specification. The answer is Receipt.
+    """
+
+    client_host: Host
+    client_port: Port
+
+
+@dataclasses.dataclass(frozen=True)
 class CancelJobMessage:
     """A client cancels a job, queued or running.
 
@@ -213,7 +226,10 @@ JobMessage = ManagerJobMessage | ExtendedJobMessage
 ExtendedTaskMessage = ExtendedMapTaskMessage | ExtendedReduceTaskMessage
 TaskMessage = MapTaskMessage | ReduceTaskMessage | ExtendedTaskMessage
 # Answered on the same connection. All other messages have no answer.
-Query = GetStatusMessage | GetJobMessage | GetMessageTypesMessage
+Query = (
+    GetStatusMessage | GetJobMessage | GetMessageTypesMessage
+    | GetReceiptMessage
+)
 Message = (
     RegisterMessage | RegisterAckMessage | RegisterAgainMessage
     | HeartbeatMessage

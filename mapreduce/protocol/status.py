@@ -187,6 +187,13 @@ class JobDetails:
 
 
 @dataclasses.dataclass(frozen=True)
+class Receipt:
+    """The answer to get_receipt."""
+
+    job_id: int | None  # None: no job came lately from that address
+
+
+@dataclasses.dataclass(frozen=True)
 class MessageTypes:
     """The answer to get_message_types, of a Manager or a Worker.
 
@@ -199,5 +206,5 @@ class MessageTypes:
 
 Record = (
     WorkerTask | WorkerAddress | WorkerStatus | JobStatus | TaskStatus
-    | Counter | ClusterStatus | JobDetails | MessageTypes
+    | Counter | ClusterStatus | JobDetails | MessageTypes | Receipt
 )

@@ -49,14 +49,26 @@ def max_slow() -> int:
         MAX_SLOW, limit // 2)
 
 
-class Connection:
+class _Accepted:
+    """A socket, and the address at its other end, None if not known."""
+
+    def __init__(self, sock: Socket, peer: tuple[str, int] | None) -> None:
+        self.socket = sock
+        self.peer = peer
+
+
+class Connection(_Accepted):
     """A connection, the bytes received so far, and the answer, if any."""
 
     def __init__(
-        self, sock: Socket, slow_connections: SlowConnections
+        self, sock: Socket, slow_connections: SlowConnections,
+        peer: tuple[str, int] | None = None,
     ) -> None:
-        """Own an accepted socket, from now until it is closed."""
-        self.socket = sock
+        """Own an accepted socket, from now until it is closed.
+
+        `peer` is the address at the other end.
+        """
+        super().__init__(sock, peer)
         self.deadline = time.monotonic() + SLOW_LIFETIME
         self._slow_connections = slow_connections
         self._chunks: list[bytes] = []

@@ -45,6 +45,14 @@ class PendingQuery:
     answer: Callable[[Callable[[], bytes]], None]
 
 
+@dataclasses.dataclass(frozen=True)
+class Submission:
+    """A job, and the address of its client's end of the connection."""
+
+    job: messages.JobMessage
+    client: tuple[str, int] | None
+
+
 class Inbox:
     """A queue of events, each with its time of receipt."""
 
@@ -54,9 +62,9 @@ class Inbox:
     ) -> None:
         """Start empty, with no thread.
 
-        A listener thread calls `preprocess` with each message or PendingQuery
-        and adds what it returns to the queue, unless that is None. The classes
-        are those of the dialect, by message_type.
+        A listener thread calls `preprocess` with each message, Submission or
+        PendingQuery, and adds what it returns to the queue; None is not
+        added. The classes are those of the dialect, by message_type.
         """
         self._preprocess = preprocess
         self._classes = classes
@@ -154,6 +162,8 @@ class Inbox:
                 # must not accept again, and it does so when this returns.
                 self.stop.set()
             event: object = message
+            if connection and isinstance(message, messages.JobMessage):
+                event = Submission(message, connection.peer)
             if connection and isinstance(message, messages.Query):
                 connection.expect_answer()
                 if isinstance(message, messages.GetMessageTypesMessage):

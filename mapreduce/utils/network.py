@@ -20,6 +20,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from mapreduce.utils.connections import (
     BLOCK,
@@ -90,6 +91,10 @@ class NoAnswer(Exception):
     """A query was sent, but no usable answer came back."""
 
 
+class UnknownAnswer(NoAnswer):
+    """What came back is no answer of this protocol."""
+
+
 class LateAnswer(NoAnswer):
     """No answer came in time; it may still come later."""
 
@@ -112,6 +117,42 @@ def tcp_client(host: str, port: int, payload: bytes) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
         sock.settimeout(SEND_TIMEOUT)
         _send(sock, (host, port), payload)
+
+
+class Delivery(NamedTuple):
+    """What is known of a message after it was sent."""
+
+    sender: tuple[str, int]  # the address of this end of the connection
+    # What came back until the receiver closed the connection. An empty one
+    # means that the message was received as a whole; None, that the receiver
+    # did not close the connection in time.
+    answer: bytes | None
+
+
+def tcp_deliver(
+    host: str, port: int, payload: bytes, timeout: float
+) -> Delivery | None:
+    """Send one message, as tcp_client does; wait until it is received.
+
+    The wait ends after `timeout` seconds. Returns None if the socket is the
+    stand-in of a test.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+        sock.settimeout(SEND_TIMEOUT)
+        _send(sock, (host, port), payload)
+        if not _is_real(sock):
+            return None
+        answer: bytes | None = b""
+        sender = sock.getsockname()
+        try:
+            sock.shutdown(socket.SHUT_WR)
+            answer = b"".join(_chunks(sock, time.monotonic() + timeout))
+        except TimeoutError:
+            answer = None
+        except OSError as error:
+            # A receiver may close its end so that nothing more can come back.
+            LOGGER.debug("No answer from %s:%d: %s", host, port, error)
+        return Delivery(sender, answer)
 
 
 def tcp_query(
@@ -348,7 +389,7 @@ class TcpServer(_Server):
         with SlowConnections(handle) as slow_connections:
             while not stop.is_set():
                 try:
-                    connection, _ = self._sock.accept()
+                    connection, peer = self._sock.accept()
                 except TimeoutError:
                     continue
                 except OSError as error:
@@ -359,4 +400,4 @@ class TcpServer(_Server):
                     # stays in the backlog, so without a pause this would spin.
                     stop.wait(RETRY_DELAY)
                     continue
-                Connection(connection, slow_connections).read(handle)
+                Connection(connection, slow_connections, peer).read(handle)

@@ -14,12 +14,24 @@ LOGGER = logging.getLogger(__name__)
 NoAnswer = network.NoAnswer
 LateAnswer = network.LateAnswer
 is_own_failure = network.is_own_failure
+UnknownAnswer = network.UnknownAnswer
 
 
 def send_tcp(host: str, port: int, message: messages.Message) -> None:
     """Send a message on a new TCP connection, or raise OSError."""
     _log("TCP", host, port, message)
     network.tcp_client(host, port, codec.encode(message))
+
+
+def deliver_tcp(
+    host: str, port: int, message: messages.Message, timeout: float
+) -> network.Delivery | None:
+    """Send a message as send_tcp does; return what is known of it then.
+
+    Waits until it is received, for `timeout` seconds. See network.Delivery.
+    """
+    _log("TCP", host, port, message)
+    return network.tcp_deliver(host, port, codec.encode(message), timeout)
 
 
 def ask(
@@ -29,14 +41,17 @@ def ask(
     """Send a query to a daemon and return its answer, a JSON object.
 
     The timeout is in seconds. Raises OSError if the daemon can't be reached,
-    and NoAnswer if it does not answer in time or answers with anything else.
+    NoAnswer if it does not answer in time, and UnknownAnswer, which is a
+    NoAnswer, if it answers with anything else.
     """
     _log("TCP", host, port, message)
     payload = network.tcp_query(host, port, codec.encode(message), timeout)
+    if not payload:
+        raise NoAnswer("the connection was closed without an answer")
     try:
         return codec.parse(payload)
     except ProtocolError as error:
-        raise NoAnswer(str(error)) from error
+        raise UnknownAnswer(str(error)) from error
 
 
 def send_udp(

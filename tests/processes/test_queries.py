@@ -1,10 +1,13 @@
 """A real Manager is asked about its jobs, and told to cancel some."""
 import concurrent.futures
+import threading
 import time
 import uuid
 
 import pytest
 
+from mapreduce.client.errors import NoManager
+from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.protocol import codec, messages
 from mapreduce.protocol.status import ClusterStatus, JobDetails
 from mapreduce.utils import outbox
@@ -176,3 +179,30 @@ def test_manager_logs_its_status_at_an_interval(tmp_path):
         assert wait_until(lambda: manager.says(
             "[INFO] Status\nWORKER", times=2))
         assert manager.says("No jobs")
+
+
+def test_each_of_many_clients_gets_the_number_of_its_own_job(cluster):
+    """They submit at the same moment jobs that differ in nothing else."""
+    manager = RemoteManager("localhost", cluster.port)
+    numbers = {}
+
+    def submit(name):
+        numbers[name] = manager.submit(messages.ManagerJobMessage(
+            "missing", "output", "cat", "cat", 1, 1, job_name=name))
+
+    threads = [threading.Thread(target=submit, args=(f"client {number}",))
+               for number in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    names = {job.name: job.id for job in status_of(cluster).jobs}
+    assert len(numbers) == 20
+    assert {name: names[name] for name in numbers} == numbers
+
+
+def test_port_of_a_worker_gets_no_job(cluster):
+    port = cluster.workers[0].port
+    with pytest.raises(NoManager, match=f"localhost:{port} is a Worker"):
+        RemoteManager("localhost", port).submit(messages.ManagerJobMessage(
+            "missing", "output", "cat", "cat", 1, 1))

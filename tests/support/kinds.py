@@ -32,6 +32,7 @@ KIND_OF_PATH = {
     "pages": "style",
     "pages/test_command_lines.py": "processes",
     "pages/test_reading.py": "pure",
+    "manager/test_receipts.py": "pure",
     "processes": "processes",
     "protocol": "pure",
     "spec2017": "processes",

@@ -61,7 +61,7 @@ class Jobs:
         # None between two jobs; a job that is over stays here until it ends.
         self.running: Job | None = None
         self._working_directory = working_directory
-        self._num_jobs = 0  # that ever arrived: the next id
+        self.num_jobs = 0  # that ever arrived: the next id
         # Of all jobs in the queue, running, or in the history.
         self._keys: dict[str, int] = {}
         # Ordered, because cancelling removes from the middle.
@@ -78,8 +78,8 @@ class Jobs:
         # again. The job must not run twice.
         if key is not None and key in self._keys:
             return None
-        job_id = self._num_jobs
-        self._num_jobs += 1
+        job_id = self.num_jobs
+        self.num_jobs += 1
         self._queue[job_id] = submission
         self._queued = None
         if key is not None:

@@ -64,6 +64,11 @@ class Scheduler:
         return self._workers
 
     @property
+    def num_jobs(self) -> int:
+        """The number of jobs that it ever accepted: the next id."""
+        return self._jobs.num_jobs
+
+    @property
     def _job(self) -> Job | None:
         return self._jobs.running
 
@@ -328,8 +333,7 @@ class Scheduler:
 
     def _release_holder(self, message: TaskOutcome) -> RemoteWorker | None:
         """Make the sender ready and return it, if it holds the task."""
-        worker = self._holder(message)
-        if worker:
+        if worker := self._holder(message):
             self._workers.release(worker)
         return worker
 
