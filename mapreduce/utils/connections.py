@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import dataclasses
 import logging
 import os
 import resource
@@ -49,12 +50,10 @@ def max_slow() -> int:
         MAX_SLOW, limit // 2)
 
 
+@dataclasses.dataclass(eq=False)
 class _Accepted:
-    """A socket, and the address at its other end, None if not known."""
-
-    def __init__(self, sock: Socket, peer: tuple[str, int] | None) -> None:
-        self.socket = sock
-        self.peer = peer
+    socket: Socket
+    peer: tuple[str, int] | None  # the address at the other end, if known
 
 
 class Connection(_Accepted):
