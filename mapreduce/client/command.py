@@ -25,6 +25,8 @@ import click
 from mapreduce.client.errors import Interrupted
 from mapreduce.display import text
 from mapreduce.system.command_line import (
+    HOST_VARIABLE,
+    PORT_VARIABLE,
     CommandLine,
     accept_signals,
     check_host,
@@ -160,9 +162,10 @@ def manager_options(command: Decorated) -> Decorated:
     """Add the options that name the Manager."""
     for option in (
         click.option("-p", "--port", default=6000, show_default=True,
-                     type=PORT,
+                     type=PORT, envvar=PORT_VARIABLE, show_envvar=True,
                      help="Port of the Manager."),
         click.option("-h", "--host", default="localhost", show_default=True,
+                     envvar=HOST_VARIABLE, show_envvar=True,
                      callback=check_host, help="Address of the Manager."),
     ):
         command = option(command)

@@ -80,6 +80,14 @@ def failure(job: JobStatus) -> str:
         f": {clean(job.reason)}" if job.reason else "")
 
 
+def lost(job: JobStatus) -> str:
+    """Return, e.g., job 3 (words): it was running, 1 of 4 tasks done."""
+    if job.state is JobState.QUEUED:
+        return f"{title(job)}: it was queued"
+    return (f"{title(job)}: it was running, {job.tasks_done} of {job.tasks} "
+            "tasks done")
+
+
 def workers_table(workers: tuple[WorkerStatus, ...]) -> Table:
     """Return a row for each Worker."""
     return Table(

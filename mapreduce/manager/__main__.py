@@ -11,11 +11,16 @@ import click
 from mapreduce.manager.daemon import Manager
 from mapreduce.protocol import layout
 from mapreduce.system import daemon, scratch
-from mapreduce.system.command_line import CommandLine
+from mapreduce.system.command_line import (
+    HOST_VARIABLE,
+    PORT_VARIABLE,
+    CommandLine,
+)
 
 
 @click.command(cls=CommandLine)
-@daemon.options(default_port=6000)
+@daemon.options(
+    6000, host_variable=HOST_VARIABLE, port_variable=PORT_VARIABLE)
 @click.option("--shared_dir", "--shared-dir",
               type=click.Path(exists=True, file_okay=False, writable=True),
               help="Keep the files of jobs in a new directory in this one, "

@@ -99,7 +99,14 @@ class Manager:
             LOGGER.info("Listening on %s:%d", host, port)
             on_listening()
             self._run(_Timer(status_interval))
+            self._log_lost_jobs()
         LOGGER.info("Ended")
+
+    def _log_lost_jobs(self) -> None:
+        now = time.monotonic()
+        for job in self._scheduler.snapshot(now).status(now).jobs:
+            if not job.ended:
+                LOGGER.warning("Lost %s", text.lost(job))
 
     def terminate(self) -> None:
         """End the Manager but not its Workers; for signal handlers."""

@@ -13,6 +13,10 @@ from typing import Any, TextIO
 import click
 
 
+# Variables of the environment that name the Manager, for every command.
+HOST_VARIABLE, PORT_VARIABLE = "MAPREDUCE_HOST", "MAPREDUCE_PORT"
+
+
 def accept_signals(numbers: Iterable[signal.Signals]) -> list[signal.Signals]:
     """Unblock ending signals; return those that this process is to handle.
 

@@ -62,24 +62,29 @@ class Options:
 
 
 def options(
-    default_port: int, build: str = ""
+    default_port: int, build: str = "", host_variable: str | None = None,
+    port_variable: str | None = None,
 ) -> Callable[[Command], Command]:
     """Return a decorator that adds the fields of Options, and --version.
 
-    The version is followed by `build`, e.g., " (compiled loops)".
+    The version is followed by `build`, e.g., " (compiled loops)". The
+    variables of the environment, if any, hold other defaults.
     """
     def decorate(command: Command) -> Command:
         # Reversed: --help lists the options in the reverse order of this loop.
         for option in reversed((
             click.option("--host", default="localhost", show_default=True,
+                         envvar=host_variable, show_envvar=True,
                          callback=check_host, help="Address to listen on."),
             click.option("--port", default=default_port, show_default=True,
+                         envvar=port_variable, show_envvar=True,
                          type=PORT_OR_ANY, help="Port to listen on; with 0, "
                          "use a free port and print it."),
             click.option("--logfile", type=click.Path(dir_okay=False),
                          help="Append the log to this file instead of "
                          "standard error."),
             click.option("--loglevel", default="info", show_default=True,
+                         envvar="MAPREDUCE_LOGLEVEL", show_envvar=True,
                          type=click.Choice(LEVELS, case_sensitive=False),
                          help="Log messages of this level and above."),
             # For programs that start a daemon: it ends with its parent, even

@@ -8,7 +8,12 @@ import click
 
 from mapreduce.protocol import layout
 from mapreduce.system import daemon, scratch
-from mapreduce.system.command_line import CommandLine, check_host
+from mapreduce.system.command_line import (
+    HOST_VARIABLE,
+    PORT_VARIABLE,
+    CommandLine,
+    check_host,
+)
 from mapreduce.utils import network
 from mapreduce.worker.daemon import Worker, WorkerEnvironment
 from mapreduce.worker.processes.reaper import running_reaper
@@ -18,8 +23,10 @@ from mapreduce.worker.shuffle import loops
 @click.command(cls=CommandLine)
 @daemon.options(default_port=6001, build=f" ({loops.DESCRIPTION})")
 @click.option("--manager-host", default="localhost", show_default=True,
+              envvar=HOST_VARIABLE, show_envvar=True,
               callback=check_host, help="Address of the Manager.")
 @click.option("--manager-port", default=6000, show_default=True,
+              envvar=PORT_VARIABLE, show_envvar=True,
               type=daemon.PORT, help="Port of the Manager.")
 @click.option("--fail-after", type=click.IntRange(0), metavar="N",
               help="For drills: exit at once, as in a crash, when given task "

@@ -59,12 +59,17 @@ def _alone():
         yield
 
 
-@pytest.fixture(name="mapreduce")
-def _mapreduce(alone, tmp_path, monkeypatch):
+@pytest.fixture(name="script")
+def _script(tmp_path):
     """The init script; the commands are those of this interpreter."""
-    monkeypatch.setenv("TMPDIR", str(tmp_path))  # The killed leave files.
-    script = InitScript(tmp_path, os.pathsep.join(
+    return InitScript(tmp_path, os.pathsep.join(
         [os.path.dirname(sys.executable), os.environ["PATH"]]))
+
+
+@pytest.fixture(name="mapreduce")
+def _mapreduce(alone, script, tmp_path, monkeypatch):
+    """The init script on a machine where no daemon of this user runs."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # The killed leave files.
     if script("status") != NOT_RUNNING:
         pytest.skip("a Manager or a Worker runs on this machine")
     if any(map(answers, PORTS)):
@@ -74,10 +79,11 @@ def _mapreduce(alone, tmp_path, monkeypatch):
 
 
 @contextlib.contextmanager
-def running(*arguments):
+def running(*arguments, **env):
     """Run a process, which may read from its standard input, for a while."""
     with subprocess.Popen(arguments, stdin=subprocess.PIPE,
-                          stderr=subprocess.DEVNULL) as process:
+                          stderr=subprocess.DEVNULL,
+                          env={**os.environ, **env}) as process:
         try:
             yield process
         finally:
@@ -85,9 +91,10 @@ def running(*arguments):
 
 
 @contextlib.contextmanager
-def running_daemon(name, port):
+def running_daemon(name, port, *options, **env):
     """Run a Manager or a Worker that the init script has not started."""
-    with running(command(name), "--port", str(port)) as process:
+    with running(command(name), "--port", str(port), *options,
+                 **env) as process:
         assert wait_until(lambda: answers(port))
         yield process
 
@@ -126,13 +133,18 @@ def test_started_cluster_runs_a_job(mapreduce, tmp_path):
 
 
 def test_restart(mapreduce):
-    """Whether something runs or not; logs are begun anew."""
+    """It works whether something runs or not, and begins new logs."""
+    logs = ["manager.log", "worker-6001.log", "worker-6002.log"]
     assert mapreduce("restart") == (STOP + START, 0)
+    assert mapreduce.logs() == logs
     (mapreduce.directory / "var/log/worker-7000.log").touch()
+    manager_log = (mapreduce.directory / "var/log/manager.log").read_text()
     assert mapreduce("restart") == (STOP + START, 0)
     assert mapreduce("status") == ("manager running\nworkers running\n", 0)
-    assert mapreduce.logs() == [
-        "manager.log", "worker-6001.log", "worker-6002.log"]
+    assert mapreduce.logs() == sorted([
+        *logs, *(f"{name}.1" for name in (*logs, "worker-7000.log"))])
+    assert (mapreduce.directory / "var/log/manager.log.1").read_text(
+        ).startswith(manager_log)
 
 
 def test_stop_when_nothing_runs(mapreduce):
@@ -140,12 +152,34 @@ def test_stop_when_nothing_runs(mapreduce):
     assert mapreduce("stop") == (STOP, 0)
 
 
-@pytest.mark.parametrize("arguments", [[], ["begin"]])
-def test_usage(mapreduce, arguments):
-    """One line tells it."""
-    assert mapreduce(*arguments) == (
+@pytest.mark.parametrize("arguments", [
+    [], ["begin"], ["start", "1", "2"], ["start", "--unknown"], ["stop", "1"],
+    ["kill-worker"], ["status", "--port"]])
+def test_wrong_usage(script, arguments):
+    """One line lists the commands."""
+    assert script(*arguments) == (
         f"Usage: {ROOT}/bin/mapreduce "
-        "(start|stop|restart|status|kill-worker PORT)\n", 1)
+        "(start|stop|restart|status|add-worker|kill-worker PORT); --help "
+        "tells more\n", 1)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["start", "--help"]])
+def test_help(script, arguments):
+    text, code = script(*arguments)
+    assert (code, text.splitlines()[0]) == (
+        0, f"Usage: {ROOT}/bin/mapreduce COMMAND [--port PORT]")
+    for command_name in ("start [N]", "add-worker", "--respawn"):
+        assert command_name in text
+
+
+@pytest.mark.parametrize("arguments, what", [
+    (["status", "--port", "0"], "0 is not a port from 1 to 65535"),
+    (["status", "--port=x"], "x is not a port from 1 to 65535"),
+    (["start", "many"], "many is not a number of Workers"),
+    (["add-worker"], "no mapreduce-manager runs on port 6000"),
+])
+def test_wrong_values(script, arguments, what):
+    assert script(*arguments) == (f"Error: {what}\n", 1)
 
 
 @pytest.mark.skipif(not pathlib.Path("/proc/self/cmdline").exists(),
@@ -192,19 +226,122 @@ def test_processes_with_such_a_name_do_not_count(mapreduce, tmp_path):
         assert (one.poll(), other.poll()) == (None, None)
 
 
-@pytest.mark.parametrize("name", ["manager", "worker"])
-def test_daemon_on_another_port_counts(mapreduce, name):
-    """It keeps a cluster from starting, and is killed by a stop."""
-    with running_daemon(name, free_port()) as daemon:
+def test_manager_on_another_port_is_left_alone(mapreduce):
+    """It keeps a cluster from starting, but is none of this cluster."""
+    with running_daemon("manager", free_port()) as daemon:
         assert mapreduce("start") == (
-            f"Error: mapreduce-{name} is already running\n", 1)
-        states = {"manager": "manager not running\n",
-                  "worker": "workers not running\n",
-                  name: f"{name}{'s' * (name == 'worker')} running\n"}
-        assert mapreduce("status") == ("".join(states.values()), 1)
+            "Error: mapreduce-manager is already running\n", 1)
+        assert mapreduce("status") == NOT_RUNNING
+        assert mapreduce("stop") == (STOP, 0)
+        assert daemon.poll() is None
+
+
+def test_worker_on_another_port_counts(mapreduce):
+    """Its Manager is that of this cluster; so it is killed by a stop."""
+    with running_daemon("worker", free_port()) as daemon:
+        assert mapreduce("start") == (
+            "Error: mapreduce-worker is already running\n", 1)
+        assert mapreduce("status") == (
+            "manager not running\nworkers running\n", 1)
         assert mapreduce("stop") == (
-            f"{STOP}killing mapreduce {name} ...\n", 0)
+            f"{STOP}killing mapreduce worker ...\n", 0)
         assert daemon.wait(TIMEOUT) == 0
+
+
+@pytest.mark.parametrize("options, env", [
+    (["--manager-port", "5999"], {}),
+    (["--manager-port=5999"], {}),
+    (["--manager-host", "192.0.2.1"], {}),
+    ([], {"MAPREDUCE_PORT": "5999"}),
+])
+def test_worker_of_another_manager_is_left_alone(mapreduce, options, env):
+    with running_daemon("worker", free_port(), *options, **env) as daemon:
+        assert mapreduce("status") == NOT_RUNNING
+        assert mapreduce("stop") == (STOP, 0)
+        assert daemon.poll() is None
+
+
+@pytest.fixture(name="other_port")
+def _other_port(mapreduce):
+    """A port for a second cluster, which is stopped after the test."""
+    port = free_port()
+    while any(map(answers, range(port, port + 4))):
+        port = free_port()
+    yield port
+    mapreduce("stop", f"--port={port}")
+
+
+def test_two_clusters_side_by_side(mapreduce, other_port, monkeypatch):
+    assert mapreduce("start") == (START, 0)
+    assert mapreduce("start", "1", "--port", str(other_port), "--",
+                     "--loglevel", "debug") == (START, 0)
+    assert mapreduce.logs() == sorted([
+        "manager.log", "worker-6001.log", "worker-6002.log",
+        f"manager-{other_port}.log", f"worker-{other_port + 1}.log"])
+    assert "[DEBUG]" in (mapreduce.directory / (
+        f"var/log/manager-{other_port}.log")).read_text()
+    assert mapreduce("add-worker", "--port", str(other_port)) == (
+        f"starting mapreduce worker on port {other_port + 2} ...\n", 0)
+    assert answers(other_port + 2)
+    assert mapreduce("stop") == (STOP, 0)
+    monkeypatch.setenv("MAPREDUCE_PORT", str(other_port))
+    assert mapreduce("status") == ("manager running\nworkers running\n", 0)
+    assert mapreduce("stop") == (STOP, 0)
+    assert not any(map(answers, range(other_port, other_port + 3)))
+
+
+def test_worker_that_dies_is_started_again(mapreduce, other_port):
+    """One that kill-worker has killed stays dead; a stop ends all."""
+    options = "--port", str(other_port)
+    assert mapreduce("start", "1", "--respawn", *options) == (START, 0)
+    log = mapreduce.directory / f"var/log/worker-{other_port + 1}.log"
+
+    def starts():
+        return log.read_text().count("Listening on")
+
+    assert starts() == 1
+    [worker] = workers_of(other_port)
+    os.kill(worker, signal.SIGKILL)
+    assert wait_until(lambda: starts() == 2)
+    assert mapreduce("kill-worker", str(other_port + 1), *options) == (
+        f"killed mapreduce worker on port {other_port + 1}\n", 0)
+    assert workers_of(other_port) == []
+    assert mapreduce("status", *options) == (
+        "manager running\nworkers not running\n", 1)
+    assert mapreduce("stop", *options) == (STOP, 0)
+    assert starts() == 2
+
+
+def workers_of(manager_port):
+    """Return the ids of the Workers of a Manager on this machine."""
+    found = []
+    for file in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            words = file.read_text().split("\0")
+            if command("worker") in words and str(manager_port) in words:
+                found.append(int(file.parent.name))
+    return found
+
+
+def test_stop_names_the_jobs_that_are_lost(mapreduce, other_port, gate):
+    """The log of the Manager names them, too."""
+    options = "--port", str(other_port)
+    mapreduce("start", "1", *options)
+    mapper = write_executable(mapreduce.directory / "map", gate.line)
+    for name in (["--name", "one, two"], []):
+        subprocess.run(
+            [command("submit"), *options, *name, "--input",
+             str(TESTDATA / "input"), "--mapper", mapper, "--output",
+             str(mapreduce.directory / "output")],
+            check=True, stdout=subprocess.DEVNULL)
+    assert mapreduce("stop", *options)[0].startswith(
+        f"{STOP}lost job 0 (one, two): it was running\n"
+        "lost job 1: it was queued\n")
+    log = (mapreduce.directory
+           / f"var/log/manager-{other_port}.log").read_text()
+    name = f"Manager:{other_port} [WARNING]"
+    assert (f"{name} Lost job 0 (one, two): it was running, 0 of 4 tasks "
+            f"done\n{name} Lost job 1: it was queued\n") in log
 
 
 def test_daemons_that_do_not_end_are_killed(mapreduce):

@@ -65,3 +65,23 @@ def test_version_and_example(name):
     outcome = subprocess.run([command(name), "--help"], check=True,
                              capture_output=True, text=True)
     assert re.search(rf"Examples?:\n +{program} ", outcome.stdout)
+
+
+@pytest.mark.parametrize("name, variables", [
+    ("manager", ["HOST", "PORT", "LOGLEVEL"]),
+    ("worker", ["HOST", "PORT", "LOGLEVEL"]),
+    ("submit", ["HOST", "PORT"]), ("status", ["HOST", "PORT"]),
+    ("cancel", ["HOST", "PORT"]),
+])
+def test_help_names_the_variables_of_the_environment(name, variables):
+    text = run(name, "--help").stdout
+    assert [variable for variable in variables
+            if f"MAPREDUCE_{variable}" not in text] == []
+
+
+def test_port_of_a_worker_is_not_that_of_its_manager(monkeypatch):
+    """The variable names the port of the Manager."""
+    monkeypatch.setenv("MAPREDUCE_PORT", "0")
+    outcome = run("worker")
+    assert outcome.returncode == 2
+    assert "Invalid value for '--manager-port'" in outcome.stderr

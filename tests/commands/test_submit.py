@@ -132,3 +132,13 @@ def test_quiet_submit(sockets, options):
     outcome = CliRunner().invoke(submit.main, options)
     assert (outcome.exit_code, outcome.output) == (0, "")
     assert len(sockets.sent) == 1
+
+
+def test_variables_of_the_environment_name_the_manager(sockets, monkeypatch):
+    """An option overrides its variable."""
+    monkeypatch.setenv("MAPREDUCE_HOST", "there")
+    monkeypatch.setenv("MAPREDUCE_PORT", "7000")
+    assert "Manager there:7000\n" in run_submit().stdout
+    run_submit("-p", "8000")
+    assert [(host, port) for host, port, _ in sockets.sent] == [
+        ("there", 7000), ("there", 8000)]
