@@ -82,9 +82,9 @@ class RemoteManager:
         """Send a job; return its id if the Manager tells it.
 
         `known` is what check_accepts has returned, if it was called. A
-        Manager that knows the specification alone tells nothing. Raises NoManager if
-        what listens there is plainly no Manager, and NotReceived if the job
-        was sent but not read within ANSWER_TIMEOUT.
+        Manager that knows the specification alone tells nothing. Raises
+        NoManager if what listens there is plainly no Manager, and NotReceived
+        if the job was sent but not read within ANSWER_TIMEOUT.
         """
         with self._reached():
             delivery = outbox.deliver_tcp(

@@ -143,10 +143,10 @@ class Manager:
                 self._update_status(status_timer, time.monotonic())
 
     def _submit(self, event: Submission, now: float) -> None:
-        job_id = self._scheduler.num_jobs
+        job_id = self._scheduler.jobs.num_jobs
         self._handle(messages.extended_job(event.job), now)
         # A job that the Scheduler did not accept gets no id.
-        if event.client and self._scheduler.num_jobs > job_id:
+        if event.client and self._scheduler.jobs.num_jobs > job_id:
             self._queries.receipts.add(event.client, job_id, now)
 
     def _preprocess(self, event: object) -> object:
@@ -163,7 +163,9 @@ class Manager:
         """Make a new snapshot; log the status if it is time for that."""
         snapshot = self._queries.refresh(now)
         if timer.expires(now):
-            LOGGER.info("Status\n%s", text.text(snapshot.status(now)))
+            LOGGER.info("Status\n%s\n\nTime: %s",
+                        text.text(snapshot.status(now)),
+                        time.strftime("%Y-%m-%d %H:%M:%S"))
 
     def _handle(self, event: events.Event, now: float) -> bool:
         """Decide on an event and perform the actions; return whether to exit.

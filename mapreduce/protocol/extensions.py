@@ -39,6 +39,16 @@ ADDED_FIELDS = frozenset({
     "keep_old", "overwrite", "concatenate", "skip_bad_inputs"})
 
 
+def _text(message: object, name: str) -> str:
+    """Return a message as the log shows it: without the fields that are None.
+
+    A task is shown by the name of its base form, because users search for it.
+    """
+    fields = ", ".join(f"{field}={value!r}" for field, value
+                       in vars(message).items() if value is not None)
+    return f"{name}({fields})"
+
+
 @dataclasses.dataclass(frozen=True)
 class _MapOptions:
     """Options of a job that its map tasks have, too."""
@@ -104,6 +114,10 @@ class ExtendedJobMessage(_Limits, _MapOptions, _Planning, _ExtendedJobFields):
     job_key: OptionalName = None
     job_name: OptionalName = None
 
+    def __repr__(self) -> str:
+        """Return, e.g., JobMessage(input_paths=['input'], …)."""
+        return _text(self, "JobMessage")
+
     def __post_init__(self) -> None:
         """Raise ProtocolError for fields that contradict each other."""
         if not self.input_paths:
@@ -144,6 +158,10 @@ class _ExtendedMapFields:
 class ExtendedMapTaskMessage(_MapOptions, _ExtendedMapFields):
     """The Manager assigns a map task that a strict Worker cannot do."""
 
+    def __repr__(self) -> str:
+        """Return, e.g., MapTaskMessage(task_id=0, splits=[…], …)."""
+        return _text(self, "MapTaskMessage")
+
 
 @dataclasses.dataclass(frozen=True)
 class ExtendedReduceTaskMessage:
@@ -155,6 +173,10 @@ class ExtendedReduceTaskMessage:
     output_directory: Path
     environment: Environment = dataclasses.field(repr=False)
     task_timeout: OptionalSeconds = None
+
+    def __repr__(self) -> str:
+        """Return, e.g., ReduceTaskMessage(task_id=0, …)."""
+        return _text(self, "ReduceTaskMessage")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -58,6 +58,7 @@ class Options:
     port: int  # 0: any free port
     logfile: str | None
     loglevel: str
+    log_time: bool
     end_with_stdin: bool
 
 
@@ -87,6 +88,9 @@ def options(
                          envvar="MAPREDUCE_LOGLEVEL", show_envvar=True,
                          type=click.Choice(LEVELS, case_sensitive=False),
                          help="Log messages of this level and above."),
+            click.option("--log-time", is_flag=True,
+                         help="Put the date and the time in front of each "
+                         "log entry."),
             # For programs that start a daemon: it ends with its parent, even
             # if that is killed.
             click.option("--end-with-stdin", is_flag=True, hidden=True),
@@ -138,7 +142,8 @@ def _run_once(name: str, wanted: Options, serve: Serve) -> bool:
 
 def _configure_log(name: str, wanted: Options) -> None:
     try:
-        configure_log(name, wanted.loglevel, wanted.logfile)
+        configure_log(
+            name, wanted.loglevel, wanted.logfile, wanted.log_time)
     except OSError as error:
         raise click.ClickException(
             f"cannot write the log: {error}") from error
@@ -214,7 +219,9 @@ def _printable(line: str) -> str:
         for character in line)
 
 
-def configure_log(name: str, level: str, logfile: str | None = None) -> None:
+def configure_log(
+    name: str, level: str, logfile: str | None = None, log_time: bool = False,
+) -> None:
     """Set up the log, with lines like ``Worker:6001 [INFO] Received task …``.
 
     The name comes first in each line; the level is one of LEVELS, in upper or
@@ -232,6 +239,7 @@ def configure_log(name: str, level: str, logfile: str | None = None) -> None:
         if logfile else logging.StreamHandler()
     )
     handler.setFormatter(_Formatter(
-        name.replace("%", "%%") + " [%(levelname)s] %(message)s"))
+        ("%(asctime)s " if log_time else "")
+        + name.replace("%", "%%") + " [%(levelname)s] %(message)s"))
     # force: the second call is for the second port that was tried.
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)

@@ -134,6 +134,7 @@ class ManagerLink:
         """Note an ack; return whether one was expected."""
         if not self._registration.complete():
             return False
+        LOGGER.info("Registered with the Manager at %s:%d", *self._manager)
         self._known.set()
         return True
 

@@ -44,6 +44,18 @@ def test_log_level_in_any_case(cluster, level, shown):
         re.MULTILINE)) == shown
 
 
+def test_log_with_the_time(cluster):
+    """It stands in front of each line."""
+    manager = cluster.start_manager("--log-time")
+    cluster.shutdown()
+    lines = [line for line in manager.log.read_text().splitlines()
+             if "[INFO]" in line]
+    assert lines
+    assert [line for line in lines if not re.match(
+        rf"\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d,\d{{3}} "
+        rf"Manager:{cluster.port} \[INFO\] ", line)] == []
+
+
 def test_log_of_a_job(cluster, tmp_path):
     """The entries that users search for are there, and the messages."""
     cluster.start(1)

@@ -257,3 +257,19 @@ def test_indented_shows_that_a_document_is_nested_too_deeply():
         nested = [nested]
     assert str(codec.Indented({"nested": nested})) == (
         "(a document nested too deeply to show)")
+
+
+@pytest.mark.parametrize("message, text", [
+    (messages.ExtendedMapTaskMessage(0, [], "map", "out", 2, {}),
+     "MapTaskMessage(task_id=0, splits=[], executable='map', "
+     "output_directory='out', num_partitions=2, environment={})"),
+    (messages.ExtendedReduceTaskMessage(0, "cat", [], "out", {}, 2.0),
+     "ReduceTaskMessage(task_id=0, executable='cat', input_paths=[], "
+     "output_directory='out', environment={}, task_timeout=2.0)"),
+    (messages.ExtendedJobMessage(["in"], "out", "map", 0, num_mappers=1),
+     "JobMessage(input_paths=['in'], output_directory='out', "
+     "mapper_executable='map', num_reducers=0, num_mappers=1)"),
+])
+def test_log_shows_both_forms_of_a_message_alike(message, text):
+    """By one name, and without the fields that are None."""
+    assert repr(message) == text

@@ -242,3 +242,14 @@ class Job(_Start):
         """Free the memory that only new tasks would need."""
         # It holds the splits: the ended jobs would add up to many megabytes.
         self._plan = None
+
+
+def task_note(job: Job | None, task_id: int | None) -> str:
+    """Return what to log of the task of a Worker that died.
+
+    For example: "; map task 3 of job 0 waits for another Worker".
+    """
+    if job is None or task_id is None:
+        return ""
+    return (f"; {job.stage.value} task {task_id} of job {job.job_id} "
+            + ("was cancelled" if job.over else "waits for another Worker"))

@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator
 from mapreduce.manager.scheduling import events
 from mapreduce.manager.scheduling.assignment import assign_next
 from mapreduce.manager.scheduling.completion import complete_stage, next_action
-from mapreduce.manager.scheduling.job import Job
+from mapreduce.manager.scheduling.job import Job, task_note
 from mapreduce.manager.scheduling.jobs import Jobs
 from mapreduce.manager.scheduling.plan import Plan
 from mapreduce.manager.scheduling.remote_worker import RemoteWorker
@@ -53,7 +53,7 @@ class Scheduler:
         """
         self._workers = Workers()
         self._strangers = Strangers(self._workers)
-        self._jobs = Jobs(working_directory)
+        self.jobs = Jobs(working_directory)
         # The time of the current event, which almost every method needs.
         self._now = 0.0
         self._cluster_id = cluster_id
@@ -64,13 +64,8 @@ class Scheduler:
         return self._workers
 
     @property
-    def num_jobs(self) -> int:
-        """The number of jobs that it ever accepted: the next id."""
-        return self._jobs.num_jobs
-
-    @property
     def _job(self) -> Job | None:
-        return self._jobs.running
+        return self.jobs.running
 
     def snapshot(self, now: float) -> ClusterSnapshot:
         """Return an immutable snapshot of all Workers and jobs."""
@@ -78,11 +73,11 @@ class Scheduler:
         running = (job.job_id, job.stage) if job else None
         workers = tuple(
             worker.status(running, now) for worker in self._workers)
-        return ClusterSnapshot(now, workers, self._jobs.snapshot(now))
+        return ClusterSnapshot(now, workers, self.jobs.snapshot(now))
 
     def details(self, job_id: int, now: float) -> JobDetails:
         """Return the status of a job and its tasks."""
-        return self._jobs.details(job_id, now)
+        return self.jobs.details(job_id, now)
 
     def handle(self, event: events.Event, now: float) -> list[events.Action]:
         """Return the actions to perform, in order, after an event.
@@ -133,13 +128,14 @@ class Scheduler:
             case events.WorkerUnreachable():
                 self._put_back_unsent(event.worker)
             case events.ProbeFailed():
-                LOGGER.warning("Worker died: cannot ask %r", event.worker)
+                LOGGER.warning("Worker died: cannot ask %r%s", event.worker,
+                               task_note(self._job, event.worker.task_id))
                 yield from self._mark_dead(event.worker)
             case events.CapabilitiesKnown():
                 self._workers.note_capabilities(
                     event.worker, event.message_types)
             case events.JobPrepared():
-                if job := self._jobs.active(event.job_id):
+                if job := self.jobs.active(event.job_id):
                     job.begin(Plan(
                         f"{self._cluster_id}_{job.job_id:04d}",
                         job.submission, event.job_directory, event.splits,
@@ -147,10 +143,10 @@ class Scheduler:
             case events.OutputChecked():
                 yield from self._note_checked(event)
             case events.MapOutputKept() | events.ResultPublished():
-                if job := self._jobs.active(event.job_id):
+                if job := self.jobs.active(event.job_id):
                     job.proceed()
             case events.JobBlocked():
-                if job := self._jobs.active(event.job_id):
+                if job := self.jobs.active(event.job_id):
                     yield from self._abort_job(job, event.reason)
 
     def _proceed(self) -> Iterator[events.Action]:
@@ -161,7 +157,7 @@ class Scheduler:
         # Not "elif": assigning may have made the job fail.
         if job and job.over and not self._workers.any_busy:
             yield from self._end_job(job)
-        if self._job is None and (job := self._jobs.start_next(self._now)):
+        if self._job is None and (job := self.jobs.start_next(self._now)):
             # The last job may have passed over Workers that suit this one.
             self._workers.restore()
             LOGGER.info("Started job %d", job.job_id)
@@ -200,7 +196,8 @@ class Scheduler:
 
     def _mark_silent_dead(self) -> Iterator[events.Action]:
         for worker in self._workers.silent_since(self._now - WORKER_TIMEOUT):
-            LOGGER.warning("Worker died: no heartbeat from %r", worker)
+            LOGGER.warning("Worker died: no heartbeat from %r%s", worker,
+                           task_note(self._job, worker.task_id))
             yield from self._mark_dead(worker)
 
     def _mark_dead(self, worker: RemoteWorker) -> Iterator[events.Action]:
@@ -221,7 +218,8 @@ class Scheduler:
         # Its outcome may come late: after the Worker was marked dead.
         if worker.state is WorkerState.DEAD:
             return
-        LOGGER.warning("Worker died: cannot reach %r", worker)
+        LOGGER.warning("Worker died: cannot reach %r%s", worker,
+                       task_note(self._job, worker.task_id))
         task_id = self._workers.mark_dead(worker)
         # The Worker never began the task: no attempt and no loss is counted.
         if self._job and task_id is not None:
@@ -235,7 +233,7 @@ class Scheduler:
     # Jobs
 
     def _enqueue(self, submission: ExtendedJobMessage) -> None:
-        job_id = self._jobs.enqueue(submission)
+        job_id = self.jobs.enqueue(submission)
         if job_id is None:
             LOGGER.info("Ignored %r: its key is known", submission)
         else:
@@ -253,10 +251,10 @@ class Scheduler:
         yield from self._cancel_tasks()
 
     def _cancel_job(self, job_id: int) -> Iterator[events.Action]:
-        if job := self._jobs.active(job_id):
+        if job := self.jobs.active(job_id):
             job.abort(JobState.CANCELLED)
             yield from self._cancel_tasks()
-        elif not self._jobs.cancel_queued(job_id):
+        elif not self.jobs.cancel_queued(job_id):
             LOGGER.warning("Cannot cancel job %d: no such job, or it is over",
                            job_id)
             return
@@ -269,7 +267,7 @@ class Scheduler:
             yield events.Send(worker, messages.CancelMessage(worker.task_id))
 
     def _end_job(self, job: Job) -> Iterator[events.Action]:
-        self._jobs.end_running(job, self._now)
+        self.jobs.end_running(job, self._now)
         if job.state is JobState.DONE:
             LOGGER.info("Finished job %d", job.job_id)
         elif job.owns_output:
@@ -309,7 +307,7 @@ class Scheduler:
     def _note_checked(
         self, event: events.OutputChecked
     ) -> Iterator[events.Action]:
-        job = self._jobs.active(event.job_id)
+        job = self.jobs.active(event.job_id)
         if job is None:
             return
         for reason, task_id in complete_stage(

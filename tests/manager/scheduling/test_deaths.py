@@ -149,3 +149,22 @@ def test_heartbeats_keep_a_worker_alive(world):
         assert world.wait(2.0) == []
         world.beat(1)
     assert world.finish(0, 1) == ["reduce 0 → 1"]
+
+
+def test_log_names_the_task_of_a_worker_that_died(world, caplog):
+    world.register(1, 2)
+    world.submit(1, 1)
+    world.now = 9.0
+    world.beat(2)
+    world.wait(1.5)
+    assert [record.getMessage() for record in caplog.records
+            if "died" in record.getMessage()] == [
+        "Worker died: no heartbeat from RemoteWorker('localhost', 1); map "
+        "task 0 of job 0 waits for another Worker"]
+
+
+def test_log_names_no_task_of_an_idle_worker_that_died(world, caplog):
+    world.register(1)
+    world.wait(10.1)
+    assert caplog.records[-1].getMessage() == (
+        "Worker died: no heartbeat from RemoteWorker('localhost', 1)")
