@@ -231,7 +231,7 @@ def main(port: int, profile: str) -> None:
     start it deletes what an earlier one left: var/, or tmp/job-* of 2020.
     """
     daemon.run(
-        "Master", daemon.Options(HOST, port, None, "info", False),
+        "Master", daemon.Options(HOST, port),
         lambda port, on_listening: Master(
             port, plan.PROFILES[profile], daemon.ENDING_SIGNALS, on_listening))
 

@@ -134,8 +134,7 @@ def main(master_port: int, worker_port: int) -> None:
         if worker.has_failed:
             sys.exit(1)
 
-    daemon.run("Worker", daemon.Options(
-        HOST, worker_port, None, "info", False), serve)
+    daemon.run("Worker", daemon.Options(HOST, worker_port), serve)
 
 
 if __name__ == "__main__":

@@ -56,10 +56,10 @@ class Options:
 
     host: str
     port: int  # 0: any free port
-    logfile: str | None
-    loglevel: str
-    log_time: bool
-    end_with_stdin: bool
+    logfile: str | None = None
+    loglevel: str = "info"
+    log_time: bool = False
+    end_with_stdin: bool = False
 
 
 def options(

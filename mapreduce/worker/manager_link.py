@@ -134,7 +134,8 @@ class ManagerLink:
         """Note an ack; return whether one was expected."""
         if not self._registration.complete():
             return False
-        LOGGER.info("Registered with the Manager at %s:%d", *self._manager)
+        LOGGER.info(
+            "Registered with the Manager at %s:%d", *self._contact.manager)
         self._known.set()
         return True
 
