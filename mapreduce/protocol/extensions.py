@@ -8,6 +8,7 @@ sent only to Workers that answered a query that they accept them.
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from mapreduce.protocol.fields import (
     Command,
@@ -39,13 +40,16 @@ ADDED_FIELDS = frozenset({
     "keep_old", "overwrite", "concatenate", "skip_bad_inputs"})
 
 
-def _text(message: object, name: str) -> str:
+def _text(message: Any, name: str) -> str:
     """Return a message as the log shows it: without the fields that are None.
 
     A task is shown by the name of its base form, because users search for it.
+    The environment is left out: it may hold secrets.
     """
+    values = {field.name: getattr(message, field.name)
+              for field in dataclasses.fields(message) if field.repr}
     fields = ", ".join(f"{field}={value!r}" for field, value
-                       in vars(message).items() if value is not None)
+                       in values.items() if value is not None)
     return f"{name}({fields})"
 
 

@@ -17,13 +17,16 @@ def make_log(tmp_path):
     handlers, level = root.handlers[:], root.level
     path = tmp_path / "log"
     configure_log("Manager:6000", "debug", str(path))
+    (handler,) = root.handlers
 
-    def log(*message):
-        logging.getLogger("test").warning(*message)
+    def log(message, *arguments):
+        # Only for this handler: those of pytest can't pass all of it on.
+        handler.handle(logging.LogRecord(
+            "test", logging.WARNING, __file__, 0, message, arguments, None))
         return path.read_text()
 
     yield log
-    root.handlers[-1].close()
+    handler.close()
     root.handlers[:] = handlers
     root.setLevel(level)
 
