@@ -90,12 +90,11 @@ def test_contender_that_fails(tmp_path):
     assert error.value.message == "broken: contender exited 3: no room"
 
 
-def test_job_of_ours_that_fails(tmp_path, monkeypatch):
+def test_job_of_ours_that_fails(tmp_path):
     """The Manager's reason is the error; nobody waits for ever."""
-    monkeypatch.setattr(cluster, "NUM_TASKS", 1)
     mapper = write_executable(tmp_path / "mapper", "exit 4")
     job = Job(corpora.records(tmp_path, SCALE).directory, mapper, CAT,
-              tmp_path / "job")
+              tmp_path / "job", num_mappers=1, num_reducers=1)
     job.directory.mkdir()
     with pytest.raises(BenchmarkError, match="Job 0 failed: .* exited 4"):
         cluster.MapReduce().run(job, measuring.ignore)

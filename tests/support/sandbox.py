@@ -52,6 +52,9 @@ ENVIRONMENT = {
     "PYTEST_ADDOPTS": "--collect-only --quiet --quiet -p no:cacheprovider "
                       "--ignore-glob=*/test_[a-m]*",
     "PYTHONDONTWRITEBYTECODE": "1",
+    # Should bin/install find work to do, it leaves the real env/ as it is:
+    # the one in here is made of links to it.
+    "PIP_DRY_RUN": "1",
 }
 
 # A daemon that runs in the foreground.
@@ -85,7 +88,8 @@ class Sandbox:
                 (env / path.name).symlink_to(path)
         settings = "".join(
             (ROOT / name).read_text()
-            for name in ("pyproject.toml", "requirements.txt"))
+            for name in ("pyproject.toml", "requirements.txt",
+                         "mapreduce/worker/shuffle/_native.c"))
         stamp = f"{self.directory} {settings}".rstrip("\n") + "\n"
         for name in (".installed", ".installed-development"):
             (env / name).write_text(stamp)
