@@ -86,6 +86,10 @@ CLASSES: Mapping[str, type[Message]] = types.MappingProxyType({
     "shutdown": ShutdownMessage,
 })
 _TYPES = {cls: name for name, cls in CLASSES.items()}
+# In one message: the input of a task may be a list of hundreds of thousands.
+# A parser makes an object of each value, and holds all other threads of Python
+# up meanwhile: with 16 MB of brackets for seconds, and in gigabytes of memory.
+MAX_VALUES = 500_000
 _ENCODED = "_encoded"  # the attribute that keeps the JSON of a TaskStatus
 
 
@@ -200,6 +204,12 @@ class Indented:
 
 
 # Decoding
+
+def has_too_many_values(payload: bytes) -> bool:
+    """Return whether a message may hold more than MAX_VALUES values."""
+    # Each of these begins one, or they stand in texts.
+    return sum(map(payload.count, (b"[", b"{", b","))) > MAX_VALUES
+
 
 def parse(payload: bytes) -> dict[str, Any]:
     """Return the JSON object that a payload holds, or raise ProtocolError."""

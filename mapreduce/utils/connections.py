@@ -30,6 +30,8 @@ Handler = Callable[[bytes, "Connection"], None]
 LOGGER = logging.getLogger(__name__)
 
 MAX_MESSAGE = 64 * 2**20  # bytes
+MAX_OTHER = 2**20  # bytes of a message that is neither a job nor a task
+LONG_TYPES = b'"new_'  # how the types of those begin, near their beginning
 BLOCK = 64 * 2**10  # bytes to request from one recv
 READ_TIMEOUT = 0.1  # seconds for which one peer may block the listener
 # The same, while other slow peers exist: 500 of them that send nothing would
@@ -115,9 +117,16 @@ class Connection(_Accepted):
         if not chunk:  # The peer closed its side: the message is complete.
             return False
         self._chunks.append(chunk)
+        was_small = self._size <= MAX_OTHER
         self._size += len(chunk)
         if self._size > MAX_MESSAGE:
             raise OSError(f"a message of more than {MAX_MESSAGE} bytes")
+        # Only jobs and tasks have lists of files. Anybody can send something
+        # else, a thousand times at once.
+        if was_small and self._size > MAX_OTHER and LONG_TYPES not in b"".join(
+                self._chunks):
+            raise OSError(f"a message of more than {MAX_OTHER} bytes that is "
+                          "neither a job nor a task")
         return True
 
     def _finish(self, handle: Handler) -> bool:

@@ -145,6 +145,9 @@ class Inbox:
                 LOGGER.debug("Ignored an empty %s message", protocol)
                 return
             try:
+                if codec.has_too_many_values(payload):
+                    raise ProtocolError(
+                        f"more than {codec.MAX_VALUES} values")
                 document = codec.parse(payload)
                 LOGGER.debug(
                     "%s recv\n%s", protocol, codec.Indented(document))

@@ -28,6 +28,7 @@ from mapreduce.utils.connections import (
     Connection,
     SlowConnections,
 )
+from mapreduce.utils.names import Names
 
 LOGGER = logging.getLogger(__name__)
 
@@ -76,6 +77,9 @@ class _Turns:
 
 
 _TURNS = _Turns()
+
+
+_NAMES = Names(socket.gaierror)
 
 
 # Errors of this machine, which say nothing about the peer.
@@ -172,8 +176,8 @@ def tcp_query(
         sock.settimeout(SEND_TIMEOUT)
         # Without the lock: a daemon that is slow to accept a query must not
         # delay the messages of other threads.
-        with _checked_host(host):
-            sock.connect((host, port))
+        with _checked_host(host), _doubting(host):
+            _NAMES.connect(sock, host, port)
             sock.sendall(payload)
         try:
             # The end of the stream is the end of a message in this protocol.
@@ -219,6 +223,7 @@ def udp_client(
         code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         # With a mocked socket, the code is not a number.
         if isinstance(code, int) and code:
+            _NAMES.doubt(host)
             raise OSError(code, os.strerror(code))
 
 
@@ -234,9 +239,22 @@ def _send(
 ) -> None:
     # On a busy machine, also the stand-ins of tests may be slow.
     timeout = TURN_TIMEOUT if _is_real(sock) else -1
-    with _TURNS.take(timeout), _checked_host(address[0]):
-        sock.connect(address)
+    host, port = address
+    with _TURNS.take(timeout), _checked_host(host), _doubting(host):
+        _NAMES.connect(sock, host, port)
         sock.sendall(payload)
+    _NAMES.keep(sock, host)
+
+
+@contextlib.contextmanager
+def _doubting(host: str) -> Iterator[None]:
+    """Doubt the address of a host if it can't be reached."""
+    try:
+        yield
+    except OSError as error:
+        if not is_own_failure(error):
+            _NAMES.doubt(host)
+        raise
 
 
 @contextlib.contextmanager

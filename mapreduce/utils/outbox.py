@@ -18,9 +18,16 @@ UnknownAnswer = network.UnknownAnswer
 
 
 def send_tcp(host: str, port: int, message: messages.Message) -> None:
-    """Send a message on a new TCP connection, or raise OSError."""
+    """Send a message on a new TCP connection, or raise OSError.
+
+    Raises network.MessageTooLong for one that no receiver would accept.
+    """
     _log("TCP", host, port, message)
-    network.tcp_client(host, port, codec.encode(message))
+    payload = codec.encode(message)
+    if codec.has_too_many_values(payload):
+        raise network.MessageTooLong(
+            f"a message of more than {codec.MAX_VALUES} values")
+    network.tcp_client(host, port, payload)
 
 
 def deliver_tcp(

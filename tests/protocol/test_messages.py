@@ -273,3 +273,15 @@ def test_indented_shows_that_a_document_is_nested_too_deeply():
 def test_log_shows_both_forms_of_a_message_alike(message, text):
     """By one name, and without the fields that are None."""
     assert repr(message) == text
+
+
+@pytest.mark.parametrize("unit", [b"[],", b"0,", b'{"a":', b"["])
+def test_flood_of_values_is_noticed(unit):
+    """To parse it would hold up all threads, and take gigabytes."""
+    assert codec.has_too_many_values(b"[" + unit * codec.MAX_VALUES)
+
+
+def test_long_list_of_files_is_no_flood():
+    paths = [f"in/{number}" for number in range(400_000)]
+    task = messages.MapTaskMessage(0, paths, "map", "out", 1)
+    assert not codec.has_too_many_values(codec.encode(task))

@@ -11,7 +11,8 @@ from tests.support.ports import free_port
 
 HOST = "localhost"
 WAIT = 5.0  # seconds for what is only late if it never comes
-LONG = b"x" * 10_000_000  # bytes: more than the system takes at once
+# Bytes: more than the system takes at once.
+LONG = b'"new_' + b"x" * 10_000_000
 
 
 @pytest.fixture(name="serve")

@@ -75,6 +75,16 @@ def test_get_of_nothing_ends_after_its_timeout(inbox):
         inbox.get(timeout=0.01)
 
 
+def test_flood_of_values_is_ignored(inbox, caplog, mocker):
+    mocker.patch("mapreduce.protocol.codec.MAX_VALUES", 10)
+    flood = b'{"message_type": "register", "x": [' + b"0," * 10 + b"0]}"
+    inbox.listen_tcp(FakeServer(flood, codec.encode(REGISTER)),
+                     messages.RegisterMessage)
+    assert received_by(inbox, 1) == [REGISTER]
+    assert logged(caplog, logging.WARNING) == [
+        "Ignored a TCP message: more than 10 values"]
+
+
 @pytest.mark.parametrize("protocol", ["tcp", "udp"])
 def test_message_is_decoded_and_logged(inbox, caplog, protocol):
     listen = getattr(inbox, f"listen_{protocol}")

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from mapreduce.utils import network, tcp_client, udp_client
+from mapreduce.utils.names import Names
 
 HOST = "localhost"
 WAIT = 5.0  # seconds for what is only late if it never comes
@@ -133,7 +134,7 @@ def test_messages_of_many_clients_arrive_whole(tcp):
 
 
 def test_message_larger_than_any_buffer_arrives_whole(tcp):
-    payload = bytes(range(256)) * 2**15
+    payload = b'{"new_' + bytes(range(256)) * 2**15
     tcp.send(payload)
     assert tcp.received.get(timeout=WAIT) == payload
 
@@ -296,6 +297,22 @@ def test_message_that_is_too_long_is_dropped(
     assert tcp.received.get(timeout=WAIT) == b"x" * 1000
 
 
+@pytest.mark.parametrize("first_bytes, taken", [
+    (b'{"message_type": "new_map_task", "', True),
+    (b'{"message_type": "finished", "', False)])
+def test_only_jobs_and_tasks_may_be_long(
+        tcp, connect, first_bytes, taken):
+    sock = connect(first_bytes)
+    with contextlib.suppress(OSError):
+        sock.sendall(b"x" * 2**20)
+        sock.shutdown(socket.SHUT_WR)
+    assert_dropped(sock)
+    with contextlib.suppress(queue.Empty):
+        assert taken == bool(tcp.received.get(timeout=WAIT if taken else 0.1))
+        return
+    assert not taken
+
+
 def test_message_that_nobody_would_take_is_not_sent(tcp, mocker):
     mocker.patch("mapreduce.utils.network.MAX_MESSAGE", 1000)
     with pytest.raises(network.MessageTooLong, match="1001 bytes"):
@@ -371,3 +388,75 @@ def test_idle_server_ends_at_once_when_it_is_woken(make_server, port, mocker):
 def test_idle_server_that_no_one_wakes_sees_its_stop_flag(make_server, port):
     with serving(make_server, tcp_client, port):
         pass  # The end of the block sets the flag, and joins the thread.
+
+
+# Names
+
+@pytest.fixture(name="resolver")
+def fake_resolver(mocker):
+    """Have connect resolve the name "host" as a test says; note what it got.
+
+    Returns the addresses, or errors, of the next look-ups, and the names and
+    addresses that connect was called with.
+    """
+    mocker.patch("mapreduce.utils.network._NAMES",
+                 Names(socket.gaierror))
+    answers, asked = [], []
+    connect = socket.socket.connect
+
+    def resolve(sock, address):
+        host, port = address
+        asked.append(host)
+        if host == "host":
+            host = answers.pop(0)
+            if isinstance(host, OSError):
+                raise host
+        connect(sock, (host, port))
+
+    mocker.patch.object(
+        network.socket, "socket", type("Socket", (socket.socket,), {
+            "connect": resolve}))
+    return answers, asked
+
+
+AWAY = socket.gaierror(socket.EAI_AGAIN, "Temporary failure")
+
+
+@pytest.mark.parametrize("client", [tcp_client, udp_client])
+def test_name_is_resolved_once(tcp, udp, resolver, client):
+    """A name service that is away stops no heartbeat."""
+    answers, asked = resolver
+    answers[:] = ["127.0.0.1", AWAY]
+    port = (tcp if client is tcp_client else udp).port
+    for _ in range(3):
+        client("host", port, b"message")
+    assert asked == ["host", "127.0.0.1", "127.0.0.1"]
+
+
+def test_name_is_resolved_again_after_a_refusal(tcp, resolver):
+    answers, asked = resolver
+    answers[:] = ["127.0.0.1", "127.0.0.1"]
+    tcp_client("host", tcp.port, b"message")
+    with network.tcp_server(HOST, 0) as unused:
+        free = unused._sock.getsockname()[1]
+    with pytest.raises(ConnectionRefusedError):
+        tcp_client("host", free, b"message")
+    tcp_client("host", tcp.port, b"message")
+    assert asked == ["host", "127.0.0.1", "host"]
+
+
+def test_old_address_is_used_while_its_name_cannot_be_resolved(
+        tcp, resolver):
+    answers, asked = resolver
+    answers[:] = ["127.0.0.1", AWAY]
+    tcp_client("host", tcp.port, b"message")
+    network._NAMES.doubt("host")
+    tcp_client("host", tcp.port, b"message")
+    assert asked == ["host", "host", "127.0.0.1"]
+
+
+def test_name_that_was_never_resolved_is_an_error(tcp, resolver):
+    answers, _ = resolver
+    answers[:] = [AWAY]
+    with pytest.raises(socket.gaierror):
+        tcp_client("host", tcp.port, b"message")

@@ -15,6 +15,10 @@ from mapreduce.manager.scheduling.remote_worker import RemoteWorker
 from mapreduce.protocol.messages import Address
 from mapreduce.protocol.status import WorkerState
 
+# Dead Workers that are kept for clients to see. A Worker that crashes at its
+# start, again and again, with --port 0, makes a new address each time.
+MAX_DEAD = 1_000
+
 _registration = operator.attrgetter("registration")
 
 
@@ -99,7 +103,17 @@ class Workers:
         # The address may belong to a newer registration by now.
         if self._living.get(worker.address) is worker:
             del self._living[worker.address]
-        return worker.mark_dead()
+        task_id = worker.mark_dead()
+        if len(self._by_address) - len(self._living) > MAX_DEAD:
+            self._forget_oldest()
+        return task_id
+
+    def _forget_oldest(self) -> None:
+        """Forget the dead Worker that registered first."""
+        for address in self._by_address:
+            if address not in self._living:
+                del self._by_address[address]
+                return
 
     def note_capabilities(
         self, worker: RemoteWorker, message_types: frozenset[str]

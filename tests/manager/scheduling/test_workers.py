@@ -4,7 +4,7 @@ import pytest
 from mapreduce.manager.scheduling.workers import Workers
 from mapreduce.protocol.status import WorkerState as State
 
-A, B, C = (("localhost", port) for port in (1, 2, 3))
+A, B, C, D = (("localhost", port) for port in (1, 2, 3, 4))
 
 
 @pytest.fixture(name="workers")
@@ -149,3 +149,17 @@ def test_who_is_pass_over_is_nobody_else(workers):
     workers.pass_over(workers.get(A))
     workers.pass_over(workers.get(C))
     assert workers.first_ready([B, A]).address == B
+
+
+def test_dead_workers_are_forgotten_when_they_are_too_many(workers, mocker):
+    """The one that registered first goes first."""
+    mocker.patch("mapreduce.manager.scheduling.workers.MAX_DEAD", 2)
+    for address in (B, A):
+        workers.mark_dead(workers.get(address))
+    assert addresses(workers) == [A, B, C]
+    workers.register(D, 9)
+    workers.mark_dead(workers.get(D))
+    assert addresses(workers) == [B, C, D]
+    assert workers.get(A) is None
+    again = workers.register(A, 10)
+    assert workers.first_ready([C]) is again
