@@ -21,7 +21,7 @@ from typing import Any
 from mapreduce.protocol import codec, messages, status
 from mapreduce.protocol.fields import ProtocolError
 from mapreduce.utils.connections import Connection
-from mapreduce.utils.network import TcpServer, UdpServer
+from mapreduce.utils.servers import TcpServer, UdpServer
 
 LOGGER = logging.getLogger(__name__)
 

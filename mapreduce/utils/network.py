@@ -17,27 +17,19 @@ import os
 import random
 import socket
 import struct
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from mapreduce.utils.connections import (
-    BLOCK,
-    MAX_MESSAGE,
-    Connection,
-    SlowConnections,
-)
+from mapreduce.utils.connections import BLOCK, MAX_MESSAGE
 from mapreduce.utils.names import Names
+from mapreduce.utils.servers import TcpServer, UdpServer
+from mapreduce.utils.turns import Turns
 
 LOGGER = logging.getLogger(__name__)
 
-TcpHandler = Callable[[bytes, Connection], None]
-UdpHandler = Callable[[bytes], None]
-
 STOP_INTERVAL = 1.0  # seconds after which an idle server checks its stop flag
 SEND_TIMEOUT = 5.0  # seconds to connect, again to send, again for an answer
-RETRY_DELAY = 0.1  # seconds until the next try if accept fails
 
 # Linux takes the ports of outgoing connections from 32768 up. A port below is
 # not taken by accident, also not while a killed process is being replaced.
@@ -46,41 +38,8 @@ FREE_PORT_TRIES = 1_000
 
 TURN_TIMEOUT = 0.1  # seconds that one send may delay the next one
 
-
-class _Turns:
-    """Let one send follow the other, but none wait for one that is slow.
-
-    Tests record calls on one mock for all sockets, and expect that the connect
-    of a message is followed by its own sendall. With real sockets, an address
-    that swallows packets must not delay the messages to others.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._replacing = threading.Lock()
-
-    @contextlib.contextmanager
-    def take(self, timeout: float) -> Iterator[None]:
-        """Wait for the end of the send before, at most `timeout` seconds.
-
-        With a timeout of -1, wait without limit.
-        """
-        while not (lock := self._lock).acquire(timeout=timeout):
-            # The slow send keeps the old lock, and delays only this one.
-            with self._replacing:
-                if self._lock is lock:
-                    self._lock = threading.Lock()
-        try:
-            yield
-        finally:
-            lock.release()
-
-
-_TURNS = _Turns()
-
-
+_TURNS = Turns()
 _NAMES = Names(socket.gaierror)
-
 
 # Errors of this machine, which say nothing about the peer.
 OWN_ERRORS = {
@@ -291,7 +250,7 @@ def udp_server(host: str, port: int) -> Iterator[UdpServer]:
         sock.settimeout(STOP_INTERVAL)
         if _is_real(sock):
             _limit_recv(sock, STOP_INTERVAL)
-        yield UdpServer(sock)
+        yield UdpServer(sock, lambda: _end_wait(sock))
 
 
 @contextlib.contextmanager
@@ -305,7 +264,17 @@ def tcp_server(host: str, port: int) -> Iterator[TcpServer]:
             sock.bind((host, port))
         sock.listen()
         sock.settimeout(STOP_INTERVAL)
-        yield TcpServer(sock)
+        yield TcpServer(sock, lambda: _end_wait(sock))
+
+
+def _end_wait(sock: socket.socket) -> None:
+    """End the wait of recv or accept in another thread."""
+    # Linux wakes the thread although a listening socket is not connected, and
+    # although it reports an error for UDP. On a system that does not wake it,
+    # the thread looks at its stop flag after STOP_INTERVAL.
+    if _is_real(sock):
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
 
 
 def is_only_local(host: str) -> bool:
@@ -355,72 +324,3 @@ def free_port(host: str) -> int:
             if error.errno != errno.EADDRINUSE:
                 raise
     raise OSError(errno.EADDRINUSE, "no port was found free")
-
-
-class _Server:
-    """What both kinds of server have: a socket, and an end to its waiting."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        """Use a socket that is bound and has a timeout."""
-        self._sock = sock
-
-    def wake(self) -> None:
-        """End the wait of `serve` in another thread; it then looks at stop.
-
-        Nothing is received afterwards.
-        """
-        # Linux wakes the thread although a listening socket is not connected,
-        # and although it reports an error for UDP. On a system that does not
-        # wake it, the thread looks at stop after STOP_INTERVAL.
-        if _is_real(self._sock):
-            with contextlib.suppress(OSError):
-                self._sock.shutdown(socket.SHUT_RDWR)
-
-
-class UdpServer(_Server):
-    """A bound UDP socket; udp_server makes and closes it."""
-
-    def serve(self, handle: UdpHandler, stop: threading.Event) -> None:
-        """Call handle with each datagram until stop is set."""
-        while not stop.is_set():
-            try:
-                payload = self._sock.recv(BLOCK)
-            # The timeouts of Python and of the operating system.
-            except (TimeoutError, BlockingIOError):
-                continue
-            except OSError as error:
-                if stop.is_set():
-                    return
-                LOGGER.warning("Cannot receive a datagram: %s", error)
-                # The error may last: without a pause the thread would spin.
-                stop.wait(RETRY_DELAY)
-                continue
-            if payload:
-                handle(payload)
-
-
-class TcpServer(_Server):
-    """A listening TCP socket; tcp_server makes and closes it."""
-
-    def serve(self, handle: TcpHandler, stop: threading.Event) -> None:
-        """Call handle with each message and its connection until stop is set.
-
-        Messages are read one after the other, in this thread. The connection
-        of a slow peer is given to a second thread, SlowConnections, which then
-        calls `handle`, too: a slow peer delays no other.
-        """
-        with SlowConnections(handle) as slow_connections:
-            while not stop.is_set():
-                try:
-                    connection, peer = self._sock.accept()
-                except TimeoutError:
-                    continue
-                except OSError as error:
-                    if stop.is_set():
-                        return
-                    LOGGER.warning("Cannot accept a connection: %s", error)
-                    # No free file descriptor, for example: the connection
-                    # stays in the backlog, so without a pause this would spin.
-                    stop.wait(RETRY_DELAY)
-                    continue
-                Connection(connection, slow_connections, peer).read(handle)

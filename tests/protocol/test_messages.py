@@ -262,10 +262,10 @@ def test_indented_shows_that_a_document_is_nested_too_deeply():
 @pytest.mark.parametrize("message, text", [
     (messages.ExtendedMapTaskMessage(0, [], "map", "out", 2, {}),
      "MapTaskMessage(task_id=0, splits=[], executable='map', "
-     "output_directory='out', num_partitions=2, environment={})"),
+     "output_directory='out', num_partitions=2)"),
     (messages.ExtendedReduceTaskMessage(0, "cat", [], "out", {}, 2.0),
      "ReduceTaskMessage(task_id=0, executable='cat', input_paths=[], "
-     "output_directory='out', environment={}, task_timeout=2.0)"),
+     "output_directory='out', task_timeout=2.0)"),
     (messages.ExtendedJobMessage(["in"], "out", "map", 0, num_mappers=1),
      "JobMessage(input_paths=['in'], output_directory='out', "
      "mapper_executable='map', num_reducers=0, num_mappers=1)"),
