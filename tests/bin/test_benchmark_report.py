@@ -107,4 +107,5 @@ def test_scheduler_counts_events():
         3 + 3  # registrations and their acknowledgements
         + 2  # the job and its preparation
         + 10 + 10  # tasks sent and finished
+        + 2  # looks at the files of each stage
         + 3 * seconds + seconds)

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from tests.support.cluster import MAPPER, REDUCER, command
+from tests.support.cluster import MAPPER, REDUCER
+from tests.support.commands import command
 from tests.support.files import in_order, names_in
 from tests.support.local_run import INPUT, expected
 from tests.support.waiting import TIMEOUT

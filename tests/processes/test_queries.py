@@ -167,6 +167,7 @@ def test_key_that_nobody_made_has_no_job(cluster):
 def test_manager_that_was_asked_ends_as_ever(tmp_path):
     with Cluster(tmp_path / "cluster") as cluster:
         cluster.start(1)
+        cluster.wait_for(lambda: status_of(cluster).workers)
         for _ in range(10):
             assert len(status_of(cluster).workers) == 1
         cluster.shutdown()
@@ -177,7 +178,7 @@ def test_manager_logs_its_status_at_an_interval(tmp_path):
         manager = cluster.start_manager("--status-interval", "1")
         cluster.start_worker()
         assert wait_until(lambda: manager.says(
-            "[INFO] Status\nWORKER", times=2))
+            "[INFO] Status\n  WORKER", times=2))
         assert manager.says("No jobs")
 
 
