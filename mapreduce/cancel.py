@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import click
 
-from mapreduce.client import command, errors, progress
+from mapreduce.client import command, completion, errors, progress
 from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.display import text
 from mapreduce.protocol import messages
@@ -17,7 +17,8 @@ Example:
 
 @click.command(cls=command.Command, epilog=EXAMPLES)
 @command.manager_options
-@click.argument("job_id", metavar="JOB", type=click.IntRange(0))
+@click.argument("job_id", metavar="JOB", type=click.IntRange(0),
+                shell_complete=completion.active_jobs)
 @command.common_options
 def main(host: str, port: int, job_id: int, quiet: bool) -> None:
     """Cancel a JOB and wait until it is cancelled.

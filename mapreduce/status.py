@@ -9,7 +9,7 @@ from collections.abc import Callable
 import click
 
 from mapreduce import display
-from mapreduce.client import command, progress
+from mapreduce.client import command, completion, progress
 from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.display import text
 from mapreduce.protocol import codec
@@ -31,7 +31,7 @@ Examples:
 @click.command(cls=command.Command, epilog=EXAMPLES)
 @command.manager_options
 @click.argument("job_id", metavar="[JOB]", required=False,
-                type=click.IntRange(0))
+                type=click.IntRange(0), shell_complete=completion.jobs)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--watch", is_flag=True, help="Update the screen until Ctrl-C; "
               "without a terminal, print the status when it changes.")

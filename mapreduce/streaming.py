@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from mapreduce.client import command, errors, job_options
+from mapreduce.client import command, completion, errors, job_options
 from mapreduce.client.job_options import COUNT, COUNT_OR_ZERO, JobSpec
 from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.display.text import clean
@@ -153,22 +153,28 @@ def _path(name: str) -> str:
 
 
 @click.command(cls=StreamingCommand, epilog=EXAMPLES)
-@click.option("-input", "input_paths", metavar="PATH", multiple=True,
+@click.option("-input", "input_paths", metavar="PATH",
+              shell_complete=completion.files, multiple=True,
               required=True, callback=_paths,
               help="Input: a directory, a file, a pattern, or several, "
               "separated by commas; - is standard input. May be repeated.")
 @click.option("-output", "output_directory", metavar="DIRECTORY",
+              shell_complete=completion.directories,
               required=True, callback=lambda _, __, name: _path(name),
               help="Directory of the result, which must not exist.")
 @click.option("-mapper", "mapper_executable", metavar="COMMAND",
+              shell_complete=completion.files,
               required=True, help="Executable of the map stage.")
 @click.option("-reducer", "reducer_executable", metavar="COMMAND",
+              shell_complete=completion.files,
               default=IDENTITY, show_default=True,
               help="Executable of the reduce stage; NONE: no such stage.")
-@click.option("-combiner", metavar="COMMAND", help="Executable that reads "
+@click.option("-combiner", metavar="COMMAND",
+              shell_complete=completion.files, help="Executable that reads "
               "the sorted output of each map task, and whose output replaces "
               "it.")
-@click.option("-partitioner", metavar="COMMAND", help="Executable that reads "
+@click.option("-partitioner", metavar="COMMAND",
+              shell_complete=completion.files, help="Executable that reads "
               "the lines of the map output, and prints for each the number "
               "of its reduce task.")
 @click.option("-numReduceTasks", "num_reducers", metavar="N",
@@ -177,7 +183,8 @@ def _path(name: str) -> str:
 @click.option("-cmdenv", "environment", metavar="NAME=VALUE", multiple=True,
               callback=job_options.environment, help="Set a variable in the "
               "environment of all executables. May be repeated.")
-@click.option("-file", "-files", "files", metavar="PATH", multiple=True,
+@click.option("-file", "-files", "files", metavar="PATH",
+              shell_complete=completion.files, multiple=True,
               callback=_separate, help="Accepted, but no file is copied: "
               "executables run in the working directory.")
 @click.option("-D", "properties", metavar="NAME=VALUE", multiple=True,

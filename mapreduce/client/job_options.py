@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from mapreduce.client import completion
 from mapreduce.protocol import fields, layout
 
 Decorated = Callable[..., Any]
@@ -152,6 +153,8 @@ def job_options(**defaults: Any) -> Callable[[Decorated], Decorated]:
     """
     def option(*names: str, **settings: Any) -> Callable[..., Any]:
         field = names[-1]
+        settings["shell_complete"] = completion.BY_METAVAR.get(
+            settings.get("metavar", ""))
         if field not in defaults:
             return click.option(*names, required=True, **settings)
         default, shown = defaults[field], True
@@ -228,10 +231,12 @@ def input_options(command: Decorated) -> Decorated:
 
 # These options are the same for every command.
 PLAIN_OPTIONS = (
-    click.option("--combiner", metavar="COMMAND", help="Executable that "
+    click.option("--combiner", metavar="COMMAND",
+                 shell_complete=completion.files, help="Executable that "
                  "reads the sorted output of each map task, and whose output "
                  "replaces it."),
-    click.option("--partitioner", metavar="COMMAND", help="Executable that "
+    click.option("--partitioner", metavar="COMMAND",
+                 shell_complete=completion.files, help="Executable that "
                  "reads the lines of the map output, and prints for each the "
                  "number of its reduce task."),
     click.option("--cmdenv", "environment", metavar="NAME=VALUE",
@@ -247,5 +252,6 @@ PLAIN_OPTIONS = (
                  type=Seconds(), help="End an attempt that neither reads, "
                  "writes nor reports for this time; 0: never.  [default: 0]"),
     click.option("--keep-intermediate", metavar="DIRECTORY",
+                 shell_complete=completion.directories,
                  help="Keep the map output in this directory."),
 )

@@ -16,87 +16,22 @@ import sys
 import pytest
 
 from tests.support.cluster import WORD_COUNT, pipeline
-from tests.support.commands import command, no_other_cluster
+from tests.support.commands import command
 from tests.support.files import ROOT, TESTDATA, in_order, write_executable
+from tests.support.init_script import (
+    NOT_RUNNING,
+    PORTS,
+    START,
+    STOP,
+    InitScript,
+    running,
+    running_daemon,
+)
 from tests.support.ports import answers, free_port
 from tests.support.waiting import TIMEOUT, wait_until
 
 # The wait until no other test uses the script has no limit.
 pytestmark = pytest.mark.timeout(120, func_only=True)
-
-PORTS = 6000, 6001, 6002
-START = "starting mapreduce ...\n"
-STOP = "stopping mapreduce ...\n"
-NOT_RUNNING = "manager not running\nworkers not running\n", 1
-
-
-class InitScript:
-    """bin/mapreduce, in a directory of the test's own."""
-
-    def __init__(self, directory, path):
-        """Run it in a directory, with this PATH."""
-        self.directory = directory
-        self.path = path
-
-    def __call__(self, *arguments):
-        """Return what it prints and its exit code; it prints no errors."""
-        outcome = subprocess.run(
-            [ROOT / "bin/mapreduce", *arguments], cwd=self.directory,
-            env={**os.environ, "PATH": self.path}, capture_output=True,
-            text=True, timeout=TIMEOUT)
-        assert outcome.stderr == ""
-        return outcome.stdout, outcome.returncode
-
-    def logs(self):
-        """Return the names of the logs."""
-        return sorted(os.listdir(self.directory / "var/log"))
-
-
-@pytest.fixture(name="alone")
-def _alone():
-    """The init script is used by one test at a time, also of several runs."""
-    with no_other_cluster():
-        yield
-
-
-@pytest.fixture(name="script")
-def _script(tmp_path):
-    """The init script; the commands are those of this interpreter."""
-    return InitScript(tmp_path, os.pathsep.join(
-        [os.path.dirname(sys.executable), os.environ["PATH"]]))
-
-
-@pytest.fixture(name="mapreduce")
-def _mapreduce(alone, script, tmp_path, monkeypatch):
-    """The init script on a machine where no daemon of this user runs."""
-    monkeypatch.setenv("TMPDIR", str(tmp_path))  # The killed leave files.
-    if script("status") != NOT_RUNNING:
-        pytest.skip("a Manager or a Worker runs on this machine")
-    if any(map(answers, PORTS)):
-        pytest.skip("one of the ports 6000 to 6002 is in use")
-    yield script
-    script("stop")
-
-
-@contextlib.contextmanager
-def running(*arguments, **env):
-    """Run a process, which may read from its standard input, for a while."""
-    with subprocess.Popen(arguments, stdin=subprocess.PIPE,
-                          stderr=subprocess.DEVNULL,
-                          env={**os.environ, **env}) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-@contextlib.contextmanager
-def running_daemon(name, port, *options, **env):
-    """Run a Manager or a Worker that the init script has not started."""
-    with running(command(name), "--port", str(port), *options,
-                 **env) as process:
-        assert wait_until(lambda: answers(port))
-        yield process
 
 
 def test_start_and_stop(mapreduce):
@@ -150,36 +85,6 @@ def test_restart(mapreduce):
 def test_stop_when_nothing_runs(mapreduce):
     """That is no error."""
     assert mapreduce("stop") == (STOP, 0)
-
-
-@pytest.mark.parametrize("arguments", [
-    [], ["begin"], ["start", "1", "2"], ["start", "--unknown"], ["stop", "1"],
-    ["kill-worker"], ["status", "--port"]])
-def test_wrong_usage(script, arguments):
-    """One line lists the commands."""
-    assert script(*arguments) == (
-        f"Usage: {ROOT}/bin/mapreduce "
-        "(start|stop|restart|status|add-worker|kill-worker PORT); --help "
-        "tells more\n", 1)
-
-
-@pytest.mark.parametrize("arguments", [["--help"], ["start", "--help"]])
-def test_help(script, arguments):
-    text, code = script(*arguments)
-    assert (code, text.splitlines()[0]) == (
-        0, f"Usage: {ROOT}/bin/mapreduce COMMAND [--port PORT]")
-    for command_name in ("start [N]", "add-worker", "--respawn"):
-        assert command_name in text
-
-
-@pytest.mark.parametrize("arguments, what", [
-    (["status", "--port", "0"], "0 is not a port from 1 to 65535"),
-    (["status", "--port=x"], "x is not a port from 1 to 65535"),
-    (["start", "many"], "many is not a number of Workers"),
-    (["add-worker"], "no mapreduce-manager runs on port 6000"),
-])
-def test_wrong_values(script, arguments, what):
-    assert script(*arguments) == (f"Error: {what}\n", 1)
 
 
 @pytest.mark.skipif(not pathlib.Path("/proc/self/cmdline").exists(),
@@ -251,7 +156,6 @@ def test_worker_on_another_port_counts(mapreduce):
 @pytest.mark.parametrize("options, env", [
     (["--manager-port", "5999"], {}),
     (["--manager-port=5999"], {}),
-    (["--manager-host", "192.0.2.1"], {}),
     ([], {"MAPREDUCE_PORT": "5999"}),
 ])
 def test_worker_of_another_manager_is_left_alone(mapreduce, options, env):
@@ -259,89 +163,6 @@ def test_worker_of_another_manager_is_left_alone(mapreduce, options, env):
         assert mapreduce("status") == NOT_RUNNING
         assert mapreduce("stop") == (STOP, 0)
         assert daemon.poll() is None
-
-
-@pytest.fixture(name="other_port")
-def _other_port(mapreduce):
-    """A port for a second cluster, which is stopped after the test."""
-    port = free_port()
-    while any(map(answers, range(port, port + 4))):
-        port = free_port()
-    yield port
-    mapreduce("stop", f"--port={port}")
-
-
-def test_two_clusters_side_by_side(mapreduce, other_port, monkeypatch):
-    assert mapreduce("start") == (START, 0)
-    assert mapreduce("start", "1", "--port", str(other_port), "--",
-                     "--loglevel", "debug") == (START, 0)
-    assert mapreduce.logs() == sorted([
-        "manager.log", "worker-6001.log", "worker-6002.log",
-        f"manager-{other_port}.log", f"worker-{other_port + 1}.log"])
-    assert "[DEBUG]" in (mapreduce.directory / (
-        f"var/log/manager-{other_port}.log")).read_text()
-    assert mapreduce("add-worker", "--port", str(other_port)) == (
-        f"starting mapreduce worker on port {other_port + 2} ...\n", 0)
-    assert answers(other_port + 2)
-    assert mapreduce("stop") == (STOP, 0)
-    monkeypatch.setenv("MAPREDUCE_PORT", str(other_port))
-    assert mapreduce("status") == ("manager running\nworkers running\n", 0)
-    assert mapreduce("stop") == (STOP, 0)
-    assert not any(map(answers, range(other_port, other_port + 3)))
-
-
-def test_worker_that_dies_is_started_again(mapreduce, other_port):
-    """One that kill-worker has killed stays dead; a stop ends all."""
-    options = "--port", str(other_port)
-    assert mapreduce("start", "1", "--respawn", *options) == (START, 0)
-    log = mapreduce.directory / f"var/log/worker-{other_port + 1}.log"
-
-    def starts():
-        return log.read_text().count("Listening on")
-
-    assert starts() == 1
-    [worker] = workers_of(other_port)
-    os.kill(worker, signal.SIGKILL)
-    assert wait_until(lambda: starts() == 2)
-    assert mapreduce("kill-worker", str(other_port + 1), *options) == (
-        f"killed mapreduce worker on port {other_port + 1}\n", 0)
-    assert workers_of(other_port) == []
-    assert mapreduce("status", *options) == (
-        "manager running\nworkers not running\n", 1)
-    assert mapreduce("stop", *options) == (STOP, 0)
-    assert starts() == 2
-
-
-def workers_of(manager_port):
-    """Return the ids of the Workers of a Manager on this machine."""
-    found = []
-    for file in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            words = file.read_text().split("\0")
-            if command("worker") in words and str(manager_port) in words:
-                found.append(int(file.parent.name))
-    return found
-
-
-def test_stop_names_the_jobs_that_are_lost(mapreduce, other_port, gate):
-    """The log of the Manager names them, too."""
-    options = "--port", str(other_port)
-    mapreduce("start", "1", *options)
-    mapper = write_executable(mapreduce.directory / "map", gate.line)
-    for name in (["--name", "one, two"], []):
-        subprocess.run(
-            [command("submit"), *options, *name, "--input",
-             str(TESTDATA / "input"), "--mapper", mapper, "--output",
-             str(mapreduce.directory / "output")],
-            check=True, stdout=subprocess.DEVNULL)
-    assert mapreduce("stop", *options)[0].startswith(
-        f"{STOP}lost job 0 (one, two): it was running\n"
-        "lost job 1: it was queued\n")
-    log = (mapreduce.directory
-           / f"var/log/manager-{other_port}.log").read_text()
-    name = f"Manager:{other_port} [WARNING]"
-    assert (f"{name} Lost job 0 (one, two): it was running, 0 of 4 tasks "
-            f"done\n{name} Lost job 1: it was queued\n") in log
 
 
 def test_daemons_that_do_not_end_are_killed(mapreduce):

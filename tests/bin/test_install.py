@@ -49,3 +49,26 @@ def test_compiled_loops_of_an_older_version_go(clone):
     old.write_bytes(b"")
     install(clone)
     assert not old.exists()
+
+
+def install_by_pip(clone):
+    """Leave what pip leaves that was used without bin/install."""
+    for name in ("manager", "worker", "submit", "run", "streaming", "status",
+                 "cancel"):
+        write_executable(clone / f"env/bin/mapreduce-{name}", "exit 0")
+
+
+@pytest.mark.parametrize("arguments", [[], ["development"]])
+def test_what_pip_has_installed_is_not_installed_again(clone, arguments):
+    install_by_pip(clone)
+    subprocess.run(["bin/install", *arguments], cwd=clone, check=True)
+    assert not (clone / "env/bin/installed").exists()
+    with open(clone / "pyproject.toml", "a", encoding="utf-8") as file:
+        file.write("# new\n")
+    assert install(clone) == 1
+
+
+def test_command_that_pip_has_not_installed_is_installed(clone):
+    install_by_pip(clone)
+    (clone / "env/bin/mapreduce-cancel").unlink()
+    assert install(clone) == 1

@@ -1,5 +1,4 @@
 """TCP and UDP on real sockets: whole messages in, and nobody waits long."""
-import collections
 import contextlib
 import errno
 import queue
@@ -11,9 +10,8 @@ import time
 import pytest
 
 from mapreduce.utils import network, tcp_client, udp_client
-from mapreduce.utils.names import Names
+from tests.support.listeners import HOST, serving
 
-HOST = "localhost"
 WAIT = 5.0  # seconds for what is only late if it never comes
 
 BAD_HOSTS = [  # None of these gets as far as a name server.
@@ -24,57 +22,11 @@ BAD_HOSTS = [  # None of these gets as far as a name server.
     pytest.param("\udcff", id="byte that is no UTF-8"),
 ]
 
-Listener = collections.namedtuple("Listener", "port received send")
-
 
 @pytest.fixture(autouse=True)
 def stop_soon(mocker):
     """Have idle servers look at their stop flag more often."""
     mocker.patch("mapreduce.utils.network.STOP_INTERVAL", 0.05)
-
-
-@pytest.fixture(name="port")
-def find_port():
-    """Return a port that is free for TCP and UDP."""
-    with (
-        socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
-    ):
-        tcp.bind((HOST, 0))
-        udp.bind(tcp.getsockname())
-        return tcp.getsockname()[1]
-
-
-@contextlib.contextmanager
-def serving(make_server, client, port):
-    """Serve in a thread; what is received goes into a queue."""
-    received = queue.SimpleQueue()
-    stop = threading.Event()
-    with make_server(HOST, port) as server:
-        thread = threading.Thread(
-            target=server.serve,
-            args=(lambda payload, *_: received.put(payload), stop))
-        thread.start()
-        try:
-            yield Listener(
-                port, received, lambda payload: client(HOST, port, payload))
-        finally:
-            stop.set()
-            thread.join()
-
-
-@pytest.fixture(name="tcp")
-def serve_tcp(port):
-    """Return a TCP Listener."""
-    with serving(network.tcp_server, tcp_client, port) as listener:
-        yield listener
-
-
-@pytest.fixture(name="udp")
-def serve_udp(port):
-    """Return a UDP Listener."""
-    with serving(network.udp_server, udp_client, port) as listener:
-        yield listener
 
 
 @pytest.fixture(name="listener", params=["tcp", "udp"])
@@ -359,104 +311,3 @@ def test_failing_accept_is_tried_again_without_a_spin(tcp, mocker):
     assert tcp.received.get(timeout=WAIT) == b"patient"
     assert all(later - earlier >= network.RETRY_DELAY
                for earlier, later in zip(times[:3], times[1:]))
-
-
-@pytest.mark.parametrize("make_server", [
-    network.tcp_server, network.udp_server], ids=["tcp", "udp"])
-def test_idle_server_ends_at_once_when_it_is_woken(make_server, port, mocker):
-    """Without a spin: the thread uses no processor time worth the name."""
-    mocker.patch("mapreduce.utils.network.STOP_INTERVAL", 60.0)
-    stop = threading.Event()
-    used = []
-
-    def serve(server):
-        server.serve(lambda *_: None, stop)
-        used.append(time.thread_time())
-
-    with make_server(HOST, port) as server:
-        thread = threading.Thread(target=serve, args=(server,))
-        thread.start()
-        stop.set()
-        server.wake()
-        thread.join(WAIT)
-        assert not thread.is_alive()
-    assert used[0] < 0.1
-
-
-@pytest.mark.parametrize("make_server", [
-    network.tcp_server, network.udp_server], ids=["tcp", "udp"])
-def test_idle_server_that_no_one_wakes_sees_its_stop_flag(make_server, port):
-    with serving(make_server, tcp_client, port):
-        pass  # The end of the block sets the flag, and joins the thread.
-
-
-# Names
-
-@pytest.fixture(name="resolver")
-def fake_resolver(mocker):
-    """Have connect resolve the name "host" as a test says; note what it got.
-
-    Returns the addresses, or errors, of the next look-ups, and the names and
-    addresses that connect was called with.
-    """
-    mocker.patch("mapreduce.utils.network._NAMES",
-                 Names(socket.gaierror))
-    answers, asked = [], []
-    connect = socket.socket.connect
-
-    def resolve(sock, address):
-        host, port = address
-        asked.append(host)
-        if host == "host":
-            host = answers.pop(0)
-            if isinstance(host, OSError):
-                raise host
-        connect(sock, (host, port))
-
-    mocker.patch.object(
-        network.socket, "socket", type("Socket", (socket.socket,), {
-            "connect": resolve}))
-    return answers, asked
-
-
-AWAY = socket.gaierror(socket.EAI_AGAIN, "Temporary failure")
-
-
-@pytest.mark.parametrize("client", [tcp_client, udp_client])
-def test_name_is_resolved_once(tcp, udp, resolver, client):
-    """A name service that is away stops no heartbeat."""
-    answers, asked = resolver
-    answers[:] = ["127.0.0.1", AWAY]
-    port = (tcp if client is tcp_client else udp).port
-    for _ in range(3):
-        client("host", port, b"message")
-    assert asked == ["host", "127.0.0.1", "127.0.0.1"]
-
-
-def test_name_is_resolved_again_after_a_refusal(tcp, resolver):
-    answers, asked = resolver
-    answers[:] = ["127.0.0.1", "127.0.0.1"]
-    tcp_client("host", tcp.port, b"message")
-    with network.tcp_server(HOST, 0) as unused:
-        free = unused._sock.getsockname()[1]
-    with pytest.raises(ConnectionRefusedError):
-        tcp_client("host", free, b"message")
-    tcp_client("host", tcp.port, b"message")
-    assert asked == ["host", "127.0.0.1", "host"]
-
-
-def test_old_address_is_used_while_its_name_cannot_be_resolved(
-        tcp, resolver):
-    answers, asked = resolver
-    answers[:] = ["127.0.0.1", AWAY]
-    tcp_client("host", tcp.port, b"message")
-    network._NAMES.doubt("host")
-    tcp_client("host", tcp.port, b"message")
-    assert asked == ["host", "host", "127.0.0.1"]
-
-
-def test_name_that_was_never_resolved_is_an_error(tcp, resolver):
-    answers, _ = resolver
-    answers[:] = [AWAY]
-    with pytest.raises(socket.gaierror):
-        tcp_client("host", tcp.port, b"message")
