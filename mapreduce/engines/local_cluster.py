@@ -107,9 +107,10 @@ class LocalCluster:
         # In this order: a Worker that registered before it died is then
         # certainly in the status of the Manager.
         dead = [worker for worker in self._workers if worker.has_ended()]
-        asked = time.monotonic()
         status = self.call(ask)
-        last_seen = {worker.port: asked - worker.silent_seconds
+        # The Manager may have held its answer for a while.
+        answered = time.monotonic()
+        last_seen = {worker.port: answered - worker.silent_seconds
                      for worker in status.workers}
         self._note_registered(last_seen)
         for worker in dead:

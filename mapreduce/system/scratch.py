@@ -13,6 +13,7 @@ import glob
 import logging
 import os
 import shutil
+import signal
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -32,10 +33,13 @@ def directory(prefix: str, parent: str | None = None) -> Iterator[str]:
     Its name begins with the prefix. It is made in `parent`, or in the
     directory for temporary files.
     """
-    with (
-        tempfile.TemporaryDirectory(prefix=prefix) if parent is None
-        else tempfile.TemporaryDirectory(prefix=prefix, dir=parent)
-    ) as path, lock(path):
+    # A signal handler may end the process by an exception. It must not come
+    # between the directory and the object that removes it.
+    with _no_signals():
+        temporary = (
+            tempfile.TemporaryDirectory(prefix=prefix) if parent is None
+            else tempfile.TemporaryDirectory(prefix=prefix, dir=parent))
+    with temporary as path, lock(path):
         yield path
 
 
@@ -49,6 +53,17 @@ def place_beside(folder: str) -> str:
     parent = os.path.dirname(folder)
     same_disk = os.stat(parent).st_dev == os.stat(folder).st_dev
     return parent if same_disk and os.access(parent, os.W_OK) else folder
+
+
+@contextlib.contextmanager
+def _no_signals() -> Iterator[None]:
+    """Postpone the signals of this thread until the end of the block."""
+    mask = signal.pthread_sigmask(
+        signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 @contextlib.contextmanager

@@ -202,7 +202,8 @@ def _send(
     with _TURNS.take(timeout), _checked_host(host), _doubting(host):
         _NAMES.connect(sock, host, port)
         sock.sendall(payload)
-    _NAMES.keep(sock, host)
+    if _is_real(sock):
+        _NAMES.keep(sock, host)
 
 
 @contextlib.contextmanager

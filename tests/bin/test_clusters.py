@@ -61,7 +61,8 @@ def test_worker_that_dies_is_started_again(mapreduce, other_port):
     assert wait_until(lambda: starts() == 2)
     assert mapreduce("kill-worker", str(other_port + 1), *options) == (
         f"killed mapreduce worker on port {other_port + 1}\n", 0)
-    assert workers_of(other_port) == []
+    # A process that was killed is gone a moment later.
+    assert wait_until(lambda: workers_of(other_port) == [])
     assert mapreduce("status", *options) == (
         "manager running\nworkers not running\n", 1)
     assert mapreduce("stop", *options) == (STOP, 0)

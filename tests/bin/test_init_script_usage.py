@@ -30,5 +30,5 @@ def test_help(script, arguments):
     (["start", "many"], "many is not a number of Workers"),
     (["add-worker"], "no mapreduce-manager runs on port 6000"),
 ])
-def test_wrong_values(script, arguments, what):
-    assert script(*arguments) == (f"Error: {what}\n", 1)
+def test_wrong_values(mapreduce, arguments, what):
+    assert mapreduce(*arguments) == (f"Error: {what}\n", 1)
