@@ -73,6 +73,7 @@ class Manager:
         # ids that tasks see unique, as in Hadoop.
         self._scheduler = Scheduler(
             _working_directory(), time.strftime("%Y%m%d%H%M"))
+        self._is_ending = False
         self._queries = Queries(self._scheduler)
         # The order matters: TCP must not answer before the directory and the
         # UDP port are there, and threads end before what they use is closed.
@@ -81,7 +82,8 @@ class Manager:
                 layout.SHARED_DIRECTORY_PREFIX) as shared_directory,
             udp_server(host, port) as udp,
             tcp_server(host, port) as tcp,
-            contextlib.closing(Storage(shared_directory)) as self._storage,
+            contextlib.closing(Storage(
+                shared_directory, self._must_stop)) as self._storage,
             Inbox(self._preprocess) as self._inbox,
             contextlib.closing(Sender(self._inbox)) as self._sender,
             contextlib.closing(CapabilityProbe(self._inbox)) as self._probe,
@@ -110,7 +112,12 @@ class Manager:
 
     def terminate(self) -> None:
         """End the Manager but not its Workers; for signal handlers."""
+        self._is_ending = True
         self._inbox.put(EndingSignal())
+
+    def _must_stop(self) -> bool:
+        """Return whether an end was asked for, even if the loop is busy."""
+        return self._is_ending or self._inbox.stop.is_set()
 
     def _run(self, status_timer: _Timer) -> None:
         """Handle events, in order of arrival, until the Manager must end."""

@@ -13,6 +13,7 @@ import contextlib
 import os
 
 from mapreduce.manager.output_safety import StorageError, check_content
+from mapreduce.protocol import layout
 from mapreduce.protocol.extensions import ExtendedJobMessage
 from mapreduce.system import scratch
 
@@ -29,9 +30,9 @@ class Replacement:
         The submission was checked by output_safety.
         """
         self._submission = submission
-        parent, name = _split(submission.output_directory)
+        parent, name = split_output(submission.output_directory)
         self._output = os.path.join(parent, name)
-        prefix = f".{name}-new-"
+        prefix = layout.hidden_prefix(name, "new")
         # Eight random digits. If the name exists, mkdir raises an error.
         self.hidden = os.path.join(parent, prefix + os.urandom(4).hex())
         self.directory = os.path.join(self.hidden, "new")
@@ -97,7 +98,7 @@ def _missing(path: str) -> list[str]:
     return missing
 
 
-def _split(output: str) -> tuple[str, str]:
+def split_output(output: str) -> tuple[str, str]:
     """Return the parent of a directory and its name, which is not "..".
 
     A relative path stays relative, because each Worker may have mounted the

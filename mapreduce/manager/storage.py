@@ -6,11 +6,13 @@ except to copy it. What may be replaced is decided in manager/output_safety.
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import shutil
+import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from mapreduce.manager.output_safety import (
     StorageError,
@@ -18,17 +20,16 @@ from mapreduce.manager.output_safety import (
     check_output,
     find_inputs,
 )
-from mapreduce.manager.replacement import Replacement
+from mapreduce.manager.removal import remove_directory, remove_in_steps
+from mapreduce.manager.replacement import Replacement, split_output
 from mapreduce.manager.scheduling.job import ExpectedOutput
 from mapreduce.manager.scheduling.plan import TooManySplits, divide
 from mapreduce.protocol import layout
 from mapreduce.protocol.extensions import ExtendedJobMessage
 from mapreduce.protocol.fields import Split
+from mapreduce.system import scratch
 
 LOGGER = logging.getLogger(__name__)
-
-# Tries to remove a directory: a Worker may move a file into it meanwhile.
-REMOVE_ATTEMPTS = 10
 
 
 def _make_kept_directory(kept: str) -> None:
@@ -79,28 +80,65 @@ def _remove_file(path: str) -> None:
         os.remove(path)
 
 
-def replace_directory(path: str) -> None:
+def replace_directory(
+    path: str, checked: os.stat_result | None,
+    must_stop: Callable[[], bool] = lambda: False,
+) -> None:
     """Replace a directory by an empty one; also make missing parents.
 
-    Raises OSError, and does not change the old directory, if it can't be
-    moved. What then can't be deleted is left in a hidden directory beside it.
+    `checked` is the status of the directory that may be deleted, None if
+    there is none. Raises OSError, and does not change the old directory, if
+    it can't be moved or is another one. What is not deleted, also because
+    `must_stop` returns True, is left in a hidden directory beside it.
     """
     # A link among its parents stays: the directory that it leads to is used.
-    path = os.path.realpath(path)
-    if not os.path.isdir(path):
+    # The directory itself is not resolved again: another user may have put a
+    # link in its place since it was checked.
+    parent, name = split_output(path)
+    parent = os.path.realpath(parent)
+    path = os.path.join(parent, name)
+    if checked is None:
         os.makedirs(path)
         return
-    parent, name = os.path.split(path)
     # Renamed before it is deleted: a reader never sees half of a result, and
     # deleting may take long. In the same parent, because a rename can't cross
     # file systems.
-    hidden = tempfile.mkdtemp(prefix=f".{name}-old-", dir=parent)
+    prefix = layout.hidden_prefix(name, "old")
+    scratch.remove_leftovers(prefix, parent)
+    hidden = tempfile.mkdtemp(prefix=prefix, dir=parent)
+    with scratch.lock(hidden):
+        try:
+            _exchange(path, hidden, checked)
+        except BaseException:
+            # Should the old directory be in there, it is no leftover.
+            os.chmod(hidden, stat.S_IRWXU)
+            with contextlib.suppress(OSError):
+                os.rmdir(os.path.join(hidden, "new"))
+                os.rmdir(hidden)
+            raise
+        remove_in_steps(hidden, must_stop)
+
+
+def status_of(path: str) -> os.stat_result | None:
+    """Return the status of what has a name; None if nothing has."""
     try:
-        os.mkdir(os.path.join(hidden, "new"))
-        os.rename(path, os.path.join(hidden, "old"))
-        os.rename(os.path.join(hidden, "new"), path)
-    finally:
-        remove_directory(hidden)
+        return os.lstat(path)
+    except OSError:
+        return None
+
+
+def _exchange(path: str, hidden: str, checked: os.stat_result) -> None:
+    """Move a directory into a hidden one, and give its name to a new one."""
+    new, old = (os.path.join(hidden, name) for name in ("new", "old"))
+    os.mkdir(new)
+    os.rename(path, old)
+    try:
+        if not os.path.samestat(os.lstat(old), checked):
+            raise OSError(errno.EBUSY, "another program has replaced it", path)
+        os.rename(new, path)
+    except BaseException:
+        os.rename(old, path)
+        raise
 
 
 def missing_output(expected: ExpectedOutput) -> dict[int, str]:
@@ -151,17 +189,6 @@ def remove_parts(output_directory: str) -> None:
         LOGGER.warning("Cannot remove all of %r: %s", output_directory, error)
 
 
-def remove_directory(path: str) -> None:
-    """Delete a directory, also if a Worker moves a file into it meanwhile."""
-    for _ in range(REMOVE_ATTEMPTS):
-        # RecursionError: a tree deeper than Python's recursion limit.
-        with contextlib.suppress(RecursionError):
-            shutil.rmtree(path, ignore_errors=True)
-        if not os.path.lexists(path):
-            return
-    LOGGER.warning("Cannot remove all of %r", path)
-
-
 def _splits(
     submission: ExtendedJobMessage, input_paths: list[str]
 ) -> list[Split]:
@@ -195,8 +222,15 @@ def _size(path: str, may_be_bad: bool) -> int:
 class Storage:
     """The shared directory of a Manager and the jobs in it."""
 
-    def __init__(self, shared_directory: str) -> None:
-        """Use an existing directory."""
+    def __init__(
+        self, shared_directory: str,
+        must_stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Use an existing directory.
+
+        While `must_stop` returns True, no old results are deleted.
+        """
+        self._must_stop = must_stop
         self._shared_directory = shared_directory
         # By job id, for the jobs that keep an old result until their end.
         self._replacements: dict[int, Replacement] = {}
@@ -220,6 +254,7 @@ class Storage:
         splits = _splits(submission, found.files)
         output, kept = (
             submission.output_directory, submission.keep_intermediate)
+        checked = status_of(output)
         check_output(submission, found, self._shared_directory)
         if kept is not None:
             check_kept(kept, output, found, self._shared_directory)
@@ -230,7 +265,7 @@ class Storage:
             if submission.keep_old:
                 self._replacements[job_id] = Replacement(submission)
             else:
-                replace_directory(output)
+                replace_directory(output, checked, self._must_stop)
         except OSError as error:
             self.clean_up(job_id)
             raise StorageError(
@@ -284,7 +319,7 @@ class Storage:
         """Remove the directories of a job, except its result."""
         remove_directory(self.job_directory(job_id))
         if replacement := self._replacements.pop(job_id, None):
-            remove_directory(replacement.hidden)
+            remove_in_steps(replacement.hidden, self._must_stop)
             replacement.close()
 
     def close(self) -> None:

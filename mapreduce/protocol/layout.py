@@ -9,6 +9,7 @@ LOCAL_DIRECTORY_PREFIX = "mapreduce-local-"
 INPUT_DIRECTORY_PREFIX = "mapreduce-input-"
 OUTPUT_DIRECTORY_PREFIX = "mapreduce-output-"
 
+MAX_SHOWN = 200  # bytes of the name of a result in that of a hidden directory
 MAX_TASKS = 10**5  # of a job, in each stage: their ids have five digits
 
 
@@ -56,6 +57,13 @@ def is_result(name: str) -> bool:
     return re.fullmatch(
         r"part-\d{5,}(\.gz|\.bz2|\.xz|\.zst)?|\.part-\d{5,}-.*|_SUCCESS",
         name, re.DOTALL) is not None
+
+
+def hidden_prefix(name: str, kind: str) -> str:
+    """Return, e.g., .output-old-: of a hidden directory beside a result."""
+    # Names have at most 255 bytes, and some digits follow.
+    shown = name.encode("utf-8", "surrogateescape")[:MAX_SHOWN]
+    return f".{shown.decode('utf-8', 'ignore')}-{kind}-"
 
 
 def local_directory_prefix(task_id: int) -> str:

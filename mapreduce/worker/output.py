@@ -27,7 +27,10 @@ class OutputDirectory:
         # Kept until commit, where the error becomes the failure of the task.
         self._error: OSError | None = None
         try:
-            self._directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+            # The Manager has made a directory, so a link is not from it.
+            self._directory = os.open(
+                path.rstrip("/") or path,
+                os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         except OSError as error:
             self._error = error
 

@@ -7,18 +7,25 @@ import stat
 import pytest
 
 from mapreduce.manager.output_safety import StorageError
+from mapreduce.manager.removal import remove_directory
 from mapreduce.manager.scheduling.job import ExpectedOutput
 from mapreduce.manager.storage import (
     Storage,
     missing_output,
-    remove_directory,
     replace_directory,
+    status_of,
 )
 from mapreduce.protocol.fields import Split
+from mapreduce.system import scratch
 from tests.support.files import make_pipe
 from tests.support.storage import job
 
 # Directories
+
+
+def replace(path, **options):
+    """Replace a directory that was just checked, if there is one."""
+    replace_directory(path, status_of(path), **options)
 
 
 @pytest.mark.parametrize("spelling", [
@@ -30,23 +37,23 @@ def test_replaced_directory_is_empty_and_nothing_is_left(
     if exists:
         os.makedirs("output/old/deep")
         pathlib.Path("output/old/file").touch()
-    replace_directory(spelling.format(place=place))
+    replace(spelling.format(place=place))
     assert os.listdir() == ["output"]
     assert os.listdir("output") == []
 
 
 @pytest.mark.usefixtures("place")
 def test_missing_parents_are_made():
-    replace_directory("a/b/../c")
+    replace("a/b/../c")
     assert os.listdir("a/c") == []
 
 
 @pytest.mark.usefixtures("place")
 def test_replaced_directory_is_another_one():
-    replace_directory("output")
+    replace("output")
     old = os.open("output", os.O_RDONLY)
     try:
-        replace_directory("output")
+        replace("output")
         assert not os.path.samestat(os.fstat(old), os.stat("output"))
     finally:
         os.close(old)
@@ -56,7 +63,7 @@ def test_link_in_a_replaced_directory_is_not_followed(place):
     (place / "precious").mkdir()
     (place / "precious/file").touch()
     (place / "output/link").symlink_to("../precious")
-    replace_directory(f"{place}/output")
+    replace(f"{place}/output")
     assert os.listdir(place / "precious") == ["file"]
 
 
@@ -64,13 +71,105 @@ def test_directory_that_cannot_be_moved_aside_stays_as_it_is(place, mocker):
     before = os.listdir(place)
     mocker.patch("os.rename", side_effect=OSError(errno.EBUSY, "busy"))
     with pytest.raises(OSError, match="busy"):
-        replace_directory(f"{place}/output")
+        replace(f"{place}/output")
     assert os.listdir(place / "output") == ["old"]
     assert os.listdir(place) == before
 
 
+def test_link_that_was_put_in_the_place_of_a_directory_is_not_followed(
+        place):
+    """Between the check and the replacement, by another user."""
+    (place / "precious").mkdir()
+    (place / "precious/file").touch()
+    checked = status_of(place / "output")
+    (place / "output").rename(place / "moved")
+    (place / "output").symlink_to("precious")
+    before = sorted(os.listdir(place))
+    with pytest.raises(OSError, match="another program has replaced it"):
+        replace_directory(f"{place}/output", checked)
+    assert os.readlink(place / "output") == "precious"
+    assert os.listdir(place / "precious") == ["file"]
+    assert sorted(os.listdir(place)) == before
+
+
+def test_directory_that_was_made_since_the_check_is_not_replaced(place):
+    with pytest.raises(FileExistsError):
+        replace_directory(f"{place}/output", None)
+    assert os.listdir(place / "output") == ["old"]
+
+
+def test_old_directory_goes_back_when_its_name_is_taken(place, mocker):
+    rename = os.rename
+
+    def rename_old(source, target):
+        if source.endswith("/new"):
+            raise OSError(errno.ENOTEMPTY, "taken")
+        rename(source, target)
+
+    before = sorted(os.listdir(place))
+    mocker.patch("os.rename", rename_old)
+    with pytest.raises(OSError, match="taken"):
+        replace(f"{place}/output")
+    assert os.listdir(place / "output") == ["old"]
+    assert sorted(os.listdir(place)) == before
+
+
+@pytest.mark.usefixtures("place")
+def test_old_directory_that_cannot_go_back_is_no_leftover(mocker):
+    os.makedirs("output/old")
+    rename = os.rename
+
+    def rename_once(source, target):
+        if source.endswith("output"):
+            rename(source, target)
+        else:
+            raise OSError(errno.EIO, "broken")
+
+    mocker.patch("os.rename", rename_once)
+    with pytest.raises(OSError, match="broken"):
+        replace("output")
+    mocker.stopall()
+    replace("output")
+    hidden, = [name for name in os.listdir() if name != "output"]
+    assert os.listdir(f"{hidden}/old") == ["old"]
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize("name", ["x" * 255, "\u00e9" * 127], ids=len)
+def test_name_may_be_as_long_as_the_system_allows(name):
+    for _ in range(2):
+        replace(name)
+        pathlib.Path(name, "file").touch()
+    assert os.listdir() == [name]
+
+
+@pytest.mark.usefixtures("place")
+def test_deleting_ends_where_the_manager_must_end():
+    """The next one to replace that result goes on with it."""
+    os.mkdir("output")
+    for number in range(10):
+        pathlib.Path(f"output/{number}").touch()
+    answers = iter([False] * 4 + [True] * 9)
+    replace("output", must_stop=lambda: next(answers))
+    assert os.listdir("output") == []
+    hidden, = [name for name in os.listdir() if name != "output"]
+    assert len(os.listdir(f"{hidden}/old")) == 6
+    assert stat.S_IMODE(os.stat(hidden).st_mode) == scratch.MARKED
+    replace("output")
+    assert os.listdir() == ["output"]
+
+
+@pytest.mark.usefixtures("place")
+def test_hidden_directory_of_another_job_stays():
+    """It is locked: its Manager is about to delete it."""
+    os.mkdir("output")
+    with scratch.directory(".output-old-", os.curdir) as other:
+        replace("output")
+        assert os.path.isdir(other)
+
+
 def test_directory_may_be_named_in_other_ways(place):
-    replace_directory(f"{place}/output/.")
+    replace(f"{place}/output/.")
     assert not os.listdir(place / "output")
 
 

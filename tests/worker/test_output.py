@@ -143,3 +143,21 @@ def test_copies_that_killed_workers_left_go(part, output):
     commit(str(part), str(output))
     assert sorted(os.listdir(output)) == [
         ".part-00001-local", "part-00000", "part-00001"]
+
+
+@pytest.mark.parametrize("end", ["", "/", "//"])
+def test_link_in_the_place_of_the_directory_is_not_followed(
+        part, tmp_path, end):
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "link").symlink_to("precious")
+    with contextlib.closing(
+            OutputDirectory(f"{tmp_path}/link{end}")) as output, (
+                pytest.raises(TaskError, match="link")):
+        output.commit(str(part))
+    assert list((tmp_path / "precious").iterdir()) == []
+
+
+def test_empty_name_is_no_directory(part):
+    with contextlib.closing(OutputDirectory("")) as output, (
+            pytest.raises(TaskError)):
+        output.commit(str(part))

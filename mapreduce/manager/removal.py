@@ -1,0 +1,51 @@
+"""Delete directories, without keeping the Manager from its end.
+
+A result of a million files takes minutes to delete. So it is deleted file by
+file, with a look at a stop flag before each. What is left then has a hidden
+name and a mark (see system/scratch). It goes when the result is replaced next.
+"""
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+from collections.abc import Callable
+
+LOGGER = logging.getLogger(__name__)
+
+# Tries to remove a directory: a Worker may move a file into it meanwhile.
+REMOVE_ATTEMPTS = 10
+
+
+def remove_directory(path: str) -> None:
+    """Delete a directory, also if a Worker moves a file into it meanwhile."""
+    for _ in range(REMOVE_ATTEMPTS):
+        # RecursionError: a tree deeper than Python's recursion limit.
+        with contextlib.suppress(RecursionError):
+            shutil.rmtree(path, ignore_errors=True)
+        if not os.path.lexists(path):
+            return
+    LOGGER.warning("Cannot remove all of %r", path)
+
+
+def remove_in_steps(path: str, must_stop: Callable[[], bool]) -> None:
+    """Delete a directory, unless `must_stop` returns True before the end."""
+    if _remove_files(path, must_stop):
+        remove_directory(path)
+    else:
+        LOGGER.info("Left %r, which is not deleted yet", path)
+
+
+def _remove_files(path: str, must_stop: Callable[[], bool]) -> bool:
+    """Delete the files in a directory; return whether none was left out."""
+    # What fails here is tried again by remove_directory.
+    with contextlib.suppress(OSError, RecursionError):
+        # By descriptors, which follow no link that is put there meanwhile.
+        for _, _, names, descriptor in os.fwalk(path, topdown=False):
+            for name in names:
+                if must_stop():
+                    return False
+                with contextlib.suppress(OSError):
+                    os.unlink(name, dir_fd=descriptor)
+    return not must_stop()
