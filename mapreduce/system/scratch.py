@@ -12,6 +12,7 @@ import fcntl
 import glob
 import logging
 import os
+import re
 import shutil
 import signal
 import stat
@@ -24,6 +25,13 @@ LOGGER = logging.getLogger(__name__)
 # without a lock is abandoned. No other program is likely to make one, as the
 # sticky bit has no effect where only the owner may write.
 MARKED = stat.S_IRWXU | stat.S_ISVTX
+
+MOUNTS = "/proc/self/mountinfo"
+# Types of file systems that no other machine can use at the same time.
+LOCAL = {
+    "bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "jfs", "overlay",
+    "ramfs", "reiserfs", "tmpfs", "xfs", "zfs"}
+SYSTEM = ("/", "/tmp", "/var")
 
 
 @contextlib.contextmanager
@@ -82,10 +90,13 @@ def remove_leftovers(prefix: str, parent: str | None = None) -> None:
     """Remove the directories that killed processes of this user left.
 
     They lie in `parent`, or in the directory for temporary files. Those that
-    can't be removed are left without an error.
+    can't be removed are left without an error. On a file system that other
+    machines may use, all are left: they may be in use there.
     """
-    pattern = glob.escape(
-        os.path.join(parent or tempfile.gettempdir(), prefix)) + "*"
+    parent = parent or tempfile.gettempdir()
+    if not _is_local(parent):
+        return
+    pattern = glob.escape(os.path.join(parent, prefix)) + "*"
     for path in glob.glob(pattern):
         with contextlib.suppress(OSError), _open(path) as descriptor:
             status = os.fstat(descriptor)
@@ -95,6 +106,35 @@ def remove_leftovers(prefix: str, parent: str | None = None) -> None:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 LOGGER.info("Removing %s, which a killed process left", path)
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_local(folder: str) -> bool:
+    """Return whether only this machine uses a file system.
+
+    Elsewhere (NFS, sshfs, FUSE, a folder of the host of a virtual machine),
+    a lock may hold for one machine only.
+    """
+    path = os.path.realpath(folder)
+    try:
+        with open(MOUNTS, encoding="utf-8", errors="surrogateescape") as file:
+            mounts = [line.split() for line in file]
+    except OSError:
+        # Not on Linux: the system itself is on local disks.
+        device = os.stat(path).st_dev
+        return device in [os.stat(name).st_dev for name in SYSTEM
+                          if os.path.isdir(name)]
+    kind, depth = "", -1
+    for fields in mounts:
+        point = _unescape(fields[4])
+        # Of several mounts on one point, the last one is seen.
+        if len(point) >= depth and os.path.commonpath([path, point]) == point:
+            kind, depth = fields[fields.index("-") + 1], len(point)
+    return kind in LOCAL
+
+
+def _unescape(text: str) -> str:
+    r"""Return a path of the list of mounts, where \040 is a space."""
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)
 
 
 @contextlib.contextmanager

@@ -150,3 +150,64 @@ def test_temporary_directory_may_have_any_name(
     abandoned = abandon(f"[a-z]*/{PREFIX}a")
     scratch.remove_leftovers(PREFIX)
     assert not abandoned.exists()
+
+
+# File systems
+
+MOUNTS = """\
+25 1 8:1 / / rw - ext4 /dev/sda1 rw
+26 25 0:5 / /mnt/shared rw shared:2 - {kind} server:/x rw
+27 26 0:6 / /mnt/shared/local rw - tmpfs tmpfs rw
+28 25 0:7 / /mnt/with\\040space rw - nfs4 server:/y rw
+29 25 0:8 / /mnt/twice rw - ext4 /dev/sdb rw
+30 25 0:9 / /mnt/twice rw - fuse.sshfs host: rw
+"""
+
+
+@pytest.fixture(name="is_local")
+def make_is_local(tmp_path, mocker):
+    """Return a function: whether only this machine uses a directory."""
+    def is_local(directory, kind="nfs4"):
+        mounts = tmp_path / "mountinfo"
+        mounts.write_text(MOUNTS.format(kind=kind))
+        mocker.patch.object(scratch, "MOUNTS", str(mounts))
+        return scratch._is_local(directory)
+    return is_local
+
+
+@pytest.mark.parametrize("directory, expected", [
+    ("/mnt", True), ("/mnt/shared", False), ("/mnt/shared/tmp", False),
+    ("/mnt/shared/local/tmp", True), ("/mnt/shared-not", True),
+    ("/mnt/with space/tmp", False), ("/mnt/twice", False)])
+def test_kind_of_a_file_system_is_that_of_its_mount(
+        is_local, directory, expected):
+    assert is_local(directory) == expected
+
+
+@pytest.mark.parametrize("kind", [
+    "nfs", "nfs4", "cifs", "fuse.sshfs", "9p", "virtiofs", "lustre", "new"])
+def test_file_system_that_others_may_use_is_not_local(is_local, kind):
+    assert not is_local("/mnt/shared", kind)
+
+
+def test_abandoned_directory_stays_where_others_may_use_it(
+        abandon, is_local, temporary):
+    """There, the lock of a running daemon may hold for its machine only."""
+    directory = abandon(PREFIX + "a")
+    is_local("/")
+    text = pathlib.Path(scratch.MOUNTS).read_text()
+    pathlib.Path(scratch.MOUNTS).write_text(
+        text + f"31 25 0:10 / {temporary} rw - nfs4 server:/z rw\n")
+    scratch.remove_leftovers(PREFIX)
+    assert directory.exists()
+
+
+def test_temporary_directories_are_local_on_systems_without_a_list(mocker):
+    mocker.patch.object(scratch, "MOUNTS", "/no/such/file")
+    assert scratch._is_local("/")
+
+
+def test_directory_is_for_its_owner_only():
+    """Jobs leave their data there."""
+    with scratch.directory(PREFIX) as path:
+        assert os.stat(path).st_mode & 0o077 == 0
