@@ -28,6 +28,7 @@ from mapreduce.system.command_line import (
     check_host,
     check_working_directory,
 )
+from mapreduce.system.log_limit import LogLimit
 from mapreduce.utils import network
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -238,6 +239,9 @@ def configure_log(
             logfile, encoding="utf-8", errors="backslashreplace")
         if logfile else logging.StreamHandler()
     )
+    # At DEBUG, every message that is received is logged as a whole.
+    if level.upper() != "DEBUG":
+        handler.addFilter(LogLimit())
     handler.setFormatter(_Formatter(
         ("%(asctime)s " if log_time else "")
         + name.replace("%", "%%") + " [%(levelname)s] %(message)s"))

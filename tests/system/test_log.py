@@ -6,6 +6,7 @@ import pytest
 
 from mapreduce.protocol import codec, extensions, fields
 from mapreduce.system.daemon import configure_log
+from mapreduce.system.log_limit import LogLimit
 
 SECRET = {"PASSWORD": "swordfish"}
 
@@ -16,7 +17,7 @@ def make_log(tmp_path):
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     path = tmp_path / "log"
-    configure_log("Manager:6000", "debug", str(path))
+    configure_log("Manager:6000", "info", str(path))
     (handler,) = root.handlers
 
     def log(message, *arguments):
@@ -60,6 +61,64 @@ def test_messages_of_the_protocol_are_shown_as_they_are(log):
 def test_log_file_is_not_for_all_users(log, tmp_path):
     log("anything")
     assert not stat.S_IMODE((tmp_path / "log").stat().st_mode) & 0o137
+
+
+@pytest.fixture(name="clock")
+def fake_clock(mocker):
+    """Return a mock of the clock of the limit; it stands still at 100 s."""
+    clock = mocker.patch("mapreduce.system.log_limit.time").monotonic
+    clock.return_value = 100.0
+    return clock
+
+
+def passed(limit, number, *, text="Ignored %d", level=logging.WARNING,
+           name="test"):
+    """Return the texts of entries that pass a limit, of so many."""
+    records = [logging.LogRecord(name, level, __file__, 0, text, (n,), None)
+               for n in range(number)]
+    return [record.getMessage() for record in records if limit.filter(record)]
+
+
+def test_entries_that_strangers_cause_are_limited(clock):
+    """Ten, and then one a minute with the number of the others."""
+    limit = LogLimit()
+    assert passed(limit, 30) == [f"Ignored {n}" for n in range(10)]
+    clock.return_value += 59.0
+    assert passed(limit, 1) == []
+    clock.return_value += 1.5
+    assert passed(limit, 2) == [
+        "Ignored 0 (before it, 21 entries of this kind were left out)"]
+
+
+def test_entries_come_again_after_some_quiet_minutes(clock):
+    limit = LogLimit()
+    passed(limit, 10)
+    clock.return_value += 3600.0
+    assert len(passed(limit, 30)) == 10
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize("options, limited", [
+    ({"text": "Heartbeat from unregistered Worker %d"}, True),
+    ({"text": "Cannot send to %d"}, True),
+    ({"text": "Dropped %d", "name": "mapreduce.utils.connections"}, True),
+    ({"text": "Finished job %d"}, False),
+    ({"level": logging.ERROR}, False), ({"level": logging.DEBUG}, False)])
+def test_only_entries_that_strangers_cause_are_limited(options, limited):
+    assert (len(passed(LogLimit(), 30, **options)) == 10) == limited
+
+
+@pytest.mark.usefixtures("clock")
+def test_each_kind_of_entry_has_a_limit_of_its_own():
+    limit = LogLimit()
+    passed(limit, 30)
+    assert len(passed(limit, 30, text="Ignored an empty %d message")) == 10
+
+
+def test_log_of_a_daemon_has_the_limit(log):
+    for _ in range(30):
+        written = log("Ignored %s", "it")
+    assert written.count("Ignored it") == 10
 
 
 def submission():
