@@ -6,6 +6,7 @@ that the memory of a Manager does not grow for ever. Pure.
 from __future__ import annotations
 
 import collections
+import dataclasses
 
 from mapreduce.manager.scheduling.job import Job
 from mapreduce.manager.scheduling.snapshot import (
@@ -15,9 +16,11 @@ from mapreduce.manager.scheduling.snapshot import (
     task_statuses,
     waiting_job_status,
 )
+from mapreduce.manager.scheduling.waiting_jobs import WaitingJobs
 from mapreduce.protocol.extensions import ExtendedJobMessage
 from mapreduce.protocol.status import JobDetails, JobState, JobStatus
 
+QUEUE_IS_FULL = "too many jobs wait already; submit it again later"
 MAX_ENDED = 1_000  # ended jobs whose status is kept
 MAX_DETAILED = 20  # ended jobs whose tasks are kept, too: they are large
 
@@ -64,15 +67,14 @@ class Jobs:
         self.num_jobs = 0  # that ever arrived: the next id
         # Of all jobs in the queue, running, or in the history.
         self._keys: dict[str, int] = {}
-        # Ordered, because cancelling removes from the middle.
-        self._queue: collections.OrderedDict[int, ExtendedJobMessage] = (
-            collections.OrderedDict())
-        # A copy of the queue for snapshots; None after each change.
-        self._queued: tuple[tuple[int, ExtendedJobMessage], ...] | None = None
+        self._queue = WaitingJobs()
         self._history = _History()
 
     def enqueue(self, submission: ExtendedJobMessage) -> int | None:
-        """Add a job to the queue; return its id, or None for a known key."""
+        """Add a job to the queue; return its id, or None for a known key.
+
+        If the queue is full, the job has failed: its client is told so.
+        """
         key = submission.job_key
         # A client that can't see whether its submission arrived may send it
         # again. The job must not run twice.
@@ -80,17 +82,22 @@ class Jobs:
             return None
         job_id = self.num_jobs
         self.num_jobs += 1
-        self._queue[job_id] = submission
-        self._queued = None
         if key is not None:
             self._keys[key] = job_id
+        if not self._queue.add(job_id, submission):
+            self._keep(dataclasses.replace(waiting_job_status(
+                job_id, submission, self._working_directory, JobState.FAILED
+            ), reason=QUEUE_IS_FULL))
         return job_id
+
+    def waits(self, job_id: int) -> bool:
+        """Return whether a job waits in the queue."""
+        return self._queue.get(job_id) is not None
 
     def start_next(self, now: float) -> Job | None:
         """Start the next job of the queue, if there is one."""
         if self._queue:
-            self.running = Job(*self._queue.popitem(last=False), now)
-            self._queued = None
+            self.running = Job(*self._queue.pop_first(), now)
         return self.running
 
     def active(self, job_id: int) -> Job | None:
@@ -107,10 +114,9 @@ class Jobs:
 
     def cancel_queued(self, job_id: int) -> bool:
         """Remove a job from the queue; return whether it was there."""
-        submission = self._queue.pop(job_id, None)
+        submission = self._queue.remove(job_id)
         if submission is None:
             return False
-        self._queued = None
         self._keep(waiting_job_status(
             job_id, submission, self._working_directory,
             JobState.CANCELLED))
@@ -123,10 +129,8 @@ class Jobs:
 
     def snapshot(self, now: float) -> JobsSnapshot:
         """Return a snapshot of all jobs; cheap, as ended ones are cached."""
-        if self._queued is None:
-            self._queued = tuple(self._queue.items())
         return JobsSnapshot(
-            self._history.statuses, self._queued,
+            self._history.statuses, self._queue.items(),
             running_job_status(self.running, self._working_directory, now)
             if self.running else None,
             self._working_directory)
@@ -137,9 +141,9 @@ class Jobs:
         if self.running and self.running.job_id == job_id:
             job = self.running
             status = running_job_status(job, self._working_directory, now)
-        elif job_id in self._queue:
+        elif submission := self._queue.get(job_id):
             status = waiting_job_status(
-                job_id, self._queue[job_id], self._working_directory)
+                job_id, submission, self._working_directory)
         if job is None:
             return JobDetails(status, ())
         return JobDetails(

@@ -10,9 +10,8 @@ tasks in the order in which they registered; a Worker holds one task, and a
 task is held by one living Worker; `finished` and `failed` count only from the
 Worker that holds the task.
 
-A job (see job)
-fails by JobBlocked, by a task that fails 4 times, by a task whose Worker dies
-4 times, by too many counters, or if no living Worker can do its tasks.
+A job fails by JobBlocked, by a task that fails 4 times or whose Worker dies 4
+times, by too many counters, or if no living Worker can do its tasks.
 """
 from __future__ import annotations
 
@@ -236,6 +235,8 @@ class Scheduler:
         job_id = self.jobs.enqueue(submission)
         if job_id is None:
             LOGGER.info("Ignored %r: its key is known", submission)
+        elif not self.jobs.waits(job_id):
+            LOGGER.warning("Refused job %d: too many wait already", job_id)
         else:
             LOGGER.info("Received job %d: %r", job_id, submission)
 

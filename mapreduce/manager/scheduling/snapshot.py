@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from typing import Any
 
 from mapreduce.manager.scheduling.job import Job
 from mapreduce.manager.scheduling.tasks import Tasks
@@ -19,6 +20,12 @@ from mapreduce.protocol.status import (
     TaskStatus,
     WorkerStatus,
 )
+
+
+MAX_LISTED = 300  # waiting jobs in the list of all jobs
+MAX_CLIPPED = 400  # bytes of a text there, about
+CLIPPED = ("name", "reason", "input_directory", "output_directory",
+           "mapper_executable", "reducer_executable")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +42,9 @@ class JobsSnapshot:
     ) -> tuple[JobStatus, ...]:
         """Return the statuses of all jobs, or of the one with the key.
 
-        They are sorted by id. `age` is in seconds, since the snapshot.
+        They are sorted by id. `age` is in seconds, since the snapshot. Of
+        all jobs, long texts are clipped and the last ones of a long queue
+        left out: a status must not grow with what clients submit.
         """
         started = list(self.ended)
         if self.running:
@@ -45,9 +54,28 @@ class JobsSnapshot:
         statuses = [job for job in started if key in (None, job.key)]
         statuses += [
             waiting_job_status(job_id, submission, self.working_directory)
-            for job_id, submission in self.queued
+            for job_id, submission in (
+                self.queued[:MAX_LISTED] if key is None else self.queued)
             if key in (None, submission.job_key)]
+        if key is None:
+            statuses = [_clipped(status) for status in statuses]
         return tuple(sorted(statuses, key=lambda status: status.id))
+
+
+def _clipped(status: JobStatus) -> JobStatus:
+    """Return the status of a job without the ends of long texts."""
+    long: dict[str, Any] = {
+        name: clipped for name in CLIPPED
+        if (value := getattr(status, name)) and (
+            clipped := _clip(value)) != value}
+    return dataclasses.replace(status, **long) if long else status
+
+
+def _clip(text: str) -> str:
+    # In JSON, another character may take six bytes.
+    is_plain = text.isascii() and text.replace("\n", "").isprintable()
+    length = MAX_CLIPPED if is_plain else MAX_CLIPPED // 6
+    return text if len(text) <= length else f"{text[:length]}…"
 
 
 @dataclasses.dataclass(frozen=True)
