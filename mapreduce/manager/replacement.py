@@ -47,6 +47,11 @@ class Replacement:
             os.mkdir(self.directory)
             self._lock = undo.pop_all()
 
+    @property
+    def holds_old(self) -> bool:
+        """Whether the hidden directory holds an old result."""
+        return os.path.lexists(os.path.join(self.hidden, "old"))
+
     def publish(self) -> None:
         """Give the result its name; what had that name is in `hidden` then.
 

@@ -319,7 +319,10 @@ class Storage:
         """Remove the directories of a job, except its result."""
         remove_directory(self.job_directory(job_id))
         if replacement := self._replacements.pop(job_id, None):
-            remove_in_steps(replacement.hidden, self._must_stop)
+            if replacement.holds_old:
+                remove_in_steps(replacement.hidden, self._must_stop)
+            else:
+                remove_directory(replacement.hidden)
             replacement.close()
 
     def close(self) -> None:

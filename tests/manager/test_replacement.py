@@ -183,3 +183,21 @@ def test_result_that_cannot_get_its_name_leaves_the_old_one(
     with pytest.raises(StorageError, match="No space left"):
         storage.publish(7)
     assert read_files(place / "output") == {"part-00000": b""}
+
+
+def test_manager_that_must_end_leaves_no_incomplete_result(place):
+    """But an old one that is being deleted may stay for the next job."""
+    storage = Storage(str(place / "shared"), lambda: True)
+    storage.prepare(7, submission(place, overwrite=True))
+    write_part(storage)
+    storage.clean_up(7)
+    assert hidden(place) == []
+    storage.prepare(8, submission(place, overwrite=True))
+    write_part(storage, job_id=8)
+    storage.publish(8)
+    storage.clean_up(8)
+    assert len(hidden(place)) == 1
+    storage = Storage(str(place / "shared"))
+    storage.prepare(9, submission(place, overwrite=True))
+    storage.clean_up(9)
+    assert hidden(place) == []
