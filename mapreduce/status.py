@@ -9,7 +9,7 @@ from collections.abc import Callable
 import click
 
 from mapreduce import display
-from mapreduce.client import command, completion, progress
+from mapreduce.client import command, completion, errors, progress
 from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.display import text
 from mapreduce.protocol import codec
@@ -58,7 +58,7 @@ def main(
         document = codec.to_document(status)
         command.print_text(json.dumps(document, indent=2))
     elif ways["watch"]:
-        _watch(look)
+        _watch(manager, look)
     else:
         _print(status)
         if not quiet:
@@ -77,20 +77,32 @@ def _advise(status: Status) -> None:
         command.tell(command.NO_WORKER)
 
 
-def _watch(look: Callable[[], Status]) -> None:
+def _watch(manager: RemoteManager, look: Callable[[], Status]) -> None:
     """Show what `look` returns, again and again, until it raises an error."""
     if command.is_terminal(sys.stdout):
-        with display.screen.live() as show:
-            _repeat(look, show)
-    _repeat(look, _Blocks().show)
-
-
-def _repeat(
-    look: Callable[[], Status], show: Callable[[Status], None]
-) -> None:
+        with display.screen.live() as draw:
+            _draw(manager, look, draw)
+    blocks = _Blocks()
     while True:
         # A user may watch for days: one lost packet must not end that.
-        show(progress.retry_once(look))
+        blocks.show(progress.retry_once(look))
+        time.sleep(WATCH_INTERVAL)
+
+
+def _draw(
+    manager: RemoteManager, look: Callable[[], Status],
+    draw: Callable[[Status, str, str], None],
+) -> None:
+    """Draw what `look` returns; while no Manager answers, the last status."""
+    status = look()
+    while True:
+        note = ""
+        try:
+            status = look()
+        except errors.NoManager:  # It may be started again.
+            note = f"{manager} does not answer; waiting for it"
+        draw(status, f"{manager}, {time.strftime('%H:%M:%S')}; Ctrl-C ends "
+             "this", note)
         time.sleep(WATCH_INTERVAL)
 
 

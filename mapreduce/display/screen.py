@@ -6,20 +6,17 @@ adds only colours and layout.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import io
 import sys
 from collections.abc import Callable, Iterator
-from typing import TypeVar
 
 from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from mapreduce.display import text
+from mapreduce.display import frame, text
 from mapreduce.protocol.status import (
     ClusterStatus,
     JobDetails,
@@ -29,21 +26,22 @@ from mapreduce.protocol.status import (
     WorkerState,
 )
 
-Row = TypeVar("Row")
 Status = ClusterStatus | JobDetails
 
 MAX_ROWS = 1_000  # of a table that is drawn; more rows take seconds
-MIN_ROWS = 5  # of a table on a live screen
-FRAME_LINES = 10  # of a live screen, around the rows: titles, blanks, notes
+BAR_WIDTH, MIN_BAR_WIDTH = 30, 5  # characters
 
+# Of the 256 colours, because the first 16 differ between terminals. Each of
+# these has a contrast of 3:1 or more on black and on white.
+GREEN, CYAN, RED, YELLOW, GREY = (
+    "color(28)", "color(30)", "color(160)", "color(136)", "color(243)")
 # Looked up by the text of a cell: a str enum equals its value.
 STYLES = {
-    WorkerState.READY: "green", WorkerState.BUSY: "cyan",
-    WorkerState.DEAD: "red",
-    JobState.QUEUED: "dim", JobState.MAP: "cyan", JobState.REDUCE: "cyan",
-    TaskState.WAITING: "dim", TaskState.RUNNING: "cyan",
-    JobState.DONE: "green", JobState.FAILED: "red",
-    JobState.CANCELLED: "yellow",
+    WorkerState.READY: GREEN, WorkerState.BUSY: CYAN, WorkerState.DEAD: RED,
+    JobState.QUEUED: GREY, JobState.MAP: CYAN, JobState.REDUCE: CYAN,
+    TaskState.WAITING: GREY, TaskState.RUNNING: CYAN,
+    JobState.DONE: GREEN, JobState.FAILED: RED,
+    JobState.CANCELLED: YELLOW,
 }
 
 
@@ -62,53 +60,75 @@ def print_status(status: Status) -> bool:
 
 
 @contextlib.contextmanager
-def live() -> Iterator[Callable[[Status], None]]:
-    """Yield a function that draws a status in place of the previous one."""
+def live() -> Iterator[Callable[[Status, str, str], None]]:
+    """Yield a function that draws a status in place of the previous one.
+
+    Its other arguments are the first line of the screen, and a note for the
+    last one. The screen is an alternate one: at the end, the terminal shows
+    again what it showed before.
+    """
     console = _console()
     # Without auto_refresh: a screen changes only when a new status arrives.
-    with Live(console=console, auto_refresh=False) as screen:
-        # The height is read each time: the user may resize the terminal.
-        yield lambda status: screen.update(
-            _view(*_fit(status, console.height)), refresh=True)
+    with Live(console=console, auto_refresh=False, screen=True) as screen:
+        def draw(status: Status, header: str, note: str) -> None:
+            # The size is read each time: the user may resize the terminal.
+            screen.update(Group(*map(_styled, frame.lines(
+                status, header, note, console.width, console.height))),
+                refresh=True)
+        yield draw
+
+
+def _styled(line: frame.Line) -> Text:
+    return Text.assemble(
+        *((cell, STYLES.get(cell.strip(), "")) for cell in line),
+        no_wrap=True, overflow="crop")
 
 
 @contextlib.contextmanager
 def progress_bar() -> Iterator[Bar]:
     """Draw a progress bar on standard error, until the end of the block."""
-    with Progress(
-        TextColumn("{task.description}", markup=False),
-        # Only colours that a terminal with 16 colours has.
-        BarColumn(style="bright_black", complete_style="cyan",
-                  finished_style="green", pulse_style="cyan"),
-        TextColumn("{task.completed:.0f}/{task.fields[tasks]} tasks"),
-        TextColumn("{task.fields[time]}"),
-        console=_console(stderr=True),
-    ) as progress:
-        yield Bar(progress)
+    shown = Bar(_console(stderr=True))
+    try:
+        yield shown
+    finally:
+        shown.end()
 
 
 class Bar:
-    """The progress bar of one job."""
+    """The progress of one job, on one line that is drawn again and again."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, console: Console) -> None:
         """Draw nothing until the first call of show."""
-        self._progress = progress
-        # Not before the first status: a bar of rich needs its total.
-        self._task: TaskID | None = None
+        self._console = console
+        self._length = 0  # of the line that is on the terminal
 
     def show(self, job: JobStatus) -> None:
         """Draw the given status of the job."""
-        description = f"{text.title(job)}: {job.state.value}"
-        time = text.duration(job.seconds)
-        if self._task is None:
-            self._task = self._progress.add_task(
-                description, total=job.tasks, completed=job.tasks_done,
-                tasks=job.tasks, time=time)
-        else:
-            self._progress.update(
-                self._task, total=job.tasks, completed=job.tasks_done,
-                tasks=job.tasks, description=description, time=time,
-                refresh=True)
+        width = self._console.width - 1
+        before, after = text.progress(job)
+        line = Text(frame.cut(before, width))
+        # A bar that is too short to show anything is left out.
+        room = min(width - len(before) - len(after) - 2, BAR_WIDTH)
+        if room >= MIN_BAR_WIDTH:
+            done = room * job.tasks_done // max(job.tasks, 1)
+            # Different characters, so that it is clear without colours, too.
+            line.append(" ").append("\u2501" * done, CYAN).append(
+                "\u2500" * (room - done), GREY).append(f" {after}")
+        self._erase()
+        self._console.print(line, end="", no_wrap=True, overflow="crop")
+        self._console.file.flush()
+        self._length = len(line)
+
+    def end(self) -> None:
+        """Leave the line on the terminal, and begin another one."""
+        if self._length:
+            self._console.print()
+
+    def _erase(self) -> None:
+        # If the terminal was made narrower, it has wrapped the line.
+        rows = max(self._length - 1, 0) // self._console.width
+        up = f"\x1b[{rows}A" if rows else ""
+        self._console.file.write(f"\r{up}\x1b[J")
 
 
 def _console(stderr: bool = False) -> Console:
@@ -122,7 +142,7 @@ def _console(stderr: bool = False) -> Console:
     return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
 
 
-def _view(status: Status, note: str = "") -> RenderableType:
+def _view(status: Status) -> RenderableType:
     parts: list[RenderableType] = []
     if isinstance(status, ClusterStatus):
         parts += [
@@ -130,7 +150,7 @@ def _view(status: Status, note: str = "") -> RenderableType:
             if status.workers else Text("No Workers\n"),
             _table(text.jobs_table(status.jobs))
             if status.jobs else Text("No jobs\n"),
-            Text(text.paths_line(status), style="dim"),
+            Text(text.paths_line(status), style=GREY),
         ]
     elif status.job:
         parts.append(Text(text.job_lines(status.job) + "\n"))
@@ -140,8 +160,6 @@ def _view(status: Status, note: str = "") -> RenderableType:
             parts.append(_table(text.counters_table(status.counters)))
         if reasons := text.task_reasons(status.tasks):
             parts.append(Text(reasons))
-    if note:
-        parts.append(Text(note, style="dim"))
     return Group(*parts)
 
 
@@ -153,39 +171,3 @@ def _table(cells: text.Table) -> Table:
     for row in cells.rows:
         table.add_row(*(Text(cell, STYLES.get(cell, "")) for cell in row))
     return table
-
-
-def _fit(status: Status, height: int) -> tuple[Status, str]:
-    """Return the rows that fit on a screen, and a note about the others."""
-    room = height - FRAME_LINES
-    if isinstance(status, ClusterStatus):
-        # Workers get half of the rows, or more if there are few jobs.
-        workers = _around(
-            status.workers, max(room // 2, room - len(status.jobs)),
-            [worker.state is not WorkerState.READY
-             for worker in status.workers])
-        jobs = _around(status.jobs, room - len(workers),
-                       [not job.ended for job in status.jobs])
-        return (
-            dataclasses.replace(status, workers=workers, jobs=jobs),
-            _note(len(workers) + len(jobs),
-                  len(status.workers) + len(status.jobs)))
-    tasks = _around(status.tasks, room - MIN_ROWS,
-                    [task.state is TaskState.RUNNING for task in status.tasks])
-    return (dataclasses.replace(status, tasks=tasks),
-            _note(len(tasks), len(status.tasks)))
-
-
-def _around(
-    rows: tuple[Row, ...], room: int, is_active: list[bool]
-) -> tuple[Row, ...]:
-    """Return consecutive rows, with the first active one in the middle."""
-    room = max(room, MIN_ROWS)
-    # Without an active row, show the end of the list: the newest.
-    first = is_active.index(True) if True in is_active else len(rows)
-    start = max(0, min(first - room // 2, len(rows) - room))
-    return rows[start:start + room]
-
-
-def _note(shown: int, number: int) -> str:
-    return f"{shown} of {number} rows" if shown < number else ""

@@ -102,14 +102,43 @@ def workers_table(workers: tuple[WorkerStatus, ...]) -> Table:
 
 
 def jobs_table(jobs: tuple[JobStatus, ...]) -> Table:
-    """Return a row for each job."""
+    """Return a row for each job; a queued one has its position as its time."""
+    queued = (job.id for job in jobs if _is_queued(job))
+    positions = {job_id: number for number, job_id in enumerate(queued, 1)}
     return Table(
         ("JOB", "NAME", "STATE", "TASKS", "TIME", "OUTPUT"),
         tuple((
             str(job.id), _cell(job.name), job.state.value,
-            f"{job.tasks_done}/{job.tasks}", duration(job.seconds),
-            _cell(job.output_directory),
+            f"{job.tasks_done}/{job.tasks}",
+            f"position {positions[job.id]}" if job.id in positions
+            else duration(job.seconds), _cell(job.output_directory),
         ) for job in jobs))
+
+
+def _is_queued(job: JobStatus) -> bool:
+    # A job that starts is shown as queued until its tasks are known.
+    return job.state is JobState.QUEUED and not job.seconds
+
+
+def progress(job: JobStatus) -> tuple[str, str]:
+    """Return what stands before and behind the progress bar of a job.
+
+    For example: "job 3: map 4/8 tasks" and "7.0 s, 7.0 s left".
+    """
+    done, tasks = {
+        JobState.MAP: (job.map_tasks_done, job.map_tasks),
+        JobState.REDUCE: (job.reduce_tasks_done, job.reduce_tasks),
+    }.get(job.state, (job.tasks_done, job.tasks))
+    before = f"{title(job)}: {job.state.value}"
+    if job.state is not JobState.QUEUED:
+        before += f" {done}/{tasks} tasks"
+    after = duration(job.seconds)
+    # As if all tasks took equally long; before some are done, nothing is
+    # known.
+    if job.tasks_done and not job.ended:
+        left = job.seconds * (job.tasks - job.tasks_done) / job.tasks_done
+        after += f", about {duration(left)} left"
+    return before, after
 
 
 def tasks_table(tasks: tuple[TaskStatus, ...]) -> Table:

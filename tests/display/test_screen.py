@@ -1,9 +1,13 @@
 """What a client draws on a terminal."""
-import importlib
+import io
 import signal
 
 import pytest
+from rich.console import Console
+from rich.style import Style
+from rich.text import Text
 
+from mapreduce.display import screen
 from mapreduce.protocol import codec
 from mapreduce.protocol.status import ClusterStatus
 from tests.support.clients import on_terminal, with_key
@@ -19,7 +23,7 @@ def test_colours(env, colours):
                              workers=[worker("dead")])) as manager:
         code, written = on_terminal("status", manager.port, **clean)
     assert code == 0
-    assert ("\x1b[31m" in written) == colours
+    assert ("\x1b[38;5;160m" in written) == colours
     assert "[b]" in written and "localhost:6001" in written
 
 
@@ -44,16 +48,61 @@ def test_watch_on_a_terminal():
     assert "Abort" not in written and "Traceback" not in written
 
 
-def test_watch_shows_what_fits():
-    """The jobs around the one that runs, and how many there are."""
-    screen = importlib.import_module("mapreduce.display.screen")
-    whole = codec.answer_from_document(ClusterStatus, cluster(*(
-        job("done" if number < 500 else "queued", id=number)
-        for number in range(1000))))
-    shown, note = screen._fit(whole, 40)
-    assert note == f"{len(shown.jobs)} of 1000 rows"
-    assert 20 <= len(shown.jobs) <= 30
-    assert shown.jobs[0].id < 500 <= shown.jobs[-1].id
+def test_watch_leaves_the_terminal_as_it_was():
+    """It draws on the alternate screen, with a header."""
+    with FakeManager(cluster(job("map"), workers=[worker("dead")])) as manager:
+        _, written = on_terminal(
+            "status", manager.port, "--watch", until=b"dead",
+            number=signal.SIGINT)
+        header = f"Manager localhost:{manager.port}, "
+    begin, end = written.index("\x1b[?1049h"), written.index("\x1b[?1049l")
+    assert begin < written.index(header) < end
+    assert written.rindex("dead") < end
+
+
+def test_watch_waits_for_a_manager_that_is_away():
+    """The last status stays on the screen."""
+    with FakeManager(cluster(job("map")), cluster(job("map")),
+                     b"") as manager:
+        code, written = on_terminal(
+            "status", manager.port, "--watch", until=b"waiting for it",
+            number=signal.SIGINT)
+    assert code == 130
+    assert (f"Manager localhost:{manager.port} does not answer; waiting for "
+            "it") in written
+
+
+@pytest.mark.parametrize("style", sorted(set(screen.STYLES.values())))
+@pytest.mark.parametrize("background", [0.0, 1.0], ids=["black", "white"])
+def test_colours_can_be_read_on_every_terminal(style, background):
+    """The contrast is 3:1 or more, as WCAG defines it."""
+    red, green, blue = Style.parse(style).color.get_truecolor()
+    luminance = sum(
+        share * ((value / 255 + 0.055) / 1.055) ** 2.4 for share, value in (
+            (0.2126, red), (0.7152, green), (0.0722, blue)))
+    light, dark = sorted([luminance, background], reverse=True)
+    assert (light + 0.05) / (dark + 0.05) >= 3.0
+
+
+def test_bar_survives_a_narrower_terminal():
+    """The line that the terminal has wrapped by itself is erased as a whole.
+
+    On 20 columns, a line of 75 characters has become four.
+    """
+    written = io.StringIO()
+    console = Console(file=written, force_terminal=True, width=80)
+    shown = screen.Bar(console)
+    whole = codec.answer_from_document(
+        ClusterStatus, cluster(job("map", tasks_done=1, map_tasks_done=1)))
+    shown.show(whole.jobs[0])
+    line = Text.from_ansi(written.getvalue()).plain
+    assert line.startswith("job 3: map 1/2 tasks \u2501")
+    assert line.endswith("1.5 s, about 4.5 s left")
+    console.width = 20
+    shown.show(whole.jobs[0])
+    rows = (len(line) - 1) // 20
+    assert f"\r\x1b[{rows}A\x1b[J" in written.getvalue()
+    assert written.getvalue().endswith("job 3: map 1/2 tas…")
 
 
 def test_long_tables_are_not_drawn():

@@ -7,12 +7,14 @@ import pytest
 from mapreduce.display import text
 from mapreduce.protocol import codec
 from mapreduce.protocol.status import (
+    ClusterStatus,
     Counter,
     JobDetails,
     Stage,
     TaskState,
     TaskStatus,
 )
+from tests.support.fake_manager import cluster, job
 
 COUNTERS = (Counter("words", "long\x1b", 12), Counter("words", "short", -3))
 TASK = TaskStatus(
@@ -71,3 +73,26 @@ def test_older_manager_knows_neither_counters_nor_words_of_tasks():
     (3599.6, "1 h 00 min"), (90_061.0, "25 h 01 min")])
 def test_duration(seconds, words):
     assert text.duration(seconds) == words
+
+
+@pytest.mark.parametrize("state, fields, parts", [
+    ("queued", {"seconds": 0.0}, ("job 3: queued", "0.0 s")),
+    ("map", {"map_tasks_done": 1, "tasks_done": 1},
+     ("job 3: map 1/2 tasks", "1.5 s, about 4.5 s left")),
+    ("reduce", {"reduce_tasks_done": 1, "tasks_done": 3},
+     ("job 3: reduce 1/2 tasks", "1.5 s, about 0.5 s left")),
+    ("done", {"tasks_done": 4}, ("job 3: done 4/4 tasks", "1.5 s")),
+])
+def test_progress_of_a_job(state, fields, parts):
+    shown = codec.answer_from_document(
+        ClusterStatus, cluster(job(state, **fields)))
+    assert text.progress(shown.jobs[0]) == parts
+
+
+def test_queued_jobs_show_their_positions_and_no_time():
+    """One that just starts is shown as queued, but its time goes on."""
+    shown = codec.answer_from_document(ClusterStatus, cluster(
+        job("queued", id=1), job("queued", id=2, seconds=0.0),
+        job("queued", id=3, seconds=0.0)))
+    assert [row[4] for row in text.jobs_table(shown.jobs).rows] == [
+        "1.5 s", "position 1", "position 2"]
