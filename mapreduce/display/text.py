@@ -185,6 +185,9 @@ def job_lines(job: JobStatus) -> str:
          f"map {job.map_tasks_done} of {job.map_tasks}, "
          f"reduce {job.reduce_tasks_done} of {job.reduce_tasks}"),
         ("running time", duration(job.seconds)),
+        ("submitted", _moment(job.submitted_at)),
+        ("started", _moment(job.started_at)),
+        ("ended", _moment(job.ended_at)),
         ("input directory", _cell(job.input_directory)),
         ("output directory", _cell(job.output_directory)),
         ("mapper executable", _cell(job.mapper_executable)),
@@ -195,6 +198,12 @@ def job_lines(job: JobStatus) -> str:
         if value:
             lines.append(f"  {name:18}  {value}")
     return "\n".join(lines)
+
+
+def _moment(value: str | None) -> str:
+    """Return, e.g., 2026-11-26 07:15:24 +0000; an empty text for None."""
+    date, _, time = (value or "").partition("T")
+    return _clean_line(f"{date} {time[:8]} {time[8:]}".strip())
 
 
 def task_reasons(tasks: tuple[TaskStatus, ...]) -> str:

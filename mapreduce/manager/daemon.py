@@ -182,6 +182,7 @@ class Manager:
         # Outcomes are handled before the Inbox: a refused task, for example,
         # must be requeued before the next Worker is chosen.
         outcomes: deque[events.Event] = deque([event])
+        self._scheduler.jobs.wall_time = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         while outcomes:
             for action in self._scheduler.handle(outcomes.popleft(), now):
                 match action:

@@ -118,10 +118,19 @@ class _JobPaths:
     directory: str  # the one to which relative paths refer
 
 
-# In three parts, because style limits the fields of one class. A dataclass
+@dataclasses.dataclass(frozen=True)
+class _JobTimes:
+    # By the clock and in the time zone of the Manager, e.g.,
+    # 2026-11-26T07:15:24+0000. Only for people: no decision depends on them.
+    submitted_at: str | None = None
+    started_at: str | None = None
+    ended_at: str | None = None
+
+
+# In four parts, because style limits the fields of one class. A dataclass
 # takes the fields of its last base first: this is their order in JSON.
 @dataclasses.dataclass(frozen=True)
-class JobStatus(_JobPaths, _JobProgress, _JobIdentity):
+class JobStatus(_JobTimes, _JobPaths, _JobProgress, _JobIdentity):
     """A job: queued, running or ended."""
 
     @property

@@ -25,6 +25,7 @@ from tests.support.files import ROOT
 
 PROMPT = re.compile(r"(?:(host\d))?\$ (.*)")
 PROGRESS = re.compile(r"job \d+(?: \(.*\))?: (?:queued|map|reduce)\b.*")
+DATE = re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [-+]\d{4}\b")
 TIME = re.compile(r"\b(?:\d+ h |\d+ min )*\d+(?:\.\d+)? (?:s|min)\b")
 # What is a command line, wherever it stands.
 COMMAND = re.compile(r"(?:\./)?bin/\w|env/bin/|mapreduce-[a-z]+(?: -|$)")
@@ -148,7 +149,7 @@ def fits(shown, printed):
 def _normal(lines):
     """Return lines without what may differ each time."""
     lines = [
-        re.sub(r" {2,}", "  ", TIME.sub("1 s", line.rstrip()))
+        re.sub(r" {2,}", "  ", TIME.sub("1 s", DATE.sub("now", line.rstrip())))
         for line in lines if not PROGRESS.fullmatch(line)]
     while lines and not lines[-1]:
         lines.pop()

@@ -60,6 +60,9 @@ class _Start:
     job_id: int
     submission: ExtendedJobMessage
     started: float = 0.0  # seconds, of a monotonic clock
+    # For people: of the clock on the wall, e.g., 2026-11-26T07:15:24+0000.
+    submitted_at: str | None = None
+    started_at: str | None = None
 
 
 class Job(_Start):

@@ -11,10 +11,11 @@ import dataclasses
 from mapreduce.manager.scheduling.job import Job
 from mapreduce.manager.scheduling.snapshot import (
     JobsSnapshot,
+    QueuedJob,
     ended_job_status,
+    queued_job_status,
     running_job_status,
     task_statuses,
-    waiting_job_status,
 )
 from mapreduce.manager.scheduling.waiting_jobs import WaitingJobs
 from mapreduce.protocol.extensions import ExtendedJobMessage
@@ -59,6 +60,10 @@ class _History:
 class Jobs:
     """The queue, the running job and the history."""
 
+    # The time of the current event by the clock on the wall, as people read
+    # it; None if it is not known. The owner of the clock sets it.
+    wall_time: str | None = None
+
     def __init__(self, working_directory: str) -> None:
         """Start without jobs; relative paths refer to the directory."""
         # None between two jobs; a job that is over stays here until it ends.
@@ -82,12 +87,14 @@ class Jobs:
             return None
         job_id = self.num_jobs
         self.num_jobs += 1
+        job = QueuedJob(job_id, submission, self.wall_time)
         if key is not None:
             self._keys[key] = job_id
-        if not self._queue.add(job_id, submission):
-            self._keep(dataclasses.replace(waiting_job_status(
-                job_id, submission, self._working_directory, JobState.FAILED
-            ), reason=QUEUE_IS_FULL))
+        if not self._queue.add(job):
+            self._keep(dataclasses.replace(
+                queued_job_status(job, self._working_directory),
+                state=JobState.FAILED, ended_at=self.wall_time,
+                reason=QUEUE_IS_FULL))
         return job_id
 
     def waits(self, job_id: int) -> bool:
@@ -97,7 +104,10 @@ class Jobs:
     def start_next(self, now: float) -> Job | None:
         """Start the next job of the queue, if there is one."""
         if self._queue:
-            self.running = Job(*self._queue.pop_first(), now)
+            queued = self._queue.pop_first()
+            self.running = Job(queued.job_id, queued.submission, now)
+            self.running.submitted_at = queued.submitted_at
+            self.running.started_at = self.wall_time
         return self.running
 
     def active(self, job_id: int) -> Job | None:
@@ -110,16 +120,17 @@ class Jobs:
         """Move the running job, which has ended, to the history."""
         self.running = None
         job.forget_plan()
-        self._keep(ended_job_status(job, self._working_directory, now), job)
+        status = ended_job_status(job, self._working_directory, now)
+        self._keep(dataclasses.replace(status, ended_at=self.wall_time), job)
 
     def cancel_queued(self, job_id: int) -> bool:
         """Remove a job from the queue; return whether it was there."""
-        submission = self._queue.remove(job_id)
-        if submission is None:
+        queued = self._queue.remove(job_id)
+        if queued is None:
             return False
-        self._keep(waiting_job_status(
-            job_id, submission, self._working_directory,
-            JobState.CANCELLED))
+        status = queued_job_status(queued, self._working_directory)
+        self._keep(dataclasses.replace(
+            status, state=JobState.CANCELLED, ended_at=self.wall_time))
         return True
 
     def _keep(self, status: JobStatus, job: Job | None = None) -> None:
@@ -141,9 +152,8 @@ class Jobs:
         if self.running and self.running.job_id == job_id:
             job = self.running
             status = running_job_status(job, self._working_directory, now)
-        elif submission := self._queue.get(job_id):
-            status = waiting_job_status(
-                job_id, submission, self._working_directory)
+        elif queued := self._queue.get(job_id):
+            status = queued_job_status(queued, self._working_directory)
         if job is None:
             return JobDetails(status, ())
         return JobDetails(

@@ -29,11 +29,20 @@ CLIPPED = ("name", "reason", "input_directory", "output_directory",
 
 
 @dataclasses.dataclass(frozen=True)
+class QueuedJob:
+    """A job that has not started."""
+
+    job_id: int
+    submission: ExtendedJobMessage
+    submitted_at: str | None
+
+
+@dataclasses.dataclass(frozen=True)
 class JobsSnapshot:
     """All jobs at one moment."""
 
     ended: tuple[JobStatus, ...]
-    queued: tuple[tuple[int, ExtendedJobMessage], ...]
+    queued: tuple[QueuedJob, ...]
     running: JobStatus | None
     working_directory: str
 
@@ -53,10 +62,10 @@ class JobsSnapshot:
                 self.running, seconds=round(self.running.seconds + age, 3)))
         statuses = [job for job in started if key in (None, job.key)]
         statuses += [
-            waiting_job_status(job_id, submission, self.working_directory)
-            for job_id, submission in (
+            queued_job_status(job, self.working_directory)
+            for job in (
                 self.queued[:MAX_LISTED] if key is None else self.queued)
-            if key in (None, submission.job_key)]
+            if key in (None, job.submission.job_key)]
         if key is None:
             statuses = [_clipped(status) for status in statuses]
         return tuple(sorted(statuses, key=lambda status: status.id))
@@ -104,11 +113,18 @@ class ClusterSnapshot:
                              self.jobs.working_directory)
 
 
-def waiting_job_status(
-    job_id: int, submission: ExtendedJobMessage, working_directory: str,
-    state: JobState = JobState.QUEUED,
-) -> JobStatus:
+def queued_job_status(job: QueuedJob, working_directory: str) -> JobStatus:
     """Return the status of a job that has not started."""
+    return dataclasses.replace(
+        _new_job_status(job.job_id, job.submission, working_directory,
+                        JobState.QUEUED),
+        submitted_at=job.submitted_at)
+
+
+def _new_job_status(
+    job_id: int, submission: ExtendedJobMessage, working_directory: str,
+    state: JobState,
+) -> JobStatus:
     # With max_mappers, the number is known only when the input was split.
     map_tasks = submission.num_mappers or 0
     return JobStatus(
@@ -163,8 +179,10 @@ def _started_job_status(
     # A stage that has not begun is not in the dict.
     num_done = {stage: tasks.num_done for stage, tasks in job.stages.items()}
     return dataclasses.replace(
-        waiting_job_status(
+        _new_job_status(
             job.job_id, job.submission, working_directory, state),
+        submitted_at=job.submitted_at,
+        started_at=job.started_at,
         seconds=round(now - job.started, 3),
         tasks_done=sum(num_done.values()),
         tasks=job.num_mappers + job.submission.num_reducers,

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import collections
 
+from mapreduce.manager.scheduling.snapshot import QueuedJob
 from mapreduce.protocol.extensions import ExtendedJobMessage
 
 MAX_JOBS = 10_000
@@ -14,49 +15,48 @@ class WaitingJobs:
 
     def __init__(self) -> None:
         """Start empty."""
-        self._jobs: collections.OrderedDict[int, ExtendedJobMessage] = (
+        self._jobs: collections.OrderedDict[int, QueuedJob] = (
             collections.OrderedDict())
         self._size = 0
         # A copy for snapshots; None after each change.
-        self._items: tuple[tuple[int, ExtendedJobMessage], ...] | None = None
+        self._items: tuple[QueuedJob, ...] | None = None
 
     def __bool__(self) -> bool:
         """Return whether a job waits."""
         return bool(self._jobs)
 
-    def add(self, job_id: int, submission: ExtendedJobMessage) -> bool:
+    def add(self, job: QueuedJob) -> bool:
         """Add a job at the end; return False if there is no room for it."""
-        size = _size(submission)
+        size = _size(job.submission)
         if len(self._jobs) >= MAX_JOBS or self._size + size > MAX_SIZE:
             return False
-        self._jobs[job_id] = submission
+        self._jobs[job.job_id] = job
         self._size += size
         self._items = None
         return True
 
-    def get(self, job_id: int) -> ExtendedJobMessage | None:
+    def get(self, job_id: int) -> QueuedJob | None:
         """Return a job that waits; None if it does not."""
         return self._jobs.get(job_id)
 
-    def pop_first(self) -> tuple[int, ExtendedJobMessage]:
+    def pop_first(self) -> QueuedJob:
         """Remove the first job and return it."""
-        job_id = next(iter(self._jobs))
-        submission = self.remove(job_id)
-        assert submission
-        return job_id, submission
+        job = self.remove(next(iter(self._jobs)))
+        assert job
+        return job
 
-    def remove(self, job_id: int) -> ExtendedJobMessage | None:
+    def remove(self, job_id: int) -> QueuedJob | None:
         """Remove a job and return it; None if it does not wait."""
-        submission = self._jobs.pop(job_id, None)
-        if submission:
-            self._size -= _size(submission)
+        job = self._jobs.pop(job_id, None)
+        if job:
+            self._size -= _size(job.submission)
             self._items = None
-        return submission
+        return job
 
-    def items(self) -> tuple[tuple[int, ExtendedJobMessage], ...]:
-        """Return all ids and jobs, in their order."""
+    def items(self) -> tuple[QueuedJob, ...]:
+        """Return all jobs, in their order."""
         if self._items is None:
-            self._items = tuple(self._jobs.items())
+            self._items = tuple(self._jobs.values())
         return self._items
 
 

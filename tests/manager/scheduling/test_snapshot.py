@@ -63,7 +63,8 @@ def test_status_of_a_job_tells_its_progress(world):
         "reduce_tasks_done": 0, "reduce_tasks": 3, "seconds": 4.0,
         "reason": None, "input_directory": "in", "output_directory": "out",
         "mapper_executable": "map", "reducer_executable": "reduce",
-        "directory": ""}
+        "directory": "", "submitted_at": None, "started_at": None,
+        "ended_at": None}
 
 
 def test_time_of_a_job_ends_with_it(world):
@@ -300,3 +301,22 @@ def test_cancelling_twice_is_cancelling_once(world):
     assert world.fail(0, 1, "cancelled") == [
         "discard output", "clean up job 0"]
     assert states_of(world) == ["cancelled"]
+
+
+def test_status_of_a_job_has_its_times(world):
+    """As the clock on the wall showed them at each event."""
+    world.register(1)
+    clock = world.scheduler.jobs
+    clock.wall_time = "at one"
+    world.submit(1, 0, job_key="first")
+    clock.wall_time = "at two"
+    world.submit(1, 0, job_key="second")
+    world.submit(1, 0, job_key="third")
+    clock.wall_time = "at three"
+    world.finish(0, 1)
+    clock.wall_time = "at four"
+    world.happen(messages.CancelJobMessage(2))
+    assert [(job.submitted_at, job.started_at, job.ended_at)
+            for job in jobs_of(world)] == [
+        ("at one", "at one", "at three"), ("at two", "at three", None),
+        ("at two", None, "at four")]
