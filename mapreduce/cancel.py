@@ -8,6 +8,7 @@ from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.display import text
 from mapreduce.protocol import messages
 from mapreduce.protocol.status import JobState
+from mapreduce.system.command_line import Number
 
 EXAMPLES = """\b
 Example:
@@ -17,7 +18,7 @@ Example:
 
 @click.command(cls=command.Command, epilog=EXAMPLES)
 @command.manager_options
-@click.argument("job_id", metavar="JOB", type=click.IntRange(0),
+@click.argument("job_id", metavar="JOB", type=Number(0),
                 shell_complete=completion.active_jobs)
 @command.common_options
 def main(host: str, port: int, job_id: int, quiet: bool) -> None:

@@ -14,6 +14,7 @@ from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.display import text
 from mapreduce.protocol import codec
 from mapreduce.protocol.status import ClusterStatus, JobDetails
+from mapreduce.system.command_line import Number
 
 Status = ClusterStatus | JobDetails
 
@@ -31,7 +32,7 @@ Examples:
 @click.command(cls=command.Command, epilog=EXAMPLES)
 @command.manager_options
 @click.argument("job_id", metavar="[JOB]", required=False,
-                type=click.IntRange(0), shell_complete=completion.jobs)
+                type=Number(0), shell_complete=completion.jobs)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--watch", is_flag=True, help="Update the screen until Ctrl-C; "
               "without a terminal, print the status when it changes.")

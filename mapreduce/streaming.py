@@ -18,6 +18,7 @@ from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.display.text import clean
 from mapreduce.engines import local, remote
 from mapreduce.protocol.fields import MAX_SECONDS
+from mapreduce.system.command_line import Number
 
 NO_REDUCER = "NONE"
 LOCAL = "file://"  # the prefix of a local path
@@ -32,9 +33,9 @@ PROPERTIES: dict[str, tuple[str, click.ParamType[Any]]] = {
     "mapreduce.job.name": ("job_name", click.STRING),
     "mapreduce.map.maxattempts": ("max_map_attempts", COUNT),
     "mapreduce.reduce.maxattempts": ("max_reduce_attempts", COUNT),
-    "mapreduce.task.timeout": ("task_timeout", click.IntRange(0)),
+    "mapreduce.task.timeout": ("task_timeout", Number(0)),
     "mapreduce.input.fileinputformat.split.maxsize": (
-        "split_size", click.IntRange(0)),
+        "split_size", Number(0)),
 }
 
 # Old names, and options that this command has in another form.

@@ -12,6 +12,7 @@ error. Its exit codes:
 from __future__ import annotations
 
 import atexit
+import collections
 import contextlib
 import errno
 import os
@@ -28,6 +29,7 @@ from mapreduce.system.command_line import (
     HOST_VARIABLE,
     PORT_VARIABLE,
     CommandLine,
+    Number,
     accept_signals,
     check_host,
 )
@@ -36,12 +38,25 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 NO_WORKER = "No Worker lives; mapreduce-worker starts one"
 MAX_WORKERS = 1_000  # of mapreduce-run
-PORT = click.IntRange(1, 65535)
+PORT = Number(1, 65535)
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Command(CommandLine):
     """A command that ends on signals with their exit code and no traceback."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments; tell of options whose last value counts."""
+        given = list(args)  # The parser takes them out of their list.
+        rest = super().parse_args(ctx, args)
+        _, _, order = self.make_parser(ctx).parse_args(given)
+        for option, times in collections.Counter(order).items():
+            if times > 1 and isinstance(option, click.Option) and not (
+                    option.multiple or option.is_flag
+                    or ctx.params.get("quiet")):
+                tell(f"{max(option.opts, key=len)} is given {times} times; "
+                     "the last value counts")
+        return rest
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; the process ends soon afterwards."""
@@ -186,7 +201,7 @@ def common_options(command: Decorated) -> Decorated:
 def workers_option(command: Decorated) -> Decorated:
     """Add the option --workers."""
     return click.option(
-        "--workers", metavar="N", type=click.IntRange(1, MAX_WORKERS),
+        "--workers", metavar="N", type=Number(1, MAX_WORKERS),
         help="Number of Workers, and so of tasks at the same time.  "
         "[default: the number of cores]")(command)
 

@@ -16,6 +16,7 @@ import click
 
 from mapreduce.client import completion
 from mapreduce.protocol import fields, layout
+from mapreduce.system.command_line import Number
 
 Decorated = Callable[..., Any]
 
@@ -23,8 +24,8 @@ STDIN = "-"  # the input that is standard input
 STDOUT = "-"  # the output that is standard output
 UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}  # powers of two
 
-COUNT = click.IntRange(1, layout.MAX_TASKS)
-COUNT_OR_ZERO = click.IntRange(0, layout.MAX_TASKS)
+COUNT = Number(1, layout.MAX_TASKS)
+COUNT_OR_ZERO = Number(0, layout.MAX_TASKS)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -156,6 +156,8 @@ def _view(status: Status) -> RenderableType:
         parts.append(Text(text.job_lines(status.job) + "\n"))
         if status.tasks:
             parts.append(_table(text.tasks_table(status.tasks)))
+        if note_on_tasks := text.tasks_note(status):
+            parts.append(Text(note_on_tasks))
         if status.counters:
             parts.append(_table(text.counters_table(status.counters)))
         if reasons := text.task_reasons(status.tasks):

@@ -12,6 +12,7 @@ from mapreduce.protocol.status import (
     JobDetails,
     JobState,
     JobStatus,
+    TaskState,
     TaskStatus,
     WorkerAddress,
     WorkerStatus,
@@ -210,9 +211,26 @@ def task_reasons(tasks: tuple[TaskStatus, ...]) -> str:
     """Return the reason of each failed task as text, which may be empty."""
     # Below the table, not in it: a reason has many lines of standard error.
     return "\n".join(
-        f"{task.stage.value} {task.task_id} failed:\n"
+        f"{task.stage.value} {task.task_id} {_end_of(task)}:\n"
         f"  {_indented(task.reason, 2)}"
         for task in tasks if task.reason)
+
+
+def _end_of(task: TaskStatus) -> str:
+    # The page of a cancelled job must not say that it failed.
+    return ("was cancelled after a failed attempt"
+            if task.state is TaskState.CANCELLED else "failed")
+
+
+def tasks_note(details: JobDetails) -> str:
+    """Return a line if the tasks of a job are no longer kept, or nothing."""
+    job = details.job
+    # A job that was cancelled in the queue never had tasks.
+    if job is None or details.tasks or not (
+            job.ended and job.tasks and job.seconds):
+        return ""
+    return ("The tasks of this job are no longer kept: the Manager keeps "
+            "those of the last jobs only")
 
 
 def _indented(value: str | None, width: int) -> str:
@@ -240,6 +258,7 @@ def text(status: ClusterStatus | JobDetails) -> str:
     return "\n\n".join(filter(None, (
         job_lines(status.job) if status.job else "No such job",
         render(tasks_table(status.tasks)) if status.tasks else "",
+        tasks_note(status),
         counters_text(status.counters),
         task_reasons(status.tasks))))
 

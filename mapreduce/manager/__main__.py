@@ -15,20 +15,22 @@ from mapreduce.system.command_line import (
     HOST_VARIABLE,
     PORT_VARIABLE,
     CommandLine,
+    RealNumber,
 )
 
 
 @click.command(cls=CommandLine)
 @daemon.options(
-    6000, host_variable=HOST_VARIABLE, port_variable=PORT_VARIABLE)
-@click.option("--shared_dir", "--shared-dir",
-              type=click.Path(exists=True, file_okay=False, writable=True),
-              help="Keep the files of jobs in a new directory in this one, "
-              "which all Workers must be able to use.  [default: the "
-              "directory for temporary files]")
-@click.option("--status-interval", type=click.FloatRange(1), metavar="SECONDS",
-              default=float("inf"), help="Log the state of all Workers and "
-              "jobs at this interval.")
+    6000,
+    click.option("--shared_dir", "--shared-dir",
+                 type=click.Path(exists=True, file_okay=False, writable=True),
+                 help="Keep the files of jobs in a new directory in this one, "
+                 "which all Workers must be able to use.  [default: the "
+                 "directory for temporary files]"),
+    click.option("--status-interval", type=RealNumber(1),
+                 metavar="SECONDS", default=float("inf"), help="Log the state "
+                 "of all Workers and jobs at this interval."),
+    host_variable=HOST_VARIABLE, port_variable=PORT_VARIABLE)
 def main(
     shared_dir: str | None, status_interval: float, **options: Any
 ) -> None:

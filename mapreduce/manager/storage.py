@@ -269,7 +269,8 @@ class Storage:
         except OSError as error:
             self.clean_up(job_id)
             raise StorageError(
-                f"cannot make the output directory {output!r}: {error}"
+                f"cannot make the output directory {output!r}: "
+                f"{error.strerror or error}"
             ) from error
         return splits
 
@@ -296,7 +297,8 @@ class Storage:
             keep_map_output(self.job_directory(job_id), directory)
         except OSError as error:
             raise StorageError(
-                f"cannot keep the map output in {directory!r}: {error}"
+                f"cannot keep the map output in {directory!r}: "
+                f"{error.strerror or error}"
             ) from error
 
     def output_directory(self, job_id: int) -> str | None:
@@ -313,7 +315,8 @@ class Storage:
             self._replacements[job_id].publish()
         except OSError as error:
             raise StorageError(
-                f"cannot replace the output directory: {error}") from error
+                "cannot replace the output directory: "
+                f"{error.strerror or error}") from error
 
     def clean_up(self, job_id: int) -> None:
         """Remove the directories of a job, except its result."""

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import errno
 import io
 import os
@@ -39,6 +40,9 @@ def check_host(
     return host
 
 
+SIMILARITY = 0.8  # from 0 to 1, of an option that is named in an error
+
+
 class CommandLine(click.Command):
     """A command that shows no traceback if its output can't be written."""
 
@@ -46,6 +50,22 @@ class CommandLine(click.Command):
         """Run the command as the whole program; exit with its code."""
         with contextlib.redirect_stderr(_without_errors(sys.stderr)):
             return self._main(*args, **kwargs)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments; name only an option that is nearly the same."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            name = error.option_name
+            known = [known for option in self.get_params(ctx)
+                     if isinstance(option, click.Option) and not option.hidden
+                     for known in option.opts if known.startswith("--")]
+            near = difflib.get_close_matches(
+                name, known, n=1, cutoff=SIMILARITY)
+            hint = (f"; the nearest one is {near[0]}" if near
+                    else "; --help shows all options")
+            raise click.UsageError(
+                f"there is no option {name}{hint}", ctx) from error
 
     def _main(self, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -57,6 +77,18 @@ class CommandLine(click.Command):
                        f"{error.strerror or error}", err=True)
             drop_output()
             sys.exit(1)
+
+
+class Number(click.IntRange):
+    """A whole number in a range."""
+
+    name = "integer"  # in help and errors; not "integer range"
+
+
+class RealNumber(click.FloatRange):
+    """A number in a range."""
+
+    name = "number"
 
 
 class _LossyFile(io.RawIOBase):

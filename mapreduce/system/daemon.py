@@ -24,6 +24,7 @@ import click
 
 from mapreduce.protocol import codec
 from mapreduce.system.command_line import (
+    Number,
     accept_signals,
     check_host,
     check_working_directory,
@@ -45,8 +46,8 @@ LEVELS = ("debug", "info", "warning", "error", "critical")
 LOG_MODE = 0o640
 INDENT = "  "  # of the further lines of an entry
 
-PORT = click.IntRange(1, 65535)
-PORT_OR_ANY = click.IntRange(0, 65535)
+PORT = Number(1, 65535)
+PORT_OR_ANY = Number(0, 65535)
 # Free ports to try: another process may bind one before the daemon does.
 PORT_TRIES = 10
 
@@ -64,13 +65,14 @@ class Options:
 
 
 def options(
-    default_port: int, build: str = "", host_variable: str | None = None,
-    port_variable: str | None = None,
+    default_port: int, *own: Callable[[Any], Any], build: str = "",
+    host_variable: str | None = None, port_variable: str | None = None,
 ) -> Callable[[Command], Command]:
     """Return a decorator that adds the fields of Options, and --version.
 
-    The version is followed by `build`, e.g., " (compiled loops)". The
-    variables of the environment, if any, hold other defaults.
+    The options that only one daemon has stand after its own address. The
+    version is followed by `build`, e.g., " (compiled loops)". The variables of
+    the environment, if any, hold other defaults.
     """
     def decorate(command: Command) -> Command:
         # Reversed: --help lists the options in the reverse order of this loop.
@@ -82,6 +84,7 @@ def options(
                          envvar=port_variable, show_envvar=True,
                          type=PORT_OR_ANY, help="Port to listen on; with 0, "
                          "use a free port and print it."),
+            *own,
             click.option("--logfile", type=click.Path(dir_okay=False),
                          help="Append the log to this file instead of "
                          "standard error."),
@@ -122,7 +125,8 @@ def run(name: str, wanted: Options, serve: Serve) -> None:
         tries -= 1
         if not tries:
             raise click.ClickException(
-                f"port {wanted.port} is in use" if wanted.port
+                f"port {wanted.port} is in use; --port names another one"
+                if wanted.port
                 else "every port that was tried is in use")
 
 
@@ -147,7 +151,8 @@ def _configure_log(name: str, wanted: Options) -> None:
             name, wanted.loglevel, wanted.logfile, wanted.log_time)
     except OSError as error:
         raise click.ClickException(
-            f"cannot write the log: {error}") from error
+            f"cannot write the log: {wanted.logfile!r}: "
+            f"{error.strerror or error}") from error
 
 
 def _note_listening(port: int, wanted: Options) -> None:

@@ -12,6 +12,7 @@ from mapreduce.system.command_line import (
     HOST_VARIABLE,
     PORT_VARIABLE,
     CommandLine,
+    Number,
     check_host,
 )
 from mapreduce.utils import network
@@ -21,16 +22,18 @@ from mapreduce.worker.shuffle import loops
 
 
 @click.command(cls=CommandLine)
-@daemon.options(default_port=6001, build=f" ({loops.DESCRIPTION})")
-@click.option("--manager-host", default="localhost", show_default=True,
-              envvar=HOST_VARIABLE, show_envvar=True,
-              callback=check_host, help="Address of the Manager.")
-@click.option("--manager-port", default=6000, show_default=True,
-              envvar=PORT_VARIABLE, show_envvar=True,
-              type=daemon.PORT, help="Port of the Manager.")
-@click.option("--fail-after", type=click.IntRange(0), metavar="N",
-              help="For drills: exit at once, as in a crash, when given task "
-              "number N + 1.")
+@daemon.options(
+    6001,
+    click.option("--manager-host", default="localhost", show_default=True,
+                 envvar=HOST_VARIABLE, show_envvar=True,
+                 callback=check_host, help="Address of the Manager."),
+    click.option("--manager-port", default=6000, show_default=True,
+                 envvar=PORT_VARIABLE, show_envvar=True,
+                 type=daemon.PORT, help="Port of the Manager."),
+    click.option("--fail-after", type=Number(0), metavar="N",
+                 help="For drills: exit at once, as in a crash, when given "
+                 "task number N + 1."),
+    build=f" ({loops.DESCRIPTION})")
 def main(
     manager_host: str, manager_port: int, fail_after: int | None,
     **options: Any,

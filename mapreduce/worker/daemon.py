@@ -247,8 +247,8 @@ class Worker:
             return str(error)
         # Such as a full disk: the task fails, but the Worker must live.
         except (OSError, MemoryError) as error:
-            return (f"the Worker can't go on: {error!r}; its temporary "
-                    f"directory is {tempfile.gettempdir()!r}")
+            return (f"the Worker can't go on: {_describe(error)}; its "
+                    f"temporary directory is {tempfile.gettempdir()!r}")
         return None
 
     def _run_task(
@@ -257,3 +257,11 @@ class Worker:
         assert assignment.output
         run_task(
             assignment.task, assignment.output, self._launcher, reporter)
+
+
+def _describe(error: OSError | MemoryError) -> str:
+    """Return, e.g., No space left on device: '/tmp/file'."""
+    if isinstance(error, MemoryError):
+        return "it has not enough memory"
+    name = "" if error.filename is None else f": {error.filename!r}"
+    return f"{error.strerror or error}{name}"
