@@ -49,6 +49,8 @@ class Command(CommandLine):
         """Parse the arguments; tell of options whose last value counts."""
         given = list(args)  # The parser takes them out of their list.
         rest = super().parse_args(ctx, args)
+        if ctx.resilient_parsing:  # The shell completes a word.
+            return rest
         _, _, order = self.make_parser(ctx).parse_args(given)
         for option, times in collections.Counter(order).items():
             if times > 1 and isinstance(option, click.Option) and not (

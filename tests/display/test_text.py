@@ -106,3 +106,32 @@ def test_times_of_a_job_are_shown():
     assert "  submitted           2026-11-26 07:15:24 +0100" in lines
     assert "  started             \\x1bodd" in lines
     assert not [line for line in lines if line.startswith("  ended")]
+
+
+def details(state, seconds, **fields):
+    """Return what a Manager tells of a job whose tasks are not kept."""
+    return codec.answer_from_document(JobDetails, {
+        "job": {**job(state), "seconds": seconds, **fields}, "tasks": [],
+        "counters": []})
+
+
+def test_tasks_that_are_no_longer_kept():
+    """One line says so."""
+    assert text.text(details("done", 1.5)).endswith(
+        "\n\nThe tasks of this job are no longer kept: the Manager keeps "
+        "those of the last jobs only")
+
+
+@pytest.mark.parametrize("told", [
+    details("queued", 0.0), details("cancelled", 0.0),
+    details("done", 1.5, tasks=0)])
+def test_tasks_that_never_were(told):
+    assert text.tasks_note(told) == ""
+
+
+@pytest.mark.parametrize("state, end", [
+    (TaskState.FAILED, "failed"), (TaskState.RUNNING, "failed"),
+    (TaskState.CANCELLED, "was cancelled after a failed attempt")])
+def test_task_of_a_cancelled_job_is_not_called_failed(state, end):
+    task = dataclasses.replace(TASK, state=state, reason="it broke")
+    assert text.task_reasons((task,)) == f"map 0 {end}:\n  it broke"
