@@ -30,7 +30,8 @@ def partition(block: bytes, n: int, /) -> list[bytes]:
     """Distribute the lines of a block to n partitions, by their keys' MD5.
 
     Return a list of n blocks. If the last line has no newline, it gets one.
-    Raises ValueError if n is not from 1 to 2**20.
+    Lines of a partition come out in any order: they are sorted next. Raises
+    ValueError if n is not from 1 to 2**20.
     """
     if not 1 <= n <= MAX_PARTITIONS:
         raise ValueError("n must be from 1 to 2**20")
