@@ -125,7 +125,7 @@ def run(name: str, wanted: Options, serve: Serve) -> None:
         tries -= 1
         if not tries:
             raise click.ClickException(
-                f"port {wanted.port} is in use; --port names another one"
+                f"port {wanted.port} is in use; choose another one"
                 if wanted.port
                 else "every port that was tried is in use")
 

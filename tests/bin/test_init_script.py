@@ -192,7 +192,7 @@ def test_udp_port_of_another_program(mapreduce):
         sock.bind(("localhost", 6000))
         assert mapreduce("start") == (
             f"{START}Error: mapreduce-manager did not start: "
-            "Error: port 6000 is in use\n", 1)
+            "Error: port 6000 is in use; choose another one\n", 1)
     assert mapreduce("status") == NOT_RUNNING
 
 

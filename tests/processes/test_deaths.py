@@ -164,5 +164,5 @@ def test_port_is_in_use(tmp_path, name, kind):
             env={**os.environ, "TMPDIR": str(tmp_path)}, text=True,
             timeout=TIMEOUT)
     assert (outcome.returncode, outcome.stdout, outcome.stderr) == (
-        1, "", f"Error: port {port} is in use; --port names another one\n")
+        1, "", f"Error: port {port} is in use; choose another one\n")
     assert not list(tmp_path.iterdir())

@@ -133,7 +133,8 @@ def test_port_is_in_use(old_cluster, name, arguments):
          *(part.format(port=old_cluster.port) for part in arguments)],
         cwd=old_cluster.directory, capture_output=True, text=True, timeout=30)
     assert (again.returncode, again.stderr) == (
-        1, f"Error: port {old_cluster.port} is in use\n")
+        1, f"Error: port {old_cluster.port} is in use; "
+        "choose another one\n")
     assert names_in(old_cluster.directory / "var") == ["job-0"]
 
 
