@@ -59,8 +59,9 @@ FORBIDDEN = {
     "mocked": _NETWORK,
 }
 
-# What Hypothesis calls the directory of its own files.
-HYPOTHESIS = ".hypothesis"
+# Directories that an import fills, in any test that is the first to import:
+# with byte code, and with the constants that Hypothesis finds in a module.
+NOT_OURS = "__pycache__", ".hypothesis"
 
 _TESTS = pathlib.Path(__file__).parents[1]
 
@@ -103,6 +104,7 @@ class Watch:
             return
         if event in _NETWORK and isinstance(arguments[1], (str, bytes)):
             return  # A socket of the file system is a file.
-        if event in _FILES and HYPOTHESIS in str(arguments[0]):
-            return  # It notes constants of modules that were just imported.
+        if event in _FILES and any(
+                name in str(arguments[0]) for name in NOT_OURS):
+            return
         self._seen.append((event, arguments))
