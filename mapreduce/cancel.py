@@ -7,6 +7,7 @@ from mapreduce.client import command, completion, errors, progress
 from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.display import text
 from mapreduce.protocol import messages
+from mapreduce.protocol.signing import Secret
 from mapreduce.protocol.status import JobState
 from mapreduce.system.command_line import Number
 
@@ -21,14 +22,16 @@ Example:
 @click.argument("job_id", metavar="JOB", type=Number(0),
                 shell_complete=completion.active_jobs)
 @command.common_options
-def main(host: str, port: int, job_id: int, quiet: bool) -> None:
+def main(
+    host: str, port: int, secret: Secret | None, job_id: int, quiet: bool
+) -> None:
     """Cancel a JOB and wait until it is cancelled.
 
     JOB is the number of a job, as mapreduce-status shows it. A queued job is
     removed from the queue. If the job is running, its tasks are ended and the
     parts of its result are removed.
     """
-    manager = RemoteManager(host, port)
+    manager = RemoteManager(host, port, secret)
     job = manager.job(job_id)
     # The Manager does not answer a cancel, so the state of the job is queried
     # before and after it.

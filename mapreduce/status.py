@@ -13,6 +13,7 @@ from mapreduce.client import command, completion, errors, progress
 from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.display import text
 from mapreduce.protocol import codec
+from mapreduce.protocol.signing import Secret
 from mapreduce.protocol.status import ClusterStatus, JobDetails
 from mapreduce.system.command_line import Number
 
@@ -38,7 +39,8 @@ Examples:
               "without a terminal, print the status when it changes.")
 @command.common_options
 def main(
-    host: str, port: int, job_id: int | None, quiet: bool, **ways: bool
+    host: str, port: int, secret: Secret | None, job_id: int | None,
+    quiet: bool, **ways: bool
 ) -> None:
     """Show the Workers and the jobs of a Manager, or one JOB and its tasks.
 
@@ -46,7 +48,7 @@ def main(
     """
     if ways["as_json"] and ways["watch"]:
         raise click.UsageError("--json shows one moment: omit --watch")
-    manager = RemoteManager(host, port)
+    manager = RemoteManager(host, port, secret)
 
     def look() -> Status:
         if job_id is None:

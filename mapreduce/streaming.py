@@ -17,7 +17,10 @@ from mapreduce.client.job_options import COUNT, COUNT_OR_ZERO, JobSpec
 from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.display.text import clean
 from mapreduce.engines import local, remote
+from mapreduce.protocol import messages
 from mapreduce.protocol.fields import MAX_SECONDS
+from mapreduce.protocol.signing import Secret
+from mapreduce.system.access import secret_option
 from mapreduce.system.command_line import Number
 
 NO_REDUCER = "NONE"
@@ -116,14 +119,14 @@ def _fields_of(
 
 def _address(
     ctx: click.Context, option: click.Parameter, value: str | None
-) -> RemoteManager | None:
-    """Return the Manager at an address such as localhost:6000."""
+) -> messages.Address | None:
+    """Return the host and the port of, e.g., localhost:6000."""
     if value is None:
         return None
     host, _, port = value.rpartition(":")
     if not (host and port.isdecimal()):
         raise click.BadParameter(f"{value!r} is not host:port", param=option)
-    return RemoteManager(host, command.PORT(port, option, ctx))
+    return host, command.PORT(port, option, ctx)
 
 
 def _separate(
@@ -193,6 +196,7 @@ def _path(name: str) -> str:
               f"{', '.join(PROPERTIES)}.")
 @click.option("-manager", metavar="HOST:PORT", callback=_address,
               help="Submit the job to this Manager and wait for its end.")
+@secret_option
 @click.option("--decompress/--no-decompress", default=True, show_default=True,
               help="Decompress inputs named .gz, .bz2, .xz or .zst.")
 @job_options.input_options
@@ -201,8 +205,8 @@ def _path(name: str) -> str:
 # The options of Hadoop have one dash; --help works in all our commands.
 @click.help_option("-help", "--help")
 def main(
-    manager: RemoteManager | None, workers: int | None, quiet: bool,
-    **fields: Any
+    manager: messages.Address | None, secret: Secret | None,
+    workers: int | None, quiet: bool, **fields: Any
 ) -> None:
     """Run a job that was written for Hadoop Streaming."""
     files, job = fields.pop("files"), _job(fields)
@@ -214,7 +218,7 @@ def main(
         raise click.UsageError("--workers are those of a job without "
                                "-manager; omit one of the two")
     else:
-        remote.run(manager, job, quiet)
+        remote.run(RemoteManager(*manager, secret), job, quiet)
 
 
 def _job(fields: dict[str, Any]) -> JobSpec:

@@ -10,6 +10,7 @@ from mapreduce.client import command, job_options
 from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.engines import remote
 from mapreduce.protocol import messages
+from mapreduce.protocol.signing import Secret
 
 EXAMPLES = """\b
 Example:
@@ -37,8 +38,8 @@ Example:
               help="Submit to a Master of the 2017 dialect.")
 @command.common_options
 def main(
-    job: job_options.JobSpec, host: str, port: int, quiet: bool,
-    **ways: Any,
+    job: job_options.JobSpec, host: str, port: int, secret: Secret | None,
+    quiet: bool, **ways: Any,
 ) -> None:
     """Submit a job to a running Manager.
 
@@ -46,10 +47,11 @@ def main(
     key<TAB>value. Relative paths refer to the working directory of the
     Manager and the Workers.
     """
-    manager = RemoteManager(host, port)
+    manager = RemoteManager(host, port, secret)
     if ways["shutdown"]:
         if ways["wait"]:
             raise click.UsageError("there is no job to --wait for")
+        manager.check_secret()
         manager.send(messages.ShutdownMessage())
         _say(f"Shut down {manager}", quiet)
         return

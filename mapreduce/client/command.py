@@ -25,6 +25,7 @@ import click
 
 from mapreduce.client.errors import Interrupted
 from mapreduce.display import text
+from mapreduce.system.access import secret_option
 from mapreduce.system.command_line import (
     HOST_VARIABLE,
     PORT_VARIABLE,
@@ -176,8 +177,9 @@ def postponed_signals() -> Iterator[None]:
 
 
 def manager_options(command: Decorated) -> Decorated:
-    """Add the options that name the Manager."""
+    """Add the options that name the Manager, and the one for its secret."""
     for option in (
+        secret_option,
         click.option("-p", "--port", default=6000, show_default=True,
                      type=PORT, envvar=PORT_VARIABLE, show_envvar=True,
                      help="Port of the Manager."),

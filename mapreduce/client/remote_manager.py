@@ -3,9 +3,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from mapreduce.client.errors import NoManager, NotReceived, UnknownJob
-from mapreduce.protocol import codec, messages
+from mapreduce.protocol import codec, messages, signing
 from mapreduce.protocol.fields import ProtocolError
 from mapreduce.protocol.status import (
     ClusterStatus,
@@ -15,6 +16,7 @@ from mapreduce.protocol.status import (
     Receipt,
 )
 from mapreduce.utils import outbox
+from mapreduce.utils.door import seal_for
 
 
 ANSWER_TIMEOUT = 2.0  # seconds, for what a Manager does at once
@@ -27,10 +29,13 @@ class RemoteManager:
     Manager can't be reached or does not answer.
     """
 
-    def __init__(self, host: str, port: int) -> None:
-        """Keep the address; send nothing yet."""
+    def __init__(
+        self, host: str, port: int, secret: signing.Secret | None = None
+    ) -> None:
+        """Keep the address, and the secret of the cluster; send nothing."""
         self.host = host
         self.port = port
+        self._seal = seal_for(signing.MANAGER, secret)
 
     def __str__(self) -> str:
         """Return, e.g., Manager localhost:6000."""
@@ -44,7 +49,16 @@ class RemoteManager:
     def send(self, message: messages.Message) -> None:
         """Send a message that has no answer."""
         with self._reached():
-            outbox.send_tcp(self.host, self.port, message)
+            outbox.send_tcp(self.host, self.port, message, self._seal)
+
+    def check_secret(self) -> None:
+        """Raise NoManager unless the Manager has the secret, if there is one.
+
+        For what has no answer: a Manager ignores what it can't verify.
+        """
+        if self._seal:
+            with contextlib.suppress(outbox.NoAnswer, ProtocolError):
+                self._query(messages.GetMessageTypesMessage())
 
     def status(
         self, key: str | None = None, hold: float | None = None
@@ -88,7 +102,7 @@ class RemoteManager:
         """
         with self._reached():
             delivery = outbox.deliver_tcp(
-                self.host, self.port, job, ANSWER_TIMEOUT)
+                self.host, self.port, job, ANSWER_TIMEOUT, self._seal)
         if delivery is None:
             return None
         if delivery.answer is None:
@@ -113,8 +127,7 @@ class RemoteManager:
         try:
             if answer:
                 raise outbox.UnknownAnswer
-            with self._reached():
-                known = self._message_types(ANSWER_TIMEOUT)
+            known = self._message_types(ANSWER_TIMEOUT)
         except (outbox.UnknownAnswer, ProtocolError) as error:
             raise NoManager(
                 f"what listens at {self.host}:{self.port} is no Manager but "
@@ -130,10 +143,9 @@ class RemoteManager:
     def _message_types(self, timeout: float | None = None) -> tuple[str, ...]:
         """Return the types of messages that it accepts.
 
-        Raises NoAnswer, ProtocolError and OSError.
+        Raises NoAnswer, ProtocolError and NoManager.
         """
-        answer = outbox.ask(self.host, self.port,
-                            messages.GetMessageTypesMessage(), timeout)
+        answer = self._query(messages.GetMessageTypesMessage(), timeout)
         return codec.answer_from_document(MessageTypes, answer).message_types
 
     def check_accepts(self, job: messages.JobMessage) -> tuple[str, ...]:
@@ -144,8 +156,7 @@ class RemoteManager:
         known: tuple[str, ...] = ()
         # An older Manager ignores the query, and also would ignore the job.
         with contextlib.suppress(outbox.NoAnswer, ProtocolError):
-            with self._reached():
-                known = self._message_types()
+            known = self._message_types()
         # Otherwise the user would wait for a job that nothing will ever start.
         if not codec.capabilities(type(job), job) <= set(known):
             raise NoManager(
@@ -160,14 +171,27 @@ class RemoteManager:
         # Two kinds of errors: nothing listens there, or it is no Manager that
         # knows queries.
         try:
-            with self._reached():
-                document = outbox.ask(self.host, self.port, query)
+            document = self._query(query)
             return codec.answer_from_document(answer, document)
         except (outbox.NoAnswer, ProtocolError) as error:
             raise NoManager(
                 f"{self} does not answer questions: what listens there is "
-                "another program, an older version, or busy"
+                "another program, an older version, or busy, or it needs a "
+                "secret (--secret-file)"
             ) from error
+
+    def _query(
+        self, query: messages.Query, timeout: float | None = None
+    ) -> dict[str, Any]:
+        try:
+            with self._reached():
+                return outbox.ask(
+                    self.host, self.port, query, timeout, self._seal)
+        except outbox.NotSigned as error:
+            raise NoManager(
+                f"{self} has no secret, or another one than this command (see "
+                "--secret-file); or one of the two clocks is wrong: its log "
+                "says which") from error
 
     @contextlib.contextmanager
     def _reached(self) -> Iterator[None]:

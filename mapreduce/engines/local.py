@@ -154,7 +154,7 @@ class _Run:
 
     def follow(self) -> None:
         """Submit the job and wait until it has ended."""
-        manager = RemoteManager(*self._cluster.start())
+        manager = self._cluster.start()
         try:
             self._cluster.call(lambda: manager.send(self._job))
             with progress.progress(self._quiet) as shown:

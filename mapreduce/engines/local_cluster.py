@@ -2,7 +2,9 @@
 
 The standard input of each child is a pipe from this process, and a child ends
 at the end of that pipe. So no child outlives this process, even if it is
-killed. The end of each child's log is kept in memory, for error messages.
+killed. Through the same pipe, each child gets the secret of this cluster, so
+that other users of this machine can't send messages to it. The end of each
+child's log is kept in memory, for error messages.
 
 The main thread does everything, except that each child has two daemon threads:
 one reads its port, one its log.
@@ -21,9 +23,10 @@ from typing import IO, TypeVar
 
 import mapreduce
 from mapreduce.client.command import ignore_signals, postponed_signals
-from mapreduce.protocol import layout
+from mapreduce.client.remote_manager import RemoteManager
+from mapreduce.protocol import layout, signing
 from mapreduce.protocol.status import ClusterStatus
-from mapreduce.system import scratch
+from mapreduce.system import access, scratch
 
 T = TypeVar("T")
 
@@ -50,6 +53,7 @@ class LocalCluster:
     def __init__(self, num_workers: int) -> None:
         """Start no process yet."""
         self._num_workers = num_workers
+        self._secret = os.urandom(access.MIN_SECRET)
         self._manager: DaemonProcess | None = None
         self._workers: list[DaemonProcess] = []
         self._num_deaths = 0
@@ -79,8 +83,8 @@ class LocalCluster:
         if self._num_deaths or any(codes):
             _remove_leftovers()
 
-    def start(self) -> tuple[str, int]:
-        """Start all processes; return the address of the Manager.
+    def start(self) -> RemoteManager:
+        """Start all processes; return the Manager.
 
         When this returns, the Manager listens; Workers register soon after.
         Raises ClusterError if a process can't be started, or if the Manager
@@ -89,14 +93,15 @@ class LocalCluster:
         # A signal between the start of a process and the assignment would
         # leave a process that `end` does not know.
         with postponed_signals():
-            self._manager = DaemonProcess("manager", 0)
+            self._manager = DaemonProcess("manager", 0, self._secret)
         port = self._manager.wait_for_port()
         if not port:
             raise ClusterError(
                 f"the Manager did not start: {self._manager.describe_end()}")
         for _ in range(self._num_workers):
             self._add_worker()
-        return HOST, port
+        return RemoteManager(
+            HOST, port, signing.Secret.derive([self._secret]))
 
     def watch(self, ask: Callable[[], ClusterStatus]) -> ClusterStatus:
         """Return the status that `ask` returns; replace dead Workers.
@@ -163,25 +168,29 @@ class LocalCluster:
         assert self._manager
         with postponed_signals():  # As in start.
             self._workers.append(DaemonProcess(
-                "worker", port, "--manager-host", HOST,
+                "worker", port, self._secret, "--manager-host", HOST,
                 "--manager-port", str(self._manager.port)))
 
 
 class DaemonProcess:
     """A daemon that is a child of this process."""
 
-    def __init__(self, name: str, port: int, *options: str) -> None:
+    def __init__(
+        self, name: str, port: int, secret: bytes, *options: str
+    ) -> None:
         """Start the daemon "manager" or "worker"; port 0 is any free port.
 
         Raises ClusterError if the system has no process or thread left.
         """
-        self._name = name
         self.port = port
         # When it was started; None once it has registered.
         self.unregistered_since: float | None = time.monotonic()
         self._process = _start(
             f"mapreduce.{name}", "--host", HOST, "--port", str(port),
-            "--loglevel", "error", "--end-with-stdin", *options)
+            "--loglevel", "error", "--end-with-stdin", "--secret-from-stdin",
+            *options)
+        with contextlib.suppress(BrokenPipeError):  # It has ended already.
+            _pipe(self._process.stdin).write(secret)
         # A daemon thread: a child of the process may keep the pipe open, and
         # this program must be able to end all the same.
         self._port_reader = threading.Thread(
@@ -263,13 +272,15 @@ def _start(module: str, *options: str) -> subprocess.Popen[bytes]:
 
     Raises ClusterError if that is not possible.
     """
+    environment = {name: value for name, value in os.environ.items()
+                   if name != access.VARIABLE}  # That is for other clusters.
     # In a new session: Ctrl-C must not end the children before this process
     # has cancelled the job.
     try:
         return subprocess.Popen(
             [*_python(module), *options], bufsize=0,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, start_new_session=True)
+            stderr=subprocess.PIPE, start_new_session=True, env=environment)
     except OSError as error:
         raise ClusterError(f"cannot start another process: {error.strerror}; "
                            "fewer --workers need less") from error

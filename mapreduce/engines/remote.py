@@ -45,6 +45,8 @@ def submit(
         # Before the job is sent: a strict Manager can't answer this, so the
         # client could not wait for the job.
         manager.status()
+    else:
+        manager.check_secret()
     if wait:
         _follow(manager, message, quiet, on_submitted)
         return None

@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from mapreduce.manager.daemon import Manager
+from mapreduce.manager.daemon import Manager, ManagerEnvironment
 from mapreduce.protocol import layout
+from mapreduce.protocol.signing import Secret
 from mapreduce.system import daemon, scratch
 from mapreduce.system.command_line import (
     HOST_VARIABLE,
@@ -42,10 +43,12 @@ def main(
         tempfile.tempdir = os.path.abspath(shared_dir)
     wanted = daemon.Options(**options)
 
-    def serve(port: int, on_listening: Callable[[], None]) -> None:
+    def serve(
+        port: int, on_listening: Callable[[], None], secret: Secret | None
+    ) -> None:
         scratch.remove_leftovers(layout.SHARED_DIRECTORY_PREFIX)
-        Manager(wanted.host, port, daemon.ENDING_SIGNALS, on_listening,
-                status_interval)
+        Manager(wanted.host, port, ManagerEnvironment(
+            daemon.ENDING_SIGNALS, on_listening, status_interval, secret))
 
     daemon.run("Manager", wanted, serve)
 

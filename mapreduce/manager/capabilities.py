@@ -15,11 +15,13 @@ import queue
 
 from mapreduce.manager.scheduling.events import CapabilitiesKnown, ProbeFailed
 from mapreduce.manager.scheduling.remote_worker import RemoteWorker
-from mapreduce.protocol import messages
+from mapreduce.protocol import messages, signing
 from mapreduce.protocol.codec import answer_from_document
 from mapreduce.protocol.fields import ProtocolError
+from mapreduce.protocol.signing import Secret
 from mapreduce.protocol.status import MessageTypes, WorkerState
 from mapreduce.utils import outbox
+from mapreduce.utils.door import seal_for
 from mapreduce.utils.inbox import Inbox
 
 LOGGER = logging.getLogger(__name__)
@@ -66,7 +68,8 @@ class CapabilityProbe:
                 not self._inbox.stop.is_set()):
             try:
                 outcome = _ask(
-                    worker, TIMEOUT if late[worker] else FIRST_TIMEOUT)
+                    worker, TIMEOUT if late[worker] else FIRST_TIMEOUT,
+                    self._inbox.secret)
             except outbox.LateAnswer:
                 late[worker] += 1
                 # Read without a lock: the main thread may mark it dead later,
@@ -85,7 +88,7 @@ class CapabilityProbe:
 
 
 def _ask(
-    worker: RemoteWorker, timeout: float
+    worker: RemoteWorker, timeout: float, secret: Secret | None
 ) -> CapabilitiesKnown | ProbeFailed | None:
     """Query one Worker; return None if this machine could not.
 
@@ -94,7 +97,8 @@ def _ask(
     types: tuple[str, ...] = ()
     try:
         answer = outbox.ask(
-            *worker.address, messages.GetMessageTypesMessage(), timeout)
+            *worker.address, messages.GetMessageTypesMessage(), timeout,
+            seal_for(signing.worker(*worker.address), secret))
         types = answer_from_document(MessageTypes, answer).message_types
     except outbox.LateAnswer:
         LOGGER.warning("%r did not answer in time", worker)

@@ -20,6 +20,7 @@ manager/queries). A signal handler only adds an event to the Inbox.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import os
 import queue
@@ -36,9 +37,10 @@ from mapreduce.manager.scheduling import events
 from mapreduce.manager.scheduling.scheduler import Scheduler
 from mapreduce.manager.sender import Sender
 from mapreduce.manager.storage import Storage, missing_output, remove_parts
-from mapreduce.protocol import extensions, layout, messages
+from mapreduce.protocol import extensions, layout, messages, signing
 from mapreduce.system import scratch
 from mapreduce.system.daemon import ending_on
+from mapreduce.utils.door import random_text, seal_for
 from mapreduce.utils.inbox import (
     EndingSignal,
     Inbox,
@@ -53,26 +55,34 @@ LOGGER = logging.getLogger(__name__)
 TICK_INTERVAL = 1.0  # seconds
 
 
+@dataclasses.dataclass(frozen=True)
+class ManagerEnvironment:
+    """What a command sets up for the process in which a Manager runs."""
+
+    ending_signals: tuple[signal.Signals, ...] = ()
+    on_listening: Callable[[], object] = lambda: None
+    status_interval: float = float("inf")  # seconds between two logged ones
+    secret: signing.Secret | None = None  # None: nothing is signed
+
+
 class Manager:
     """A Manager; the constructor runs it from start to end."""
 
     def __init__(
         self, host: str, port: int,
-        ending_signals: tuple[signal.Signals, ...] = (),
-        on_listening: Callable[[], object] = lambda: None,
-        status_interval: float = float("inf"),
+        environment: ManagerEnvironment = ManagerEnvironment(),
     ) -> None:
         """Run a Manager that listens on host and port, TCP and UDP.
 
-        It calls on_listening when it listens. Every status_interval seconds
-        it logs the status of all Workers and jobs. Returns after a shutdown
-        message or one of the signals, when all threads have ended. Raises
-        OSError if it can't listen there.
+        Returns after a shutdown message or one of the environment's signals,
+        when all threads have ended. Raises OSError if it can't listen there.
         """
+        secret = environment.secret
         # Each Manager counts its jobs from 0. The time of its start makes the
         # ids that tasks see unique, as in Hadoop.
         self._scheduler = Scheduler(
-            _working_directory(), time.strftime("%Y%m%d%H%M"))
+            _working_directory(), time.strftime("%Y%m%d%H%M"),
+            random_text if secret else None)
         self._is_ending = False
         self._queries = Queries(self._scheduler)
         # The order matters: TCP must not answer before the directory and the
@@ -84,10 +94,11 @@ class Manager:
             tcp_server(host, port) as tcp,
             contextlib.closing(Storage(
                 shared_directory, self._must_stop)) as self._storage,
-            Inbox(self._preprocess) as self._inbox,
+            Inbox(self._preprocess, seal=seal_for(
+                signing.MANAGER, secret)) as self._inbox,
             contextlib.closing(Sender(self._inbox)) as self._sender,
             contextlib.closing(CapabilityProbe(self._inbox)) as self._probe,
-            ending_on(ending_signals, self.terminate),
+            ending_on(environment.ending_signals, self.terminate),
         ):
             LOGGER.info("Created shared directory %s", shared_directory)
             self._inbox.listen_udp(udp, messages.HeartbeatMessage)
@@ -99,8 +110,8 @@ class Manager:
                 messages.GetJobMessage, messages.FinishedMessage,
                 messages.FailedMessage, messages.ShutdownMessage)
             LOGGER.info("Listening on %s:%d", host, port)
-            on_listening()
-            self._run(_Timer(status_interval))
+            environment.on_listening()
+            self._run(_Timer(environment.status_interval))
             self._log_lost_jobs()
         LOGGER.info("Ended")
 

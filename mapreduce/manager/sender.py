@@ -23,9 +23,11 @@ import time
 
 from mapreduce.manager.scheduling import events
 from mapreduce.manager.scheduling.remote_worker import RemoteWorker
-from mapreduce.protocol import messages
+from mapreduce.protocol import messages, signing
+from mapreduce.protocol.signing import Secret
 from mapreduce.protocol.status import WorkerState
 from mapreduce.utils import outbox
+from mapreduce.utils.door import seal_for
 from mapreduce.utils.inbox import Inbox
 from mapreduce.utils.network import MessageTooLong
 
@@ -224,7 +226,7 @@ class Sender:
     def _run(self) -> None:
         """Send messages until the Sender is closed."""
         while delivery := self._next():
-            outcome = _attempt(delivery)
+            outcome = _attempt(delivery, self._inbox.secret)
             with self._work:
                 self._complete(delivery, outcome)
 
@@ -257,10 +259,11 @@ class Sender:
             self._inbox.put(outcome)
 
 
-def _attempt(delivery: _Delivery) -> Outcome:
+def _attempt(delivery: _Delivery, secret: Secret | None) -> Outcome:
     worker, message = delivery.worker, delivery.message
     try:
-        outbox.send_tcp(*worker.address, message)
+        outbox.send_tcp(*worker.address, message, seal_for(
+            signing.worker(*worker.address), secret))
     except MessageTooLong as error:
         assert isinstance(message, messages.TaskMessage)
         # Not the fault of the Worker: every other one would refuse it, too.

@@ -19,10 +19,12 @@ from mapreduce.protocol.fields import (
     OptionalCount,
     OptionalEnvironment,
     OptionalFlag,
+    OptionalJobId,
     OptionalName,
     OptionalPath,
     OptionalSeconds,
     OptionalSize,
+    OptionalToken,
     Path,
     Paths,
     Port,
@@ -30,6 +32,7 @@ from mapreduce.protocol.fields import (
     Splits,
     TaskId,
     Text,
+    hidden,
 )
 
 
@@ -162,21 +165,30 @@ class _ExtendedMapFields:
 class ExtendedMapTaskMessage(_MapOptions, _ExtendedMapFields):
     """The Manager assigns a map task that a strict Worker cannot do."""
 
+    token: OptionalToken = hidden()
+    job_id: OptionalJobId = hidden()
+
     def __repr__(self) -> str:
         """Return, e.g., MapTaskMessage(task_id=0, splits=[…], …)."""
         return _text(self, "MapTaskMessage")
 
 
 @dataclasses.dataclass(frozen=True)
-class ExtendedReduceTaskMessage:
-    """The Manager assigns a reduce task that a strict Worker cannot do."""
-
+class _ExtendedReduceFields:
     task_id: TaskId
     executable: Command
     input_paths: Paths
     output_directory: Path
     environment: Environment = dataclasses.field(repr=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class ExtendedReduceTaskMessage(_ExtendedReduceFields):
+    """The Manager assigns a reduce task that a strict Worker cannot do."""
+
     task_timeout: OptionalSeconds = None
+    token: OptionalToken = hidden()
+    job_id: OptionalJobId = hidden()
 
     def __repr__(self) -> str:
         """Return, e.g., ReduceTaskMessage(task_id=0, …)."""
@@ -195,3 +207,5 @@ class ProgressMessage:
     worker_host: Host
     worker_port: Port
     status: Text
+    token: OptionalToken = hidden()
+    job_id: OptionalJobId = hidden()

@@ -7,6 +7,7 @@ when it is None.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import reprlib
 import sys
 from collections.abc import Callable
@@ -22,6 +23,12 @@ MAX_COUNTERS = 1_000  # of a task, and of a job
 MAX_AMOUNT = 2**63 - 1  # of a counter, up or down
 MAX_SIZE = 2**63 - 1  # bytes, as of a file
 MAX_SECONDS = 10**9  # about thirty years
+
+
+# Returns an optional field of a message that its repr leaves out: the reprs of
+# some messages are lines of the log for which users look.
+hidden: Callable[[], Any] = functools.partial(
+    dataclasses.field, default=None, repr=False)
 
 
 class ProtocolError(Exception):
@@ -173,6 +180,14 @@ TaskId = Annotated[int, Rule(
 JobId = Annotated[
     int, Rule("a job id", lambda value: _is_integer(value) and value >= 0)]
 Pid = Annotated[int, Rule("a process id", _is_size)]
+# These two count only where messages are signed. From other peers they may be
+# fields of their own, with any value, and must be ignored.
+OptionalJobId = Annotated[int | None, Rule(
+    "any value", lambda _: True,
+    lambda value: value if _is_integer(value) else None)]
+OptionalToken = Annotated[str | None, Rule(
+    "any value", lambda _: True,
+    lambda value: value if isinstance(value, str) else None)]
 Count = Annotated[int, _COUNT]
 OptionalCount = Annotated[int | None, _COUNT]
 CountOrZero = Annotated[int, Rule(

@@ -20,7 +20,9 @@ from mapreduce.protocol.fields import (
     Host,
     JobId,
     OptionalCounters,
+    OptionalJobId,
     OptionalName,
+    OptionalToken,
     OptionalSeconds,
     Path,
     Paths,
@@ -28,6 +30,7 @@ from mapreduce.protocol.fields import (
     Split,
     TaskId,
     Text,
+    hidden,
 )
 
 # A host and a port exactly as the Worker sent them. They are its identity:
@@ -41,11 +44,18 @@ class RegisterMessage:
 
     worker_host: Host
     worker_port: Port
+    token: OptionalToken = hidden()
 
 
 @dataclasses.dataclass(frozen=True)
 class RegisterAckMessage:
-    """The Manager has registered the Worker."""
+    """The Manager has registered the Worker.
+
+    With a secret, each registration has a token, which the messages of the
+    Worker repeat. So what belongs to another registration does not count.
+    """
+
+    token: OptionalToken = hidden()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +73,7 @@ class HeartbeatMessage:
 
     worker_host: Host
     worker_port: Port
+    token: OptionalToken = hidden()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,6 +177,8 @@ class MapTaskMessage:
     executable: Path
     output_directory: Path
     num_partitions: Count
+    token: OptionalToken = hidden()
+    job_id: OptionalJobId = hidden()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,6 +189,8 @@ class ReduceTaskMessage:
     executable: Path
     input_paths: Paths
     output_directory: Path
+    token: OptionalToken = hidden()
+    job_id: OptionalJobId = hidden()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -190,6 +205,8 @@ class FinishedMessage:
     worker_host: Host
     worker_port: Port
     counters: OptionalCounters = None
+    token: OptionalToken = hidden()
+    job_id: OptionalJobId = hidden()
 
 
 # Sent only when a task fails. This and CancelMessage are the only extensions
@@ -205,6 +222,8 @@ class FailedMessage:
     worker_host: Host
     worker_port: Port
     reason: Text
+    token: OptionalToken = hidden()
+    job_id: OptionalJobId = hidden()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -232,7 +232,7 @@ def main(port: int, profile: str) -> None:
     """
     daemon.run(
         "Master", daemon.Options(HOST, port),
-        lambda port, on_listening: Master(
+        lambda port, on_listening, _: Master(
             port, plan.PROFILES[profile], daemon.ENDING_SIGNALS, on_listening))
 
 

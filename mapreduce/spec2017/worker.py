@@ -125,7 +125,9 @@ def main(master_port: int, worker_port: int) -> None:
 
     It ends with exit code 1 when an executable fails.
     """
-    def serve(port: int, on_listening: Callable[[], None]) -> None:
+    def serve(
+        port: int, on_listening: Callable[[], None], _: object
+    ) -> None:
         # Before the Worker: its first process is guarded, too.
         with running_reaper() as reaper:
             worker = Worker(HOST, port, HOST, master_port, (

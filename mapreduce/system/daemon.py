@@ -23,6 +23,8 @@ from typing import Any, TypeVar
 import click
 
 from mapreduce.protocol import codec
+from mapreduce.protocol.signing import Secret
+from mapreduce.system import access
 from mapreduce.system.command_line import (
     Number,
     accept_signals,
@@ -35,8 +37,9 @@ from mapreduce.utils import network
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 # Runs a daemon on a port until it ends, and calls its second argument as soon
-# as the daemon listens there. Raises OSError if it can't listen.
-Serve = Callable[[int, Callable[[], None]], object]
+# as the daemon listens there. The third is the secret of its cluster, if there
+# is one. Raises OSError if it can't listen.
+Serve = Callable[[int, Callable[[], None], Secret | None], object]
 
 # Each of them ends a daemon with exit code 0, and no file is left behind.
 ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -53,7 +56,7 @@ PORT_TRIES = 10
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class Options(access.Access):
     """The options that both daemons have."""
 
     host: str
@@ -98,6 +101,7 @@ def options(
             # For programs that start a daemon: it ends with its parent, even
             # if that is killed.
             click.option("--end-with-stdin", is_flag=True, hidden=True),
+            access.options,
             click.version_option(
                 package_name="mapreduce",
                 message=f"%(prog)s, version %(version)s{build}"),
@@ -121,7 +125,8 @@ def run(name: str, wanted: Options, serve: Serve) -> None:
     # codes of child processes, and a failed task would seem to succeed.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     tries = 1 if wanted.port else PORT_TRIES
-    while not _run_once(name, wanted, serve):
+    secret = _admit(wanted)
+    while not _run_once(name, wanted, secret, serve):
         tries -= 1
         if not tries:
             raise click.ClickException(
@@ -130,18 +135,33 @@ def run(name: str, wanted: Options, serve: Serve) -> None:
                 else "every port that was tried is in use")
 
 
-def _run_once(name: str, wanted: Options, serve: Serve) -> bool:
+def _admit(wanted: Options) -> Secret | None:
+    """Return the secret of the daemon; raise click.ClickException."""
+    try:
+        return access.admit(wanted.host, wanted)
+    except OSError as error:
+        raise _cannot_run(wanted, error) from error
+
+
+def _cannot_run(wanted: Options, error: OSError) -> click.ClickException:
+    return click.ClickException(
+        f"cannot run on {wanted.host}:{wanted.port}: "
+        f"{error.strerror or error}")
+
+
+def _run_once(
+    name: str, wanted: Options, secret: Secret | None, serve: Serve
+) -> bool:
     """Run a daemon to its end; return False if its port is in use."""
     try:
         port = wanted.port or network.free_port(wanted.host)
         _configure_log(f"{name}:{port}", wanted)
-        serve(port, functools.partial(_note_listening, port, wanted))
+        serve(port, functools.partial(
+            _note_listening, port, wanted, secret), secret)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             return False
-        raise click.ClickException(
-            f"cannot run on {wanted.host}:{wanted.port}: "
-            f"{error.strerror or error}") from error
+        raise _cannot_run(wanted, error) from error
     return True
 
 
@@ -155,7 +175,10 @@ def _configure_log(name: str, wanted: Options) -> None:
             f"{error.strerror or error}") from error
 
 
-def _note_listening(port: int, wanted: Options) -> None:
+def _note_listening(
+    port: int, wanted: Options, secret: Secret | None
+) -> None:
+    access.warn_root(secret)
     # Only now: a program that reads the port may connect to it at once.
     if not wanted.port:
         click.echo(port)

@@ -24,15 +24,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from mapreduce.utils.incoming import BLOCK, Incoming, MaxSize, any_size
+
 Socket = Any  # an accepted socket; only network imports the socket module
 Handler = Callable[[bytes, "Connection"], None]
 
 LOGGER = logging.getLogger(__name__)
 
-MAX_MESSAGE = 64 * 2**20  # bytes
-MAX_OTHER = 2**20  # bytes of a message that is neither a job nor a task
-LONG_TYPES = b'"new_'  # how the types of those begin, near their beginning
-BLOCK = 64 * 2**10  # bytes to request from one recv
 READ_TIMEOUT = 0.1  # seconds for which one peer may block the listener
 # The same, while other slow peers exist: 500 of them that send nothing would
 # otherwise block a registration for 50 seconds.
@@ -72,8 +70,7 @@ class Connection(_Accepted):
         super().__init__(sock, peer)
         self.deadline = time.monotonic() + SLOW_LIFETIME
         self._slow_connections = slow_connections
-        self._chunks: list[bytes] = []
-        self._size = 0
+        self._incoming = Incoming(slow_connections.max_size)
         self._awaits_answer = False
         # A function that makes the answer, later the bytes not yet sent.
         self._answer: Callable[[], bytes] | memoryview | None = None
@@ -92,7 +89,7 @@ class Connection(_Accepted):
         try:
             while self._receive():
                 now = time.monotonic()
-                if since is None and len(self._chunks) == 2:
+                if since is None and len(self._incoming.chunks) == 2:
                     since = now
                 elif since is not None and now - since > READ_TIMEOUT:
                     self._slow_connections.add(self)
@@ -116,22 +113,12 @@ class Connection(_Accepted):
         chunk = self.socket.recv(BLOCK)
         if not chunk:  # The peer closed its side: the message is complete.
             return False
-        self._chunks.append(chunk)
-        was_small = self._size <= MAX_OTHER
-        self._size += len(chunk)
-        if self._size > MAX_MESSAGE:
-            raise OSError(f"a message of more than {MAX_MESSAGE} bytes")
-        # Only jobs and tasks have lists of files. Anybody can send something
-        # else, a thousand times at once.
-        if was_small and self._size > MAX_OTHER and LONG_TYPES not in b"".join(
-                self._chunks):
-            raise OSError(f"a message of more than {MAX_OTHER} bytes that is "
-                          "neither a job nor a task")
+        self._incoming.add(chunk)
         return True
 
     def _finish(self, handle: Handler) -> bool:
         """Handle the whole message; return whether an answer will follow."""
-        handle(b"".join(self._chunks), self)
+        handle(self._incoming.whole(), self)
         return self._awaits_answer
 
     def expect_answer(self) -> None:
@@ -181,7 +168,13 @@ class Connection(_Accepted):
         return bool(self._answer)
 
 
-class SlowConnections:
+@dataclasses.dataclass(eq=False)
+class _Rules:
+    _handle: Handler
+    max_size: MaxSize  # of long messages
+
+
+class SlowConnections(_Rules):
     """The watcher: one thread for all peers that the listener can't wait for.
 
     The thread starts when the first slow peer is added, and runs until
@@ -189,9 +182,11 @@ class SlowConnections:
     number and their time are limited.
     """
 
-    def __init__(self, handle: Handler) -> None:
+    def __init__(
+        self, handle: Handler, max_size: MaxSize = any_size
+    ) -> None:
         """Call `handle` with each message, in the thread."""
-        self._handle = handle
+        super().__init__(handle, max_size)
         self._arrivals: collections.deque[Connection] = collections.deque()
         # By file descriptor, in the order of their deadlines; only the thread
         # itself uses it, so it needs no lock.

@@ -1,8 +1,8 @@
 """Collect everything that happens to a daemon in one queue, in one order.
 
-Listener threads decode what they receive and add it to the queue; the thread
-that made the Inbox consumes it. The Inbox owns those threads: its __exit__
-sets the stop flag that they check, and joins them.
+Listener threads check and decode what they receive and add it to the queue;
+the thread that made the Inbox consumes it. The Inbox owns those threads: its
+__exit__ sets the stop flag that they check, and joins them.
 
     main thread       get, spawn, listen_tcp, listen_udp, __exit__
     listener threads  preprocess, put
@@ -20,7 +20,9 @@ from typing import Any
 
 from mapreduce.protocol import codec, messages, status
 from mapreduce.protocol.fields import ProtocolError
+from mapreduce.protocol.signing import Secret
 from mapreduce.utils.connections import Connection
+from mapreduce.utils.door import Door, Seal
 from mapreduce.utils.servers import TcpServer, UdpServer
 
 LOGGER = logging.getLogger(__name__)
@@ -59,13 +61,16 @@ class Inbox:
     def __init__(
         self, preprocess: Callable[[Any], object] = lambda message: message,
         classes: Mapping[str, type[messages.Message]] = codec.CLASSES,
+        seal: Seal | None = None,
     ) -> None:
         """Start empty, with no thread.
 
         A listener thread calls `preprocess` with each message, Submission or
         PendingQuery, and adds what it returns to the queue; None is not
-        added. The classes are those of the dialect, by message_type.
+        added. The classes are those of the dialect, by message_type. With a
+        seal, only signed messages are accepted.
         """
+        self._door = Door(seal)
         self._preprocess = preprocess
         self._classes = classes
         self.stop = threading.Event()
@@ -101,6 +106,11 @@ class Inbox:
         return self._queue.get(timeout=timeout)
 
     @property
+    def secret(self) -> Secret | None:
+        """What signs the messages of this cluster, if it has a secret."""
+        return self._door.secret
+
+    @property
     def is_empty(self) -> bool:
         """Whether no event waits."""
         return self._queue.empty()
@@ -117,17 +127,19 @@ class Inbox:
         A query for these types is answered without the main thread.
         """
         types = (*types, messages.GetMessageTypesMessage)
-        self._serve(server, self._receiver("TCP", types))
+        self._serve(
+            server, self._receiver("TCP", types), self._door.max_size)
 
     def listen_udp(self, server: UdpServer, *types: type) -> None:
         """Start to receive messages of these types from a UDP server."""
         self._serve(server, self._receiver("UDP", types))
 
     def _serve(
-        self, server: TcpServer | UdpServer, receive: Callable[..., None]
+        self, server: TcpServer | UdpServer, receive: Callable[..., None],
+        *options: Callable[[bytes], int],
     ) -> None:
         self._servers.append(server)
-        self.spawn(server.serve, receive, self.stop)
+        self.spawn(server.serve, receive, self.stop, *options)
 
     def _receiver(
         self, protocol: str, types: tuple[type, ...]
@@ -145,6 +157,8 @@ class Inbox:
                 LOGGER.debug("Ignored an empty %s message", protocol)
                 return
             try:
+                # Before any parser: what is not signed must not reach one.
+                payload, nonce = self._door.open(payload)
                 if codec.has_too_many_values(payload):
                     raise ProtocolError(
                         f"more than {codec.MAX_VALUES} values")
@@ -169,10 +183,11 @@ class Inbox:
                 event = Submission(message, connection.peer)
             if connection and isinstance(message, messages.Query):
                 connection.expect_answer()
+                answer = self._door.signing(connection.answer, nonce)
                 if isinstance(message, messages.GetMessageTypesMessage):
-                    connection.answer(lambda: _encode_types(types))
+                    answer(lambda: _encode_types(types))
                     return
-                event = PendingQuery(message, connection.answer)
+                event = PendingQuery(message, answer)
             event = self._preprocess(event)
             if event is not None:
                 self.put(event)

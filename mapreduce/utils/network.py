@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import ipaddress
 import logging
 import os
 import random
@@ -21,7 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from mapreduce.utils.connections import BLOCK, MAX_MESSAGE
+from mapreduce.utils.incoming import BLOCK, MAX_MESSAGE
 from mapreduce.utils.names import Names
 from mapreduce.utils.servers import TcpServer, UdpServer
 from mapreduce.utils.turns import Turns
@@ -307,6 +308,16 @@ def _address_of(host: str) -> str:
             return socket.gethostbyname(host)
     except OSError:
         return ""
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach what listens on a host.
+
+    Raises OSError if the host can't be looked up.
+    """
+    with _checked_host(host):
+        # As bind does it: an empty host stands for all addresses.
+        return ipaddress.ip_address(socket.gethostbyname(host)).is_loopback
 
 
 def free_port(host: str) -> int:

@@ -1,11 +1,16 @@
-"""Send messages: encode them, log them at DEBUG, and pass them to network."""
+"""Send messages: encode and sign them, log them at DEBUG, pass them on.
+
+The only place where messages go out. With a Seal, each is signed.
+"""
 import logging
 from collections.abc import Callable
 from typing import Any
 
-from mapreduce.protocol import codec, messages
+from mapreduce.protocol import codec, messages, signing
 from mapreduce.protocol.fields import ProtocolError
+from mapreduce.protocol.signing import SignatureError
 from mapreduce.utils import network
+from mapreduce.utils.door import Seal, signed
 
 LOGGER = logging.getLogger(__name__)
 
@@ -17,7 +22,14 @@ is_own_failure = network.is_own_failure
 UnknownAnswer = network.UnknownAnswer
 
 
-def send_tcp(host: str, port: int, message: messages.Message) -> None:
+class NotSigned(NoAnswer):
+    """The answer to a signed query is missing, or is not signed for it."""
+
+
+def send_tcp(
+    host: str, port: int, message: messages.Message,
+    seal: Seal | None = None,
+) -> None:
     """Send a message on a new TCP connection, or raise OSError.
 
     Raises network.MessageTooLong for one that no receiver would accept.
@@ -27,50 +39,59 @@ def send_tcp(host: str, port: int, message: messages.Message) -> None:
     if codec.has_too_many_values(payload):
         raise network.MessageTooLong(
             f"a message of more than {codec.MAX_VALUES} values")
-    network.tcp_client(host, port, payload)
+    network.tcp_client(host, port, signed(payload, seal)[0])
 
 
 def deliver_tcp(
-    host: str, port: int, message: messages.Message, timeout: float
+    host: str, port: int, message: messages.Message, timeout: float,
+    seal: Seal | None = None,
 ) -> network.Delivery | None:
     """Send a message as send_tcp does; return what is known of it then.
 
     Waits until it is received, for `timeout` seconds. See network.Delivery.
     """
     _log("TCP", host, port, message)
-    return network.tcp_deliver(host, port, codec.encode(message), timeout)
+    payload, _ = signed(codec.encode(message), seal)
+    return network.tcp_deliver(host, port, payload, timeout)
 
 
 def ask(
     host: str, port: int, message: messages.Message,
-    timeout: float | None = None,
+    timeout: float | None = None, seal: Seal | None = None,
 ) -> dict[str, Any]:
     """Send a query to a daemon and return its answer, a JSON object.
 
     The timeout is in seconds. Raises OSError if the daemon can't be reached,
     NoAnswer if it does not answer in time, and UnknownAnswer, which is a
-    NoAnswer, if it answers with anything else.
+    NoAnswer, if it answers with anything else. With a seal, it is NotSigned,
+    also a NoAnswer, unless the answer is signed.
     """
     _log("TCP", host, port, message)
-    payload = network.tcp_query(host, port, codec.encode(message), timeout)
-    if not payload:
+    question, nonce = signed(codec.encode(message), seal)
+    payload = network.tcp_query(host, port, question, timeout)
+    if not payload and not seal:
         raise NoAnswer("the connection was closed without an answer")
     try:
+        if seal:
+            payload = seal.secret.open(payload, signing.answer(nonce)).payload
         return codec.parse(payload)
+    except SignatureError as error:
+        raise NotSigned(str(error)) from error
     except ProtocolError as error:
         raise UnknownAnswer(str(error)) from error
 
 
 def send_udp(
     host: str, port: int, message: messages.Message,
-    linger: Callable[[], object],
+    linger: Callable[[], object], seal: Seal | None = None,
 ) -> None:
     """Send a message as a UDP datagram, or raise OSError.
 
     A refusal is noticed if it arrives before `linger` returns.
     """
     _log("UDP", host, port, message)
-    network.udp_client(host, port, codec.encode(message), linger)
+    payload, _ = signed(codec.encode(message), seal)
+    network.udp_client(host, port, payload, linger)
 
 
 def _log(

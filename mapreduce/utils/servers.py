@@ -9,11 +9,11 @@ import threading
 from collections.abc import Callable
 
 from mapreduce.utils.connections import (
-    BLOCK,
     Connection,
     SlowConnections,
     Socket,
 )
+from mapreduce.utils.incoming import BLOCK, MaxSize, any_size
 
 LOGGER = logging.getLogger(__name__)
 
@@ -67,14 +67,18 @@ class UdpServer(_Server):
 class TcpServer(_Server):
     """A listening TCP socket; tcp_server makes and closes it."""
 
-    def serve(self, handle: TcpHandler, stop: threading.Event) -> None:
+    def serve(
+        self, handle: TcpHandler, stop: threading.Event,
+        max_size: MaxSize = any_size,
+    ) -> None:
         """Call handle with each message and its connection until stop is set.
 
         Messages are read one after the other, in this thread. The connection
         of a slow peer is given to a second thread, SlowConnections, which then
-        calls `handle`, too: a slow peer delays no other.
+        calls `handle`, too: a slow peer delays no other. `max_size` decides
+        on long messages.
         """
-        with SlowConnections(handle) as slow_connections:
+        with SlowConnections(handle, max_size) as slow_connections:
             while not stop.is_set():
                 try:
                     connection, peer = self._sock.accept()

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from mapreduce.protocol import layout
+from mapreduce.protocol.signing import Secret
 from mapreduce.system import daemon, scratch
 from mapreduce.system.command_line import (
     HOST_VARIABLE,
@@ -46,13 +47,16 @@ def main(
             f"a Manager on {manager_host} can't reach a Worker on "
             f"{wanted.host}; name an address of this machine by --host")
 
-    def serve(port: int, on_listening: Callable[[], None]) -> None:
+    def serve(
+        port: int, on_listening: Callable[[], None], secret: Secret | None
+    ) -> None:
         scratch.remove_leftovers(layout.LOCAL_DIRECTORY_PREFIX)
         # Before the Worker: it must exist when the first task starts, and be
         # started before the first thread.
         with running_reaper() as reaper:
             environment = WorkerEnvironment(
-                daemon.ENDING_SIGNALS, reaper, fail_after, on_listening)
+                daemon.ENDING_SIGNALS, reaper, fail_after, on_listening,
+                secret)
             Worker(
                 wanted.host, port, manager_host, manager_port, environment)
 

@@ -23,10 +23,12 @@ import signal
 import tempfile
 import typing
 from collections.abc import Callable
+from typing import Any
 
-from mapreduce.protocol import codec, messages
+from mapreduce.protocol import codec, messages, signing
 from mapreduce.protocol.extensions import ProgressMessage
 from mapreduce.system.daemon import ending_on
+from mapreduce.utils.door import seal_for
 from mapreduce.utils.inbox import EndingSignal, Inbox
 from mapreduce.utils.network import tcp_server
 from mapreduce.worker.assignments import Assignment, Assignments
@@ -51,6 +53,7 @@ class WorkerEnvironment:
     reaper: Reaper | None = None
     fail_after: int | None = None  # For drills: exit at the task after these.
     on_listening: Callable[[], object] = lambda: None
+    secret: signing.Secret | None = None  # None: nothing is signed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +95,9 @@ class Worker:
             self._launcher = Launcher(interruption, environment.reaper)
             with (
                 tcp_server(host, port) as tcp,
-                Inbox(self._preprocess, self.classes) as self._inbox,
+                Inbox(self._preprocess, self.classes, seal_for(
+                    signing.worker(host, port), environment.secret)
+                      ) as self._inbox,
                 ending_on(environment.ending_signals, self.terminate),
             ):
                 self._link = ManagerLink(
@@ -116,7 +121,8 @@ class Worker:
         LOGGER.info("Ended")
 
     def _introduce(self, manager: messages.Address) -> Contact:
-        return base_contact(manager, self._address)
+        return base_contact(manager, self._address, seal_for(
+            signing.MANAGER, self._environment.secret))
 
     def terminate(self) -> None:
         """End the Worker and its running task; for signal handlers."""
@@ -157,7 +163,7 @@ class Worker:
                     self._note_loss("it asks this Worker to register again")
                 return None
             case messages.RegisterAckMessage():
-                if self._link.acknowledge():
+                if self._link.acknowledge(message.token):
                     self._assignments.reopen()
                 return None
             case messages.CancelMessage():
@@ -211,10 +217,12 @@ class Worker:
         if failure is None:
             counters = reporter.counters if reporter else None
             self._link.send_outcome(messages.FinishedMessage(
-                task_id, *self._address, counters or None))
+                task_id, *self._address, counters or None,
+                **_identity(assignment.task)))
         else:
             self._link.send_outcome(
-                messages.FailedMessage(task_id, *self._address, failure))
+                messages.FailedMessage(task_id, *self._address, failure,
+                                       **_identity(assignment.task)))
 
     def _reporter(self, assignment: Assignment) -> Reporter | None:
         """Return a Reporter for an extended task, else None.
@@ -230,7 +238,7 @@ class Worker:
             # with the same id.
             if not (assignment.void or assignment.cancelled):
                 self._progress.offer(ProgressMessage(
-                    task.task_id, *self._address, status))
+                    task.task_id, *self._address, status, **_identity(task)))
         return Reporter(publish)
 
     def _attempt(
@@ -265,3 +273,8 @@ def _describe(error: OSError | MemoryError) -> str:
         return "it has not enough memory"
     name = "" if error.filename is None else f": {error.filename!r}"
     return f"{error.strerror or error}{name}"
+
+
+def _identity(task: messages.TaskMessage) -> dict[str, Any]:
+    """Return what the messages on a task repeat of it, if it is signed."""
+    return {"token": task.token, "job_id": task.job_id}

@@ -38,6 +38,7 @@ from mapreduce.protocol.messages import (
     RegisterMessage,
 )
 from mapreduce.utils import outbox
+from mapreduce.utils.door import Seal
 
 LOGGER = logging.getLogger(__name__)
 
@@ -78,12 +79,15 @@ class Contact:
     heartbeats: Address  # where they go
     registration: Message
     heartbeat: Message
+    seal: Seal | None = None  # signs all messages
 
 
-def base_contact(manager: Address, worker: Address) -> Contact:
+def base_contact(
+    manager: Address, worker: Address, seal: Seal | None = None
+) -> Contact:
     """Return the contact that the specification describes."""
     return Contact(manager, worker, manager, RegisterMessage(*worker),
-                   HeartbeatMessage(*worker))
+                   HeartbeatMessage(*worker), seal)
 
 
 class ManagerLink:
@@ -123,19 +127,29 @@ class ManagerLink:
         self._registration.begin()
         try:
             outbox.send_tcp(
-                *self._contact.manager, self._contact.registration)
+                *self._contact.manager,
+                self._identified(self._contact.registration),
+                self._contact.seal)
         except OSError as error:
             delay = self._registration.plan()
             LOGGER.warning(
                 "Cannot reach the Manager at %s:%d: %s; next try in %.1f s",
                 *self._contact.manager, error, delay)
 
-    def acknowledge(self) -> bool:
-        """Note an ack; return whether one was expected."""
+    def _identified(self, message: Message) -> Message:
+        """Return a message with the token of the last registration."""
+        token = self._registration.token
+        if token and isinstance(message, RegisterMessage | HeartbeatMessage):
+            return dataclasses.replace(message, token=token)
+        return message
+
+    def acknowledge(self, token: str | None = None) -> bool:
+        """Note an ack and its token; return whether one was expected."""
         if not self._registration.complete():
             return False
         LOGGER.info(
             "Registered with the Manager at %s:%d", *self._contact.manager)
+        self._registration.token = token
         self._known.set()
         return True
 
@@ -160,7 +174,8 @@ class ManagerLink:
         """
         for _ in range(MAX_OWN_FAILURES):
             try:
-                outbox.send_tcp(*self._contact.manager, message)
+                outbox.send_tcp(
+                    *self._contact.manager, message, self._contact.seal)
                 return
             except OSError as error:
                 if not outbox.is_own_failure(error):
@@ -173,7 +188,8 @@ class ManagerLink:
     def send_progress(self, message: ProgressMessage) -> None:
         """Send a status line of a task; it is dropped if that fails."""
         try:
-            outbox.send_tcp(*self._contact.manager, message)
+            outbox.send_tcp(
+                *self._contact.manager, message, self._contact.seal)
         except OSError as error:
             LOGGER.warning("Cannot tell of task %d: %s",
                            message.task_id, error)
@@ -224,8 +240,10 @@ class ManagerLink:
         try:
             # The refusal of a datagram takes a moment to arrive.
             outbox.send_udp(
-                *self._contact.heartbeats, self._contact.heartbeat,
-                linger=lambda: self._stop.wait(HEARTBEAT_INTERVAL / 10))
+                *self._contact.heartbeats,
+                self._identified(self._contact.heartbeat),
+                linger=lambda: self._stop.wait(HEARTBEAT_INTERVAL / 10),
+                seal=self._contact.seal)
         except ConnectionRefusedError as error:
             # A Manager that has never accepted a heartbeat may only be slow to
             # open its UDP port, so it may refuse several.
@@ -249,6 +267,7 @@ class _Registration:
         self.due: float | None = None
         # When the first try since the last ack was planned.
         self._away_since: float | None = None
+        self.token: str | None = None  # of the last one, with a secret
         self._awaits_ack = True
         self.acknowledged = clock()  # when the last ack came
         self._overdue = float("inf")  # when to warn that no ack came

@@ -336,6 +336,6 @@ def test_both_commands_have_the_same_options():
              for main in (submit.main, run.main)]
     assert [sorted(left - right) for left, right in
             itertools.permutations(names)] == [
-        ["--dialect", "--host", "--keep-old", "--port", "--shutdown", "--wait",
-         "-h", "-p", "-s"],
+        ["--dialect", "--host", "--keep-old", "--port", "--secret-file",
+         "--shutdown", "--wait", "-h", "-p", "-s"],
         ["--workers"]]

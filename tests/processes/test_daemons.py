@@ -12,6 +12,7 @@ import threading
 import pytest
 
 from mapreduce.manager import Manager
+from mapreduce.manager.daemon import ManagerEnvironment
 from mapreduce.manager.output_safety import StorageError
 from mapreduce.protocol.messages import GetStatusMessage
 from mapreduce.utils import network, outbox
@@ -110,7 +111,8 @@ def test_free_port_is_free_for_both():
 
 def test_no_free_port_on_a_foreign_host(tmp_path):
     """A line says so."""
-    with running("manager", tmp_path, "--host", "192.0.2.1") as process:
+    with running("manager", tmp_path, "--insecure", "--host",
+                 "192.0.2.1") as process:
         stdout, stderr = process.communicate()
         assert (process.returncode, stdout) == (1, "")
         assert stderr.startswith("Error: cannot run on 192.0.2.1:0: ")
@@ -153,7 +155,7 @@ def test_job_is_known_while_its_directories_are_made(mocker):
     port = network.free_port("localhost")
     listening = threading.Event()
     thread = threading.Thread(target=Manager, args=(
-        "localhost", port, (), listening.set))
+        "localhost", port, ManagerEnvironment(on_listening=listening.set)))
     thread.start()
     assert listening.wait(TIMEOUT)
     network.tcp_client("localhost", port, wire.encode(wire.job("output")))

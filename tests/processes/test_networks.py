@@ -55,9 +55,9 @@ def test_outage_of_the_network_is_survived(network, start, output):
 
     13 s are more than the Manager waits for a heartbeat.
     """
-    manager = start(1, "manager", "--host", network.host(1))
+    manager = start(1, "manager", "--insecure", "--host", network.host(1))
     assert says(manager, "Listening")
-    start(2, "worker", "--host", network.host(2),
+    start(2, "worker", "--insecure", "--host", network.host(2),
           "--manager-host", network.host(1))
     assert says(manager, "Registered Worker")
     network.interrupt()
@@ -80,7 +80,7 @@ def test_worker_that_its_manager_cannot_reach_does_not_start(network, host):
 
 
 def test_worker_beside_its_manager_needs_no_other_address(network, start):
-    manager = start(1, "manager", "--host", network.host(1))
+    manager = start(1, "manager", "--insecure", "--host", network.host(1))
     assert says(manager, "Listening")
     start(1, "worker", "--manager-host", network.host(1))
     assert says(manager, "Registered Worker RemoteWorker('localhost', 6001)")

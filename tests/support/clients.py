@@ -25,7 +25,8 @@ num reducers         2
 """
 FOREIGN = (
     "Error: Manager localhost:{port} does not answer questions: what listens "
-    "there is another program, an older version, or busy\n")
+    "there is another program, an older version, or busy, or it needs a "
+    "secret (--secret-file)\n")
 UNREACHABLE = (
     "Error: {gone}cannot reach Manager localhost:{port}: Connection refused; "
     "is one running there?\n")

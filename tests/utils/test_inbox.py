@@ -24,7 +24,7 @@ class FakeServer:
         self.woken = False
         self._payloads = payloads
 
-    def serve(self, handle, stop):
+    def serve(self, handle, stop, *_):
         """Do as TcpServer and UdpServer do."""
         for payload in self._payloads:
             if stop.is_set():

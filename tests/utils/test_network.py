@@ -240,7 +240,7 @@ def test_oldest_of_too_many_slow_clients_is_dropped(tcp, connect, mocker):
 @pytest.mark.parametrize("first_bytes", [b"x" * 1001, b"x"], ids=len)
 def test_message_that_is_too_long_is_dropped(
         tcp, connect, mocker, first_bytes):
-    mocker.patch("mapreduce.utils.connections.MAX_MESSAGE", 1000)
+    mocker.patch("mapreduce.utils.incoming.MAX_MESSAGE", 1000)
     sock = connect(first_bytes)
     with contextlib.suppress(OSError):
         sock.sendall(b"x" * 1000)

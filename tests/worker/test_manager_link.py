@@ -87,7 +87,7 @@ def make_keep(contact, mocker, stop, no_interval):
     def keep(*outcomes):
         left = list(outcomes)
 
-        def send(*_, linger):
+        def send(*_, linger, seal):
             linger()
             outcome = left.pop(0)
             if not left:

@@ -1,6 +1,7 @@
 """Choose the next task and the Worker that gets it. Pure."""
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Iterator
 
@@ -35,6 +36,9 @@ def assign_next(
                 yield events.ProbeCapabilities(worker)
             continue
         task = job.assign(task_id, worker.address, now)
+        if worker.token:
+            task = dataclasses.replace(
+                task, token=worker.token, job_id=job.job_id)
         workers.assign(worker, task_id)
         LOGGER.info("Assigned task to Worker %r %r", task, worker)
         yield events.Send(worker, task)

@@ -7,6 +7,8 @@ Only workers.Workers changes the state, because its indexes depend on it.
 """
 from __future__ import annotations
 
+import dataclasses
+
 from mapreduce.protocol.messages import Address
 from mapreduce.protocol.status import (
     Stage,
@@ -16,7 +18,14 @@ from mapreduce.protocol.status import (
 )
 
 
-class RemoteWorker:
+@dataclasses.dataclass(eq=False, repr=False)
+class _Registration:
+    address: Address
+    registration: int
+    token: str | None  # None without a secret
+
+
+class RemoteWorker(_Registration):
     """One registration of a Worker, with its state and its task.
 
     A Worker that registers again is a new RemoteWorker. So an event about the
@@ -24,15 +33,15 @@ class RemoteWorker:
     """
 
     def __init__(
-        self, address: Address, registration: int, now: float
+        self, address: Address, registration: int, now: float,
+        token: str | None = None,
     ) -> None:
         """Start as ready; `now` is in seconds, of a monotonic clock.
 
         `registration` is the number of the registration among those of all
-        Workers.
+        Workers. With a secret, its messages carry the token.
         """
-        self.address = address
-        self.registration = registration
+        super().__init__(address, registration, token)
         self.last_seen = now  # its registration or its last heartbeat
         # Of the running job and its current stage; None unless busy. A
         # `finished` counts only if it names this task.

@@ -16,9 +16,9 @@ times, by too many counters, or if no living Worker can do its tasks.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from mapreduce.manager.scheduling import events
+from mapreduce.manager.scheduling import claims, events
 from mapreduce.manager.scheduling.assignment import assign_next
 from mapreduce.manager.scheduling.completion import complete_stage, next_action
 from mapreduce.manager.scheduling.job import Job, task_note
@@ -34,8 +34,6 @@ from mapreduce.protocol.status import JobDetails, JobState, WorkerState
 
 LOGGER = logging.getLogger(__name__)
 
-TaskOutcome = messages.FinishedMessage | messages.FailedMessage
-
 WORKER_TIMEOUT = 10.0  # seconds of silence: five heartbeats
 
 
@@ -43,7 +41,8 @@ class Scheduler:
     """The state of a Manager: its Workers, its running job, its queue."""
 
     def __init__(
-        self, working_directory: str = "", cluster_id: str = ""
+        self, working_directory: str = "", cluster_id: str = "",
+        make_token: Callable[[], str] | None = None,
     ) -> None:
         """Start with no Workers and no jobs.
 
@@ -52,6 +51,7 @@ class Scheduler:
         """
         self._workers = Workers()
         self._strangers = Strangers(self._workers)
+        self._claims = claims.Claims(make_token)
         self.jobs = Jobs(working_directory)
         # The time of the current event, which almost every method needs.
         self._now = 0.0
@@ -172,13 +172,24 @@ class Scheduler:
     ) -> Iterator[events.Action]:
         address = message.worker_host, message.worker_port
         previous = self._workers.get(address)
+        if previous and not claims.is_proven(previous, message):
+            yield events.Send(previous, self._claims.challenge(address))
+            return
+        yield from self._admit(address, self._claims.new_ack(), False)
+
+    def _admit(
+        self, address: messages.Address, ack: messages.RegisterAckMessage,
+        is_sent: bool,
+    ) -> Iterator[events.Action]:
+        previous = self._workers.get(address)
         # A new process on that address does not have the task of the old one.
         task_id = self._workers.mark_dead(previous) if previous else None
-        worker = self._workers.register(address, self._now)
+        worker = self._workers.register(address, self._now, ack.token)
         self._strangers.forget(address)
         LOGGER.info("Registered Worker %r", worker)
         # First of all: the acknowledgement goes out before any task.
-        yield events.Send(worker, messages.RegisterAckMessage())
+        if not is_sent:
+            yield events.Send(worker, ack)
         yield from self._requeue_lost(task_id, address)
 
     def _note_heartbeat(
@@ -186,10 +197,12 @@ class Scheduler:
     ) -> Iterator[events.Action]:
         address = message.worker_host, message.worker_port
         worker = self._workers.get(address)
-        if worker is None:
+        if ack := self._claims.proven_by(message):
+            yield from self._admit(address, ack, is_sent=True)
+        elif worker is None:
             LOGGER.warning(
                 "Heartbeat from unregistered Worker %s:%s", *address)
-        else:
+        elif claims.is_from(worker, message):
             self._workers.note_heartbeat(worker, self._now)
         yield from self._strangers.answer(message, self._now)
 
@@ -287,7 +300,7 @@ class Scheduler:
                 "this version"))
 
     def _note_progress(self, message: ProgressMessage) -> None:
-        if self._job and self._holder(message):
+        if self._job and claims.holder(message, self._workers, self._job):
             self._job.tasks.note_message(message.task_id, message.status)
 
     def _note_finished(
@@ -330,21 +343,8 @@ class Scheduler:
                 message.task_id, worker.address, message.reason, self._now):
             yield from self._abort_job(job, reason, message.task_id)
 
-    def _release_holder(self, message: TaskOutcome) -> RemoteWorker | None:
+    def _release_holder(self, message: claims.Outcome) -> RemoteWorker | None:
         """Make the sender ready and return it, if it holds the task."""
-        if worker := self._holder(message):
+        if worker := claims.holder(message, self._workers, self._job):
             self._workers.release(worker)
-        return worker
-
-    def _holder(
-        self, message: TaskOutcome | ProgressMessage
-    ) -> RemoteWorker | None:
-        """Return the sender of a message if it holds its task, else None."""
-        # Both must match: messages come late, twice, and from Workers marked
-        # dead; and task ids start at 0 again in the reduce stage. A Worker
-        # that is dead or ready holds no task.
-        worker = self._workers.get((message.worker_host, message.worker_port))
-        if worker is None or worker.task_id != message.task_id:
-            LOGGER.info("Ignored %r: that Worker holds no such task", message)
-            return None
         return worker

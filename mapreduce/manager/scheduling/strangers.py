@@ -13,6 +13,7 @@ import logging
 from collections.abc import Iterator
 
 from mapreduce.manager.scheduling import events
+from mapreduce.manager.scheduling.claims import is_from
 from mapreduce.manager.scheduling.workers import Workers
 from mapreduce.protocol.messages import (
     Address,
@@ -56,7 +57,8 @@ class Strangers:
         """Ask the sender to register, if it is no living Worker."""
         address = message.worker_host, message.worker_port
         worker = self._workers.get(address)
-        if worker and worker.state is not WorkerState.DEAD:
+        if worker and worker.state is not WorkerState.DEAD and (
+                is_from(worker, message)):
             return
         if self._note(address, now):
             LOGGER.info("Asked %s:%d to register again", *address)

@@ -48,7 +48,9 @@ class Workers:
         """Return the last registration from an address."""
         return self._by_address.get(address)
 
-    def register(self, address: Address, now: float) -> RemoteWorker:
+    def register(
+        self, address: Address, now: float, token: str | None = None
+    ) -> RemoteWorker:
         """Add a ready Worker.
 
         An earlier Worker on that address must be marked dead before.
@@ -57,7 +59,8 @@ class Workers:
         # key, and the specification wants the order of registration.
         self._by_address.pop(address, None)
         self._num_registrations += 1
-        worker = RemoteWorker(address, self._num_registrations, now)
+        worker = RemoteWorker(
+            address, self._num_registrations, now, token)
         self._by_address[address] = self._living[address] = worker
         self._ready.append(worker)
         return worker

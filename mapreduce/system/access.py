@@ -1,0 +1,147 @@
+"""Decide who may use a daemon: read the secret, or refuse to be open to all.
+
+A secret is read when a command starts, and is kept in its memory only. It
+never stands in the environment, a command line or a log.
+"""
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import shlex
+import stat
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from mapreduce.protocol.signing import WINDOW, Secret
+from mapreduce.utils import network
+
+LOGGER = logging.getLogger(__name__)
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+VARIABLE = "MAPREDUCE_SECRET_FILE"
+MIN_SECRET = 32  # bytes
+MAX_FILE = 64 * 2**10  # bytes; a larger file is none with secrets
+
+
+class NoSecret(click.ClickException):
+    """The secret can't be used; the line says how to make a right one."""
+
+    exit_code = 2
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Access:
+    """The options of a daemon on who may send messages to it."""
+
+    secret: Secret | None = None
+    insecure: bool = False
+    clock_skew: float = WINDOW  # seconds
+    secret_from_stdin: bool = False
+
+
+def secret_option(command: Command) -> Command:
+    """Add the option --secret-file, whose value is a Secret or None."""
+    return click.option(
+        "--secret-file", "secret", metavar="FILE", envvar=VARIABLE,
+        callback=lambda _, __, path: None if path is None else read(path),
+        help="Sign all messages with the secret in this file, and accept only "
+        f"signed ones.  [default: the file that {VARIABLE} names, if any]"
+    )(command)
+
+
+def options(command: Command) -> Command:
+    """Add the fields of Access as options of a daemon."""
+    for option in (
+        # For mapreduce-run, whose daemons have a secret of their own.
+        click.option("--secret-from-stdin", is_flag=True, hidden=True),
+        click.option("--clock-skew", type=click.FloatRange(1),
+                     metavar="SECONDS", default=WINDOW, show_default=True,
+                     help="With a secret, accept messages that were signed at "
+                     "most this long ago."),
+        click.option("--insecure", is_flag=True,
+                     help="Listen on an address that other machines can reach "
+                     "although there is no secret: all of them can then run "
+                     "programs as you."),
+        secret_option,
+    ):
+        command = option(command)
+    return command
+
+
+def admit(host: str, access: Access) -> Secret | None:
+    """Return the secret of a daemon that will listen on a host.
+
+    Raises click.ClickException if other machines could reach it although it
+    has none, and OSError if the host can't be looked up.
+    """
+    # The executables of tasks have no use for it.
+    os.environ.pop(VARIABLE, None)
+    secret = _read_stdin() if access.secret_from_stdin else access.secret
+    if secret:
+        return dataclasses.replace(secret, window=access.clock_skew)
+    if not access.insecure and not network.is_loopback(host):
+        raise click.ClickException(
+            f"other machines can reach {host}, and could run programs as you: "
+            "name a file with a secret by --secret-file, or allow all of them "
+            "by --insecure")
+    return None
+
+
+def warn_root(secret: Secret | None) -> None:
+    """Write a warning to the log if strangers could become root."""
+    if secret is None and os.geteuid() == 0:
+        LOGGER.warning("This is root, and there is no secret: all who reach "
+                       "the port can run programs as root; see --secret-file")
+
+
+def read(path: str) -> Secret:
+    """Return the Secret that a file holds, a line for each key.
+
+    Raises NoSecret if it is missing, too short, or not for its owner alone.
+    """
+    try:
+        # Not to block where a named pipe has the place of the file.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:
+            # Of what was opened: the path may name another file by now.
+            problem = _problem(os.fstat(descriptor))
+            lines = [] if problem else file.read(MAX_FILE).split(b"\n")
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        problem = getattr(error, "strerror", None) or str(error)
+        lines = []
+    words = [line.strip() for line in lines if line.strip()]
+    if not problem and (
+            not words or min(map(len, words)) < MIN_SECRET):
+        problem = f"each line must have {MIN_SECRET} bytes or more"
+    if problem:
+        name = shlex.quote(path)
+        raise NoSecret(
+            f"the secret file {name}: {problem}; this makes a right one: "
+            f"(umask 077; head -c 32 /dev/urandom | base64 > {name})")
+    return Secret.derive(words)
+
+
+def _problem(status: os.stat_result) -> str:
+    """Return why a file must not hold a secret, or an empty text."""
+    if not stat.S_ISREG(status.st_mode):
+        return "it is no regular file"
+    if status.st_uid not in (os.geteuid(), 0):
+        return "it belongs to another user"
+    if status.st_mode & 0o077:
+        return "other users may use it (chmod 600)"
+    return ""
+
+
+def _read_stdin() -> Secret:
+    """Return the secret that the parent wrote to standard input."""
+    word = b""
+    while len(word) < MIN_SECRET:
+        part = os.read(0, MIN_SECRET - len(word))
+        if not part:
+            raise NoSecret("standard input ended before the secret")
+        word += part
+    return Secret.derive([word])

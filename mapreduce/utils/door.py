@@ -1,0 +1,100 @@
+"""Sign messages on their way out, and check them on their way in.
+
+Adds to protocol/signing what is not pure: the clock, the random nonces, and a
+lock. The only use of the wall clock: it is the only one that the machines of a
+cluster share.
+
+    any thread  signed
+    listeners   Door.open, Door.max_size
+    watcher     Door.max_size, and the answers of Door.signing
+"""
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from mapreduce.protocol import signing
+from mapreduce.protocol.signing import Secret, SignatureError
+from mapreduce.utils.incoming import MAX_MESSAGE
+
+Answer = Callable[[Callable[[], bytes]], None]
+
+
+class Seal(NamedTuple):
+    """What signs messages for one receiver, or checks those to it."""
+
+    secret: Secret
+    receiver: str
+
+
+def seal_for(receiver: str, secret: Secret | None) -> Seal | None:
+    """Return the Seal for a receiver; None if there is no secret."""
+    return Seal(secret, receiver) if secret else None
+
+
+def random_text() -> str:
+    """Return 16 random bytes in hexadecimal."""
+    return os.urandom(16).hex()
+
+
+def signed(payload: bytes, seal: Seal | None) -> tuple[bytes, str]:
+    """Return a message as it is sent, and its nonce.
+
+    Without a seal, not one byte is added, and the nonce is empty.
+    """
+    if seal is None:
+        return payload, ""
+    nonce = random_text()
+    return seal.secret.sign(
+        payload, seal.receiver, int(time.time()), nonce), nonce
+
+
+class Door:
+    """Where messages come in: with a seal, only those that were signed."""
+
+    def __init__(self, seal: Seal | None) -> None:
+        """Start with no message; without a seal, each one may pass."""
+        self._seal = seal
+        self.secret = seal.secret if seal else None
+        self._lock = threading.Lock()  # on the history
+        self._history = signing.History(
+            seal.secret.window if seal else signing.WINDOW)
+
+    def open(self, received: bytes) -> tuple[bytes, str]:
+        """Return a message without its head, and its nonce.
+
+        Raises SignatureError if it must not pass.
+        """
+        if self._seal is None:
+            return received, ""
+        opened = self._seal.secret.open(received, self._seal.receiver)
+        with self._lock:
+            self._history.accept(opened, time.time())
+        return opened.payload, opened.nonce
+
+    def max_size(self, start: bytes) -> int:
+        """Return how many bytes a message that begins like this may have.
+
+        Raises OSError if not even its head may pass. So a stranger can't make
+        this process keep long messages.
+        """
+        if self._seal is None:
+            return MAX_MESSAGE
+        try:
+            size = self._seal.secret.admit(start, self._seal.receiver)
+        except SignatureError as error:
+            raise OSError(f"a long message may not pass: {error}") from error
+        return min(size, MAX_MESSAGE)
+
+    def signing(self, answer: Answer, nonce: str) -> Answer:
+        """Return a function that signs an answer and gives it to `answer`.
+
+        The nonce is that of the question.
+        """
+        if self._seal is None:
+            return answer
+        seal = Seal(self._seal.secret, signing.answer(nonce))
+        return lambda make: answer(lambda: signed(make(), seal)[0])

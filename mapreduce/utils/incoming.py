@@ -1,0 +1,51 @@
+"""Collect the bytes of one message, and refuse what becomes too long.
+
+What a stranger sends is kept until it is a whole message, a thousand times at
+once. So the first bytes of a long message decide how long it may become.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+MAX_MESSAGE = 64 * 2**20  # bytes
+MAX_OTHER = 2**20  # bytes of a message that is neither a job nor a task
+LONG_TYPES = b'"new_'  # how the types of those begin, near their beginning
+BLOCK = 64 * 2**10  # bytes to request from one recv
+
+# Returns how many bytes a message of more than BLOCK bytes may have; called
+# with those that came first. Raises OSError for one that must not go on.
+MaxSize = Callable[[bytes], int]
+
+
+def any_size(_: bytes) -> int:
+    """Accept every long message, up to MAX_MESSAGE bytes."""
+    return MAX_MESSAGE
+
+
+class Incoming:
+    """What was received of a message."""
+
+    def __init__(self, max_size: MaxSize) -> None:
+        """Start without bytes; max_size decides on a long message."""
+        self.chunks: list[bytes] = []
+        self._size = 0
+        self._decide = max_size
+        self._max_size = MAX_MESSAGE
+
+    def add(self, chunk: bytes) -> None:
+        """Add what was received; raise OSError if it must not go on."""
+        self.chunks.append(chunk)
+        before, self._size = self._size, self._size + len(chunk)
+        if before <= BLOCK < self._size:
+            self._max_size = self._decide(self.whole())
+        if self._size > self._max_size:
+            raise OSError(f"a message of more than {self._max_size} bytes")
+        # Only jobs and tasks have lists of files.
+        if before <= MAX_OTHER < self._size and (
+                LONG_TYPES not in self.whole()):
+            raise OSError(f"a message of more than {MAX_OTHER} bytes that is "
+                          "neither a job nor a task")
+
+    def whole(self) -> bytes:
+        """Return all that was received."""
+        return b"".join(self.chunks)

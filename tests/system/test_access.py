@@ -1,0 +1,95 @@
+"""Secret files: which are read, and what is said of the others."""
+import os
+
+import pytest
+
+from mapreduce.protocol.signing import Secret
+from mapreduce.system import access
+
+WORD = b"0123456789abcdef" * 2
+
+
+@pytest.fixture(name="file")
+def make_file(tmp_path):
+    """Return a function that makes a file with a mode."""
+    def make(content, mode=0o600):
+        path = tmp_path / "the secret"
+        path.write_bytes(content)
+        path.chmod(mode)
+        return str(path)
+    return make
+
+
+@pytest.mark.parametrize("content, words", [
+    (WORD, [WORD]), (WORD + b"\n", [WORD]),
+    (b"new" + WORD + b"\r\n\n" + WORD + b"\n", [b"new" + WORD, WORD])],
+    ids=["one", "line", "two"])
+def test_each_line_is_a_secret(file, content, words):
+    assert access.read(file(content)) == Secret.derive(words)
+
+
+@pytest.mark.parametrize("content, mode, problem", [
+    (WORD, 0o640, "other users may use it"),
+    (WORD, 0o604, "other users may use it"),
+    (WORD[1:], 0o600, "each line must have 32 bytes or more"),
+    (WORD + b"\nshort", 0o600, "each line must have 32 bytes or more"),
+    (b"", 0o600, "each line must have 32 bytes or more")], ids=str)
+def test_wrong_file_is_refused_with_a_way_out(file, content, mode, problem):
+    path = file(content, mode)
+    with pytest.raises(access.NoSecret) as caught:
+        access.read(path)
+    assert problem in caught.value.message
+    assert f"(umask 077; head -c 32 /dev/urandom | base64 > '{path}')" in (
+        caught.value.message)
+    assert WORD.decode()[:20] not in caught.value.message
+    assert "\n" not in caught.value.message
+
+
+def test_what_is_no_file_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    for path, problem in [
+            (tmp_path / "pipe", "it is no regular file"),
+            (tmp_path, "Is a directory"),
+            (tmp_path / "missing", "No such file")]:
+        with pytest.raises(access.NoSecret, match=problem):
+            access.read(str(path))
+
+
+def test_file_of_another_user_is_refused(file, mocker):
+    path = file(WORD)
+    mocker.patch("os.geteuid", return_value=os.geteuid() + 1)
+    if os.stat(path).st_uid:  # Files of root are right for each user.
+        with pytest.raises(access.NoSecret, match="another user"):
+            access.read(path)
+    else:
+        access.read(path)
+        os.chown(path, 4711, -1)
+        with pytest.raises(access.NoSecret, match="another user"):
+            access.read(path)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", ""])
+def test_open_address_needs_a_secret(host):
+    """Or a user who says that it is no oversight."""
+    closed = access.Access()
+    with pytest.raises(access.click.ClickException) as caught:
+        access.admit(host, closed)
+    assert "--secret-file" in caught.value.message
+    assert "--insecure" in caught.value.message
+    assert access.admit(
+        host, access.Access(insecure=True)) is None
+    secret = Secret.derive([WORD])
+    assert access.admit(
+        host, access.Access(secret=secret, clock_skew=5.0)
+    ) == Secret(secret.keys, 5.0)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3"])
+def test_loopback_needs_none(host):
+    assert access.admit(host, access.Access()) is None
+
+
+def test_executables_are_not_told_of_the_file(monkeypatch):
+    monkeypatch.setenv(access.VARIABLE, "f")
+    access.admit("localhost", access.Access())
+    assert access.VARIABLE not in os.environ
