@@ -119,8 +119,9 @@ def _combine(combiner: str, path: str, executor: Executor) -> None:
     combined = f"{path}-combined"
     title = f"{combiner} as the combiner"
     with open_input(path) as file, open(combined, "wb") as output:
-        with executor.running(combiner, title, stdin=file, stdout=output):
-            pass
+        with executor.running(combiner, title, stdin=file,
+                              stdout=subprocess.PIPE) as process:
+            output.writelines(process.read())
     os.replace(combined, path)
 
 

@@ -44,8 +44,9 @@ def _reduce_file(
 ) -> None:
     """Give the reducer the one input as it is."""
     with open_input(task.input_paths[0]) as file, executor.running(
-            task.executable, task.executable, stdin=file, stdout=part):
-        pass
+            task.executable, task.executable, stdin=file,
+            stdout=subprocess.PIPE) as reducer:
+        part.writelines(reducer.read())
 
 
 def _reduce_files(
@@ -54,6 +55,6 @@ def _reduce_files(
     """Merge the inputs into the reducer."""
     with executor.running(
             task.executable, task.executable,
-            stdin=subprocess.PIPE, stdout=part) as reducer:
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reducer:
         with contextlib.closing(merge(task.input_paths)) as blocks:
-            reducer.write(blocks)
+            part.writelines(reducer.read(blocks))

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from mapreduce.system.commands import words
 from mapreduce.worker.errors import TaskError
+from mapreduce.worker.processes.held_output import HeldOutput
 from mapreduce.worker.processes.idle_timeout import IdleTimeout
 from mapreduce.worker.processes.launcher import Launcher, Stream
 from mapreduce.worker.processes.process import Process
@@ -59,6 +60,7 @@ class Executor:
             with self.launcher.running(
                     [*found, *arguments], title, stderr=self._stderr(),
                     idle_timeout=self._idle_timeout(streams.values()),
+                    held_output=self._held_output(),
                     env=self._env(names or {}), **streams) as process:
                 yield process
         except CounterError as error:
@@ -81,6 +83,11 @@ class Executor:
         if self._reporter is None:
             return StderrTail()
         return ReportedStderr(self._reporter)
+
+    def _held_output(self) -> HeldOutput:
+        if self._reporter is None:
+            return HeldOutput(self._task_timeout)
+        return HeldOutput(self._task_timeout, self._reporter.note_status)
 
     def _idle_timeout(self, streams: Iterable[Stream]) -> IdleTimeout | None:
         if self._task_timeout is None:

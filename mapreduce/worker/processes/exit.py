@@ -9,16 +9,20 @@ import os
 import signal
 import time
 
-GRACE = 1.0  # seconds for children to close the pipes of their parent
+from mapreduce.worker.processes.held_output import HeldOutput
+
+GRACE = 1.0  # seconds for children to close standard input and error
 EXIT_INTERVAL = 0.05  # seconds between two checks, on systems without pidfd
 
 
 class ProcessExit:
     """The end of a process, and the time that its children have after it."""
 
-    def __init__(self, pid: int) -> None:
-        """Watch a child of this process."""
+    def __init__(self, pid: int, output: HeldOutput) -> None:
+        """Watch a child of this process; `output` is what it may leave."""
+        self.output = output
         self.time: float | None = None  # when it was noticed
+        self._grace_start = 0.0
         self.file = _open_exit_file(pid)
         self._pid = pid
 
@@ -34,7 +38,11 @@ class ProcessExit:
 
     def note(self) -> None:
         """Note that the process has ended."""
-        self.time = time.monotonic()
+        self.time = self._grace_start = time.monotonic()
+
+    def restart_grace(self) -> None:
+        """Give children their time from now on, not from the exit."""
+        self._grace_start = time.monotonic()
 
     def failure(self) -> str | None:
         """Wait for the end; return, e.g., exited 3, or None for success."""
@@ -49,13 +57,13 @@ class ProcessExit:
     def seconds_to_check(self) -> float | None:
         """Return the seconds until the next check; None if there is none."""
         if self.time is not None:
-            return max(0.0, self.time + GRACE - time.monotonic())
+            return max(0.0, self._grace_start + GRACE - time.monotonic())
         return EXIT_INTERVAL if self.file is None else None
 
     def grace_is_over(self) -> bool:
         """Return whether the time of the children is over."""
         return (self.time is not None
-                and time.monotonic() >= self.time + GRACE)
+                and time.monotonic() >= self._grace_start + GRACE)
 
 
 def _open_exit_file(pid: int) -> int | None:

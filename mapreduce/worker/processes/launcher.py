@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 from mapreduce.worker.errors import TaskError
+from mapreduce.worker.processes.held_output import HeldOutput
 from mapreduce.worker.processes.idle_timeout import IdleTimeout
 from mapreduce.worker.processes.interruption import Interruption
 from mapreduce.worker.processes.process import Process
@@ -39,21 +40,24 @@ class Launcher:
     def running(
         self, command: list[str], title: str, *,
         stderr: StderrTail | None = None,
-        idle_timeout: IdleTimeout | None = None, **options: Any,
+        idle_timeout: IdleTimeout | None = None,
+        held_output: HeldOutput | None = None, **options: Any,
     ) -> Iterator[Process]:
         """Run a command until the end of the block.
 
         `stderr` receives its standard error; `options` are stdin, stdout and
         env of subprocess.Popen. Raises TaskError if the command can't be
-        started, fails, or `idle_timeout` expires. After the block, no process
-        of its group is left, even if the block raised an error.
+        started, fails, or `idle_timeout` or that of `held_output` expires.
+        After the block, no process of its group is left, even if the block
+        raised an error.
         """
         with self._started(command, title, **options) as popen:
             # From now on by its group, which its children share.
             if self._reaper:
                 self._reaper.guard(popen.pid)
             process = Process(popen, title, self.interruption,
-                              stderr or StderrTail(), idle_timeout)
+                              stderr or StderrTail(), idle_timeout,
+                              held_output)
             try:
                 yield process
                 process.finish()

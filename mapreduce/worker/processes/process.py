@@ -17,12 +17,12 @@ from typing import IO
 
 from mapreduce.worker.errors import TaskError, TaskInterrupted
 from mapreduce.worker.processes.exit import ProcessExit
+from mapreduce.worker.processes.held_output import HeldOutput
 from mapreduce.worker.processes.idle_timeout import IdleTimeout
 from mapreduce.worker.processes.interruption import Interruption
 from mapreduce.worker.processes.streams import StderrTail, StdinWriter
 
 BLOCK = 64 * 2**10  # bytes of one read
-PIPE_SIZE = 2**20  # bytes that a pipe can hold at most
 
 
 class Process:
@@ -32,6 +32,7 @@ class Process:
         self, popen: subprocess.Popen[bytes], title: str,
         interruption: Interruption, stderr: StderrTail,
         idle_timeout: IdleTimeout | None = None,
+        held_output: HeldOutput | None = None,
     ) -> None:
         """Watch a process whose standard error is a pipe.
 
@@ -42,7 +43,8 @@ class Process:
         self._stderr = stderr
         self._idle_timeout = idle_timeout
         self._feed: StdinWriter | None = None
-        self._exit = ProcessExit(popen.pid)
+        self._exit = ProcessExit(
+            popen.pid, held_output or HeldOutput())
         # For each file, the function to call when it is ready. The caller of
         # _wait handles the files that have none.
         self._selector = selectors.PollSelector()
@@ -57,46 +59,44 @@ class Process:
     def read(self, feed: Iterable[bytes] | None = None) -> Iterator[bytes]:
         """Iterate over its standard output in blocks of up to BLOCK bytes.
 
-        Meanwhile, write the blocks of `feed` to its standard input.
+        Meanwhile, write the blocks of `feed` to its standard input. It is not
+        an error if the process stops reading: the other blocks are dropped,
+        and only the exit code decides.
+
+        After the exit of the process, its children may write for as long as
+        they want. If the process has failed, the output has no use, and the
+        iteration ends soon.
         """
         if feed is not None:
             self._begin_feed(feed)
         stdout = _fileno(self._popen.stdout)
         # Without a function: the block must be yielded from here.
         self._selector.register(stdout, selectors.EVENT_READ)
-        while not self._exit.grace_is_over():
+        while not self._output_is_useless():
             if stdout in self._wait():
                 block = os.read(stdout, BLOCK)
                 if not block:
                     break
                 yield block
-        else:
-            yield from self._read_rest(stdout)
+                del block  # The next block of the feed takes memory, too.
         self._selector.unregister(stdout)
+        self._exit.output.end()
+        # Only now, since a child that writes output needs the rest of the
+        # input, too.
+        self._exit.restart_grace()
         self._complete_feed()
 
-    def _read_rest(self, stdout: int) -> Iterator[bytes]:
-        """Read only what is in the pipe, after the time for children is over.
+    def _output_is_useless(self) -> bool:
+        """Return whether the process failed, and its children had their time.
 
-        A child that still writes could otherwise keep this up for ever.
+        If it has ended without a failure, note that its output is held.
         """
-        self.kill()
-        os.set_blocking(stdout, False)
-        with contextlib.suppress(BlockingIOError):
-            for _ in range(PIPE_SIZE // BLOCK):
-                block = os.read(stdout, BLOCK)
-                if not block:
-                    break
-                yield block
-
-    def write(self, blocks: Iterable[bytes]) -> None:
-        """Write blocks to its standard input, then close it.
-
-        It is not an error if the process stops reading: the other blocks are
-        dropped, and only the exit code decides.
-        """
-        self._begin_feed(blocks)
-        self._complete_feed()
+        if self._exit.time is None:
+            return False
+        if self._exit.failure():
+            return self._exit.grace_is_over()
+        self._exit.output.begin()
+        return False
 
     def _begin_feed(self, blocks: Iterable[bytes]) -> None:
         assert self._popen.stdin
@@ -162,14 +162,19 @@ class Process:
                 key.data()
         if self._exit.file is None:
             self._exit.poll()
+        if self._popen.stdout:
+            self._exit.output.check(
+                self._title, self._popen.stdout.fileno(), bool(ready))
         if self._idle_timeout:
             self._check_idle_timeout(self._idle_timeout, bool(ready))
         return {key.fd for key, _ in ready}
 
     def _timeout(self) -> float | None:
         """Return the seconds until the next check; None if there is none."""
+        # While children hold the output, their other time does not count.
+        held = self._exit.output.seconds_to_check()
         times = (
-            self._exit.seconds_to_check(),
+            self._exit.seconds_to_check() if held is None else held,
             self._idle_timeout.seconds_to_check() if self._idle_timeout
             else None)
         return min((seconds for seconds in times if seconds is not None),

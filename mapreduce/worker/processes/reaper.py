@@ -80,18 +80,20 @@ def reap_groups(lines: Iterable[bytes]) -> None:
         else:
             groups.discard(number)
     if expected is not None:
-        groups.update(groups_with_pipe(expected))
+        for process in processes_with_pipe(expected):
+            with contextlib.suppress(ProcessLookupError):
+                groups.add(os.getpgid(process))
     for group in groups:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(group, signal.SIGKILL)
 
 
-def groups_with_pipe(inode: int) -> Iterator[int]:
-    """Iterate over the process groups that hold a pipe; needs /proc."""
+def processes_with_pipe(inode: int) -> Iterator[int]:
+    """Iterate over the ids of processes that hold a pipe; needs /proc."""
     for link in glob.iglob("/proc/[0-9]*/fd/*"):
         with contextlib.suppress(OSError):
             if os.readlink(link) == f"pipe:[{inode}]":
-                yield os.getpgid(int(link.split("/")[2]))
+                yield int(link.split("/")[2])
 
 
 if __name__ == "__main__":

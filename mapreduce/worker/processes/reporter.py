@@ -52,11 +52,13 @@ class Reporter:
             group, name, amount = match.groups()
             return self.count(_text(group), _text(name), int(amount))
         if match := _STATUS.fullmatch(line):
-            self._note_status(_text(match[1].strip())[:MAX_STATUS])
+            self.note_status(_text(match[1].strip()))
             return True
         return False
 
-    def _note_status(self, status: str) -> None:
+    def note_status(self, status: str) -> None:
+        """Publish a status of the task, if it is a new one."""
+        status = status[:MAX_STATUS]
         # An executable may repeat its status for each line that it reads.
         if status != self._status:
             self._status = status

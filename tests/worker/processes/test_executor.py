@@ -162,7 +162,7 @@ def test_last_words_of_a_silent_process_are_told(start):
 def test_process_that_neither_reads_nor_ends_is_killed(start):
     with pytest.raises(TaskError, match=re.escape(COMPLAINT)):
         with start("sleep 600", subprocess.PIPE) as process:
-            process.write([b"x" * 2**20])
+            list(process.read([b"x" * 2**20]))
 
 
 @pytest.mark.parametrize("sign", [
@@ -188,14 +188,14 @@ def test_files_tell_of_life(start, file, stdin, stdout, sign):
 def test_process_that_is_fed_may_take_its_time(start):
     with start(f"{FIVE_TIMES} head -c 65536 > /dev/null; done",
                subprocess.PIPE) as process:
-        process.write([bytes(65536)] * 6)
+        list(process.read([bytes(65536)] * 6))
 
 
 @pytest.mark.parametrize("size", [10, 2**17])
 def test_process_may_read_a_pipe_byte_by_byte(start, size):
     """All that is left of a small input is in the pipe from the start."""
     with start(f"{FIVE_TIMES} read -r line; done", subprocess.PIPE) as process:
-        process.write([b"x\n" * size])
+        list(process.read([b"x\n" * size]))
 
 
 def test_end_of_what_is_read_is_seen_at_once(start):

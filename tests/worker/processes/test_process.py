@@ -120,11 +120,16 @@ def test_process_has_our_working_directory(run_to_end, tmp_path, monkeypatch):
 
 # What it reads
 
+def feed(process, blocks):
+    """Write blocks, and read the output, of which there is none."""
+    assert not b"".join(process.read(blocks))
+
+
 def test_input_arrives_as_it_was_written(start, tmp_path):
     blocks = [bytes([n]) * 3 * BLOCK for n in range(256)]
     path = tmp_path / "copy"
     with start(f"cat > '{path}'") as process:
-        process.write(blocks)
+        feed(process, blocks)
         process.finish()
     assert path.read_bytes() == b"".join(blocks)
 
@@ -132,18 +137,18 @@ def test_input_arrives_as_it_was_written(start, tmp_path):
 @pytest.mark.parametrize("script", [
     "exit 0",
     "head -c 1 > /dev/null",
-    "exec <&-; echo goes on",
+    "exec <&-; sleep 0.1",
 ])
 def test_process_may_stop_reading(start, script):
     with start(script) as process:
-        process.write(itertools.repeat(bytes(BLOCK)))
+        feed(process, itertools.repeat(bytes(BLOCK)))
         process.finish()
 
 
 def test_process_that_stops_reading_may_fail(start):
     with pytest.raises(TaskError, match="^job exited 4$"):
         with start("head -c 1 > /dev/null; exit 4") as process:
-            process.write(itertools.repeat(bytes(BLOCK)))
+            feed(process, itertools.repeat(bytes(BLOCK)))
 
 
 # What it reads while it is read
