@@ -11,15 +11,14 @@ the specification requires; only a field with a default may be missing.
 from __future__ import annotations
 
 import dataclasses
-import enum
 import functools
 import json
 import reprlib
 import types
-import typing
 from collections.abc import Mapping
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
+from mapreduce.protocol.conversion import build, fields_of
 from mapreduce.protocol.extensions import (
     ADDED_FIELDS,
     ExtendedJobMessage,
@@ -27,7 +26,7 @@ from mapreduce.protocol.extensions import (
     ExtendedReduceTaskMessage,
     ProgressMessage,
 )
-from mapreduce.protocol.fields import FieldError, ProtocolError
+from mapreduce.protocol.fields import ProtocolError
 from mapreduce.protocol.messages import (
     CancelJobMessage,
     CancelMessage,
@@ -59,7 +58,6 @@ from mapreduce.protocol.status import (
 )
 
 Answer = TypeVar("Answer", ClusterStatus, JobDetails, MessageTypes, Receipt)
-Built = TypeVar("Built")
 
 # The only list of all message types, but for those of another dialect; every
 # other table is made from it.
@@ -128,7 +126,7 @@ def to_document(record: Message | Record) -> dict[str, Any]:
             name: value for name, value in vars(record).items()
             if value is not None}}
     return {field.key: _to_json(getattr(record, field.name))
-            for field in _fields_of(type(record))}
+            for field in fields_of(type(record))}
 
 
 def _to_json(value: Any) -> Any:
@@ -150,7 +148,7 @@ def encode(
         return json.dumps(to_document(record)).encode("utf-8")
     # Field by field: an answer may list 10,000 tasks, whose JSON is cached.
     items = ", ".join(f'"{field.key}": {_encode(getattr(record, field.name))}'
-                      for field in _fields_of(type(record)))
+                      for field in fields_of(type(record)))
     return f"{{{items}}}".encode("utf-8")
 
 
@@ -247,7 +245,7 @@ def from_document(
     if not isinstance(message_type, str) or message_type not in classes:
         raise ProtocolError(
             f"unknown message_type {reprlib.repr(message_type)}")
-    return _build(classes[message_type], message_type, document)
+    return build(classes[message_type], message_type, document)
 
 
 def answer_from_document(
@@ -257,74 +255,4 @@ def answer_from_document(
 
     Raises ProtocolError, as from_document does.
     """
-    return _build(cls, cls.__name__, document)
-
-
-class _Field(NamedTuple):
-    name: str  # of the attribute
-    key: str  # in JSON
-    kind: Any  # the type hint
-    is_optional: bool
-
-
-# Computed once: resolving type hints takes longer than decoding a message.
-_FIELDS: dict[type[Any], tuple[_Field, ...]] = {}
-
-
-def _fields_of(cls: type[Any]) -> tuple[_Field, ...]:
-    if cls not in _FIELDS:
-        kinds = typing.get_type_hints(cls, include_extras=True)
-        _FIELDS[cls] = tuple(
-            _Field(field.name, field.metadata.get("json", field.name),
-                   kinds[field.name],
-                   field.default is not dataclasses.MISSING)
-            for field in dataclasses.fields(cls))
-    return _FIELDS[cls]
-
-
-def _build(cls: type[Built], title: str, document: dict[str, Any]) -> Built:
-    """Return an object of a class; the title is its name in errors."""
-    values = {}
-    for field in _fields_of(cls):
-        if field.key in document:
-            values[field.name] = _convert(
-                (title, field.key), field.kind, document[field.key])
-        elif not field.is_optional:
-            raise ProtocolError(f"{title} lacks field {field.key!r}")
-    return cls(**values)
-
-
-def _convert(where: tuple[str, str], kind: Any, value: Any) -> Any:
-    """Return a JSON value converted to the type of a field.
-
-    `where` is the title of the object and the name of its field, for errors.
-    """
-    origin = typing.get_origin(kind)
-    if origin is Annotated:
-        rule = kind.__metadata__[0]
-        if not rule.accepts(value):
-            raise FieldError(*where, rule.description, value)
-        return rule.convert(value)
-    if isinstance(kind, types.UnionType):  # of a type and None
-        return None if value is None else _convert(
-            where, kind.__args__[0], value)
-    if origin is tuple:
-        if not isinstance(value, list):
-            raise FieldError(*where, "a list", value)
-        return tuple(_convert(where, kind.__args__[0], item)
-                     for item in value)
-    if dataclasses.is_dataclass(kind):
-        if not isinstance(value, dict):
-            raise FieldError(*where, "an object", value)
-        cls = typing.cast(type[Any], kind)
-        return _build(cls, cls.__name__, value)
-    if issubclass(kind, enum.Enum):
-        if value not in [member.value for member in kind]:
-            raise FieldError(*where, f"a {kind.__name__}", value)
-        return kind(value)
-    kinds = (int, float) if kind is float else kind
-    # In Python, true and false are integers; in JSON they are not.
-    if not isinstance(value, kinds) or (
-            isinstance(value, bool) and kind is not bool):
-        raise FieldError(*where, f"a {kind.__name__}", value)
-    return value
+    return build(cls, cls.__name__, document)
