@@ -59,6 +59,16 @@ class TaskState(str, enum.Enum):
     CANCELLED = "cancelled"
 
 
+class AttemptState(str, enum.Enum):
+    """The states of one attempt at a task."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    LOST = "lost"  # its Worker died, or registered again
+    CANCELLED = "cancelled"  # it ended after its job had failed
+
+
 @dataclasses.dataclass(frozen=True)
 class WorkerTask:
     """The task that a Worker holds."""
@@ -147,9 +157,18 @@ class _TaskIdentity:
 
 
 @dataclasses.dataclass(frozen=True)
-class TaskStatus(_TaskIdentity):
-    """A task of a job, and its last attempt."""
+class AttemptStatus:
+    """One attempt at a task. Times are seconds since the job started."""
 
+    worker: WorkerAddress
+    state: AttemptState
+    started: float
+    ended: float | None  # None while it runs
+    speculative: bool = False  # begun while another attempt was running
+
+
+@dataclasses.dataclass(frozen=True)
+class _TaskProgress(_TaskIdentity):
     worker: WorkerAddress | None  # the Worker that holds it, or held it last
     attempts: int
     seconds: float | None  # of the running attempt, otherwise the last one
@@ -158,6 +177,19 @@ class TaskStatus(_TaskIdentity):
     # name, "status", because scripts of users read it.
     message: str | None = dataclasses.field(
         default=None, metadata={"json": "status"})
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskStatus(_TaskProgress):
+    """A task of a job, and its attempts."""
+
+    started: float | None = None  # the last attempt, as in AttemptStatus
+    # All attempts, by the times of their starts. Empty for the many tasks
+    # with a single attempt that runs or is done: `started` tells the same.
+    history: tuple[AttemptStatus, ...] = ()
+    # What its executable read, if the Worker counted it.
+    input_records: int | None = None
+    input_bytes: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -186,6 +218,18 @@ class Counter:
 
 
 @dataclasses.dataclass(frozen=True)
+class JobOption:
+    """One value of a field of the message that submitted a job.
+
+    A field with several values has several options. For a variable of the
+    environment, the value is its name only: what it holds may be a password.
+    """
+
+    name: str  # of the field, e.g., mapper_executable
+    value: str  # e.g., ./map.py, 4 or true
+
+
+@dataclasses.dataclass(frozen=True)
 class JobDetails:
     """The answer to get_job."""
 
@@ -193,6 +237,8 @@ class JobDetails:
     tasks: tuple[TaskStatus, ...]  # empty for old jobs: memory has a limit
     # Sums over the tasks that are done, by group and name.
     counters: tuple[Counter, ...] = ()
+    # Empty if the Manager no longer keeps the tasks.
+    options: tuple[JobOption, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -215,5 +261,6 @@ class MessageTypes:
 
 Record = (
     WorkerTask | WorkerAddress | WorkerStatus | JobStatus | TaskStatus
-    | Counter | ClusterStatus | JobDetails | MessageTypes | Receipt
+    | AttemptStatus | Counter | JobOption | ClusterStatus | JobDetails
+    | MessageTypes | Receipt
 )

@@ -83,7 +83,8 @@ map 1 failed:
 @pytest.mark.parametrize("options, answer", [
     ([], cluster(job("map", name="\udce9"), workers=[worker()])),
     (["3"], {"job": job("map"), "tasks": [task("map", 0, "running")],
-             "counters": [{"group": "g", "name": "n", "amount": -1}]}),
+             "counters": [{"group": "g", "name": "n", "amount": -1}],
+             "options": [{"name": "num_reducers", "value": "2"}]}),
 ])
 def test_status_as_json(options, answer):
     """It is what the Manager answered."""

@@ -32,7 +32,8 @@ OPTIONS = sorted(
 
 RECORDS = [
     records.WorkerStatus, records.JobStatus, records.TaskStatus,
-    records.Counter, records.ClusterStatus, records.JobDetails]
+    records.AttemptStatus, records.JobOption, records.Counter,
+    records.ClusterStatus, records.JobDetails]
 
 
 def text_of(page):

@@ -30,7 +30,9 @@ def task(stage, task_id, state, **fields):
     """Return a task as a Manager tells of it."""
     return {"stage": stage, "task_id": task_id, "state": state,
             "worker": {"host": "localhost", "port": 6001}, "attempts": 1,
-            "seconds": 0.25, "reason": None, "status": None, **fields}
+            "seconds": 0.25, "reason": None, "status": None,
+            "started": 0.0, "history": [], "input_records": None,
+            "input_bytes": None, **fields}
 
 
 def cluster(*jobs, workers=()):

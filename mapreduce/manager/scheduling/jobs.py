@@ -13,6 +13,7 @@ from mapreduce.manager.scheduling.snapshot import (
     JobsSnapshot,
     QueuedJob,
     ended_job_status,
+    job_options,
     queued_job_status,
     running_job_status,
     task_statuses,
@@ -154,7 +155,10 @@ class Jobs:
             status = running_job_status(job, self._working_directory, now)
         elif queued := self._queue.get(job_id):
             status = queued_job_status(queued, self._working_directory)
+            return JobDetails(
+                status, (), options=tuple(job_options(queued.submission)))
         if job is None:
             return JobDetails(status, ())
         return JobDetails(
-            status, tuple(task_statuses(job, now)), job.counters.statuses())
+            status, tuple(task_statuses(job, now)), job.counters.statuses(),
+            tuple(job_options(job.submission)))

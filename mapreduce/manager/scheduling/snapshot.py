@@ -14,6 +14,7 @@ from mapreduce.manager.scheduling.tasks import Tasks
 from mapreduce.protocol.extensions import ExtendedJobMessage
 from mapreduce.protocol.status import (
     ClusterStatus,
+    JobOption,
     JobState,
     JobStatus,
     Stage,
@@ -201,4 +202,20 @@ def task_statuses(job: Job, now: float) -> Iterator[TaskStatus]:
             tasks = Tasks(num_tasks)
             if job.over:
                 tasks.abort(None, "")
-        yield from tasks.statuses(stage, now)
+        yield from tasks.statuses(stage, now, job.started)
+
+
+def job_options(submission: ExtendedJobMessage) -> Iterator[JobOption]:
+    """Iterate over the options with which a job was submitted, in order.
+
+    Its key and its name, which its status has, are left out.
+    """
+    for field in dataclasses.fields(submission):
+        value = getattr(submission, field.name)
+        if value is None or field.name in ("job_key", "job_name"):
+            continue
+        # Of a dict, that is the environment, the keys; values may be secret.
+        values = value if isinstance(value, (list, tuple, dict)) else [value]
+        for item in values:
+            yield JobOption(field.name, str(item).lower()
+                            if isinstance(item, bool) else str(item))

@@ -20,6 +20,8 @@ from collections.abc import Iterator
 from mapreduce.protocol import fields
 from mapreduce.protocol.messages import Address
 from mapreduce.protocol.status import (
+    AttemptState,
+    AttemptStatus,
     Counter,
     Stage,
     TaskState,
@@ -33,20 +35,48 @@ class _Attempt:
     address: Address  # of the Worker
     started: float
     ended: float | None = None  # None while the attempt runs
+    state: AttemptState = AttemptState.RUNNING
+
+    def end(self, state: AttemptState, now: float) -> None:
+        """Note how the attempt ended, and when."""
+        self.state = state
+        self.ended = now
+
+    def status(self, start: float) -> AttemptStatus:
+        """Return the record for clients; `start` is when the job started."""
+        return AttemptStatus(
+            WorkerAddress(*self.address), self.state,
+            round(self.started - start, 3),
+            None if self.ended is None else round(self.ended - start, 3))
 
 
 @dataclasses.dataclass(slots=True)
 class _Record:
     """The history of a task that was assigned at least once."""
 
-    attempt: _Attempt  # the last one
-    attempts: int = 0  # that were sent to a Worker
+    # Those that were sent to a Worker; after `abort`, also one that was not.
+    history: list[_Attempt] = dataclasses.field(default_factory=list)
     reason: str | None = None  # of the last failure
     message: str | None = None  # the last status line of its executable
     failed_on: list[Address] = dataclasses.field(default_factory=list)
     # The Workers that died while they held it. These are not failures: a
     # Worker may die for reasons of its own.
     lost_with: list[Address] = dataclasses.field(default_factory=list)
+
+    @property
+    def attempt(self) -> _Attempt:
+        """The last attempt."""
+        return self.history[-1]
+
+    def history_status(self, start: float) -> tuple[AttemptStatus, ...]:
+        """Return the records of all attempts; none if one is enough.
+
+        `start` is when the job started.
+        """
+        if len(self.history) == 1 and self.attempt.state in (
+                AttemptState.RUNNING, AttemptState.DONE):
+            return ()
+        return tuple(attempt.status(start) for attempt in self.history)
 
 
 class Tasks:
@@ -89,12 +119,10 @@ class Tasks:
         # From the head, remove finds it at once; from the middle of 100,000
         # tasks it would not.
         self._pending.remove(task_id)
-        attempt = _Attempt(address, now)
-        record = self._records.setdefault(task_id, _Record(attempt))
-        record.attempt = attempt
-        record.attempts += 1
+        record = self._records.setdefault(task_id, _Record())
+        record.history.append(_Attempt(address, now))
         record.message = None
-        return record.attempts - 1
+        return len(record.history) - 1
 
     def note_message(self, task_id: int, message: str) -> None:
         """Keep a status line of the executable of a running task."""
@@ -105,7 +133,7 @@ class Tasks:
 
         After `abort`, only the end of the attempt is noted.
         """
-        self._records[task_id].attempt.ended = now
+        self._records[task_id].attempt.end(AttemptState.DONE, now)
         if self._aborted:
             return False
         self._unfinished.discard(task_id)
@@ -122,14 +150,14 @@ class Tasks:
     def put_back(self, task_id: int, now: float) -> None:
         """Put a task back at the head of the queue: it could not be sent."""
         record = self._records[task_id]
-        record.attempt.ended = now
+        record.attempt.end(AttemptState.LOST, now)
         # Then the message that could not be sent was the one to cancel it.
         if self._aborted:
             return
-        record.attempts -= 1
+        record.history.pop()
         self._pending.appendleft(task_id)
         # As if it had never been assigned: clients see no Worker for it.
-        if not record.attempts:
+        if not record.history:
             del self._records[task_id]
 
     def requeue_lost(
@@ -140,7 +168,7 @@ class Tasks:
         Return all Workers that died while they held it.
         """
         record = self._records[task_id]
-        record.attempt.ended = now
+        record.attempt.end(AttemptState.LOST, now)
         record.lost_with.append(address)
         if not self._aborted:
             self._pending.append(task_id)
@@ -156,7 +184,8 @@ class Tasks:
         # To the head: a task that always fails then ends its job after a few
         # attempts, not after all the other tasks were done for nothing.
         record = self._records[task_id]
-        record.attempt.ended = now
+        record.attempt.end(AttemptState.CANCELLED if self._aborted
+                           else AttemptState.FAILED, now)
         if not self._aborted:
             record.reason = reason
             record.failed_on.append(address)
@@ -175,14 +204,21 @@ class Tasks:
             record = self._records[task_id]
             record.reason = record.reason or reason
 
-    def statuses(self, stage: Stage, now: float) -> Iterator[TaskStatus]:
-        """Iterate over the records for clients, in the order of the ids."""
-        for task_id in range(self.num_tasks):
-            yield self._status(stage, task_id, now)
+    def statuses(
+        self, stage: Stage, now: float, start: float = 0.0
+    ) -> Iterator[TaskStatus]:
+        """Iterate over the records for clients, in the order of the ids.
 
-    def _status(self, stage: Stage, task_id: int, now: float) -> TaskStatus:
+        `start` is when the job started.
+        """
+        for task_id in range(self.num_tasks):
+            yield self._status(stage, task_id, now, start)
+
+    def _status(
+        self, stage: Stage, task_id: int, now: float, start: float
+    ) -> TaskStatus:
         record = self._records.get(task_id)
-        attempts = record.attempts if record else 0
+        attempts = len(record.history) if record else 0
         state = self._state(task_id, record)
         # A task that does not run can't change without a change of these two.
         status = self._cache.get(task_id)
@@ -197,7 +233,8 @@ class Tasks:
             status = TaskStatus(
                 stage, task_id, state, WorkerAddress(*attempt.address),
                 attempts, round(end - attempt.started, 3), record.reason,
-                record.message)
+                record.message, round(attempt.started - start, 3),
+                record.history_status(start))
         self._cache[task_id] = status
         return status
 
