@@ -12,7 +12,13 @@ from typing import Any
 
 import click
 
-from mapreduce.client import command, completion, errors, job_options
+from mapreduce.client import (
+    command,
+    completion,
+    errors,
+    job_options,
+    key_options,
+)
 from mapreduce.client.job_options import COUNT, COUNT_OR_ZERO, JobSpec
 from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.display.text import clean
@@ -39,6 +45,7 @@ PROPERTIES: dict[str, tuple[str, click.ParamType[Any]]] = {
     "mapreduce.task.timeout": ("task_timeout", Number(0)),
     "mapreduce.input.fileinputformat.split.maxsize": (
         "split_size", Number(0)),
+    **key_options.PROPERTIES,
 }
 
 # Old names, and options that this command has in another form.
@@ -50,6 +57,7 @@ RENAMED = {
     "mapred.reduce.max.attempts": "mapreduce.reduce.maxattempts",
     "mapred.task.timeout": "mapreduce.task.timeout",
     "mapred.max.split.size": "mapreduce.input.fileinputformat.split.maxsize",
+    **key_options.RENAMED,
     "-jobconf": "-D",
     "-cacheFile": "-file",
 }
@@ -234,6 +242,7 @@ def _job(fields: dict[str, Any]) -> JobSpec:
     # Without reduce tasks, Hadoop ignores both, so this must not be an error.
     if not job["num_reducers"]:
         job["combiner"] = job["partitioner"] = None
+    key_options.complete_hadoop(job)
     return JobSpec.from_options(job)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from mapreduce.client import completion
+from mapreduce.client import completion, key_options
 from mapreduce.protocol import fields, layout
 from mapreduce.system.command_line import Number
 
@@ -70,7 +70,19 @@ class _TaskSpec:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class JobSpec(_TaskSpec, _OutputSpec, _InputSpec, _StageSpec):
+class _KeySpec:
+    """How lines are partitioned and sorted, if not as a whole."""
+
+    separator: str | None = None
+    key_fields: int | None = None
+    key_separator: str | None = None
+    partition_by: str | None = None
+    sort_options: str | None = None
+    reducer_separator: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class JobSpec(_TaskSpec, _OutputSpec, _InputSpec, _KeySpec, _StageSpec):
     """A job as the user described it; the command replaces None by defaults.
 
     Only the form of each option was checked, not whether they fit together.
@@ -204,6 +216,7 @@ def job_options(**defaults: Any) -> Callable[[Decorated], Decorated]:
                    "this, such as 64M, at the ends of lines, so that several "
                    "mappers share one; 0: never."),
             input_options,
+            key_options.key_options,
             *PLAIN_OPTIONS,
         )):
             decorated = add(decorated)

@@ -27,7 +27,8 @@ BASE_FIELDS = {"input_paths", *(
 
 TITLES = {"input_paths": "input directory",
           "keep_intermediate": "directory for the map output"}
-FOR_REDUCERS = ("combiner", "partitioner", "keep_intermediate")
+FOR_REDUCERS = ("combiner", "partitioner", "keep_intermediate",
+                "partition_by", "sort_options")
 
 # Defaults for each Worker. There are several tasks for each, so that at the
 # end all wait only for one short task of a slow Worker.
@@ -51,10 +52,14 @@ def validate(job: JobSpec) -> JobSpec:
         unused = [name for name in FOR_REDUCERS
                   if getattr(job, name) is not None]
         if unused:
+            option = {"sort_options": "sort"}.get(unused[0], unused[0])
             raise click.UsageError(
                 "a job with 0 reduce tasks has no use for "
-                f"--{unused[0].replace('_', '-')}")
+                f"--{option.replace('_', '-')}")
         job = dataclasses.replace(job, reducer_executable=None)
+    elif job.partitioner is not None and job.partition_by is not None:
+        raise click.UsageError("--partitioner and --partition-by both choose "
+                               "the reduce task; omit one of the two")
     elif job.reducer_executable is None:
         raise click.UsageError("Missing option '-r' / '--reducer'; only a "
                                "job with --nreducers 0 needs none")

@@ -22,8 +22,11 @@ from mapreduce.protocol.fields import (
     OptionalJobId,
     OptionalName,
     OptionalPath,
+    OptionalRanges,
     OptionalSeconds,
+    OptionalSeparator,
     OptionalSize,
+    OptionalSort,
     OptionalToken,
     Path,
     Paths,
@@ -40,7 +43,9 @@ from mapreduce.protocol.fields import (
 # of that version would ignore them. So they are sent only to one that names
 # them in its answer to a query, each as, e.g., new_extended_job.keep_old.
 ADDED_FIELDS = frozenset({
-    "keep_old", "overwrite", "concatenate", "skip_bad_inputs"})
+    "keep_old", "overwrite", "concatenate", "skip_bad_inputs",
+    "separator", "key_fields", "partition_by", "sort_options",
+    "key_separator", "reducer_separator"})
 
 
 def _text(message: Any, name: str) -> str:
@@ -57,13 +62,28 @@ def _text(message: Any, name: str) -> str:
 
 
 @dataclasses.dataclass(frozen=True)
-class _MapOptions:
+class KeyOptions:
+    """How lines are sorted, if not as a whole: options of all tasks."""
+
+    separator: OptionalSeparator = None  # of fields; None: a TAB
+    key_fields: OptionalCount = None  # fields of the key; None: 1
+    # Of the fields within the key, if it is another one.
+    key_separator: OptionalSeparator = None
+    # Options of `sort`. Lines that it takes for equal keep their order.
+    sort_options: OptionalSort = None
+    # Reducers and combiners get it between key and value.
+    reducer_separator: OptionalSeparator = None
+
+
+@dataclasses.dataclass(frozen=True)
+class _MapOptions(KeyOptions):
     """Options of a job that its map tasks have, too."""
 
     # Only inputs with a name that ends as in layout.COMPRESSED.
     decompress: OptionalFlag = None
     combiner: OptionalCommand = None
     partitioner: OptionalCommand = None
+    partition_by: OptionalRanges = None  # fields of the key, if it has many
     # All splits of a task go through one mapper, one after the other.
     concatenate: OptionalFlag = None
     # Files that can't be read or decompressed are left out, and counted.
@@ -133,10 +153,12 @@ class ExtendedJobMessage(_Limits, _MapOptions, _Planning, _ExtendedJobFields):
             raise ProtocolError("a job has either num_mappers or max_mappers")
         if self.num_reducers and self.reducer_executable is None:
             raise ProtocolError("a job with a reduce stage has no reducer")
-        if not self.num_reducers and (
-                self.combiner or self.partitioner or self.keep_intermediate):
+        if not self.num_reducers and any((
+                self.combiner, self.partitioner, self.keep_intermediate,
+                self.partition_by, self.sort_options)):
             raise ProtocolError("a job without a reduce stage has no use for "
-                                "a combiner, a partitioner or kept files")
+                                "a combiner, a partitioner, an order or kept "
+                                "files")
 
     @property
     def changes_tasks(self) -> bool:
@@ -147,7 +169,9 @@ class ExtendedJobMessage(_Limits, _MapOptions, _Planning, _ExtendedJobFields):
             option is not None for option in (
                 self.environment, self.split_size, self.decompress,
                 self.combiner, self.partitioner, self.task_timeout,
-                self.concatenate, self.skip_bad_inputs))
+                self.concatenate, self.skip_bad_inputs, self.separator,
+                self.key_fields, self.key_separator, self.sort_options,
+                self.partition_by))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,13 +204,13 @@ class _ExtendedReduceFields:
     input_paths: Paths
     output_directory: Path
     environment: Environment = dataclasses.field(repr=False)
+    task_timeout: OptionalSeconds = None
 
 
 @dataclasses.dataclass(frozen=True)
-class ExtendedReduceTaskMessage(_ExtendedReduceFields):
+class ExtendedReduceTaskMessage(KeyOptions, _ExtendedReduceFields):
     """The Manager assigns a reduce task that a strict Worker cannot do."""
 
-    task_timeout: OptionalSeconds = None
     token: OptionalToken = hidden()
     job_id: OptionalJobId = hidden()
 

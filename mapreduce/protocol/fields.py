@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple
 
+from mapreduce.protocol.key_fields import parse_ranges, parse_sort
 from mapreduce.protocol.layout import MAX_TASKS
 
 MAX_HOST = 255  # characters, as in the name service
@@ -147,11 +148,30 @@ def _is_counters(value: object) -> bool:
     ) and sum(map(len, value.values())) <= MAX_COUNTERS
 
 
+def _is_separator(value: object) -> bool:
+    # One byte, as `sort` needs it.
+    return _is_name(value, 1) and value not in ("", "\n")
+
+
+def _can_be(parse: Callable[[str], object]) -> Callable[[Any], bool]:
+    """Return a condition: a text for which a function raises no ValueError."""
+    def is_possible(value: object) -> bool:
+        if not _is_command(value):
+            return False
+        try:
+            parse(str(value))
+        except ValueError:
+            return False
+        return True
+    return is_possible
+
+
 def _is_seconds(value: Any) -> bool:
     return (_is_integer(value) or isinstance(value, float)) and (
         0 < value <= MAX_SECONDS)
 
 
+_SEPARATOR = Rule("one byte, such as a comma", _is_separator)
 _NAME = Rule(f"a text of 1 to {MAX_NAME} characters",
              lambda value: isinstance(value, str)
              and 1 <= len(value) <= MAX_NAME)
@@ -192,6 +212,11 @@ Count = Annotated[int, _COUNT]
 OptionalCount = Annotated[int | None, _COUNT]
 CountOrZero = Annotated[int, Rule(
     f"a number from 0 to {MAX_TASKS}", _is_between(0, MAX_TASKS))]
+OptionalSeparator = Annotated[str | None, _SEPARATOR]
+OptionalSort = Annotated[str | None, Rule(
+    "options of sort such as -k1,1 -k2,2nr", _can_be(parse_sort))]
+OptionalRanges = Annotated[str | None, Rule(
+    "fields such as 1-2", _can_be(parse_ranges))]
 OptionalSize = Annotated[int | None, Rule(
     f"a number of bytes from 1 to {MAX_SIZE}", _is_between(1, MAX_SIZE))]
 OptionalSeconds = Annotated[float | None, Rule(

@@ -16,7 +16,7 @@ from mapreduce.protocol.fields import MAX_NAME, Split
 from mapreduce.protocol.layout import SKIPPED_INPUTS
 from mapreduce.system import scratch
 from mapreduce.worker.errors import BadInput, TaskError
-from mapreduce.worker.inputs.files import open_input
+from mapreduce.worker.inputs.files import BLOCK, open_input, read_blocks
 from mapreduce.worker.inputs.splits import (
     describe,
     find_bad,
@@ -28,6 +28,13 @@ from mapreduce.worker.processes.executor import Executor
 from mapreduce.worker.processes.launcher import Launcher
 from mapreduce.worker.shuffle import loops
 from mapreduce.worker.shuffle.command_partitioner import run_partitioner
+from mapreduce.worker.shuffle.key_fields import (
+    FieldPartitioner,
+    for_reducer,
+    from_combiner,
+    needs_fields,
+    sort_arguments,
+)
 from mapreduce.worker.shuffle.partition_files import JoinedFile, PartitionFiles
 
 SORT_MEMORY = "64M"  # that one sort may take, …
@@ -75,11 +82,12 @@ def _make_partitions(
         _join(task, paths[0], executor)
     else:
         _partition(task, paths, executor)
+    order = sort_arguments(task)
     for path in paths:
-        _sort(path, executor.launcher)
+        _sort(path, order, executor.launcher)
         if task.combiner is not None and os.path.getsize(path):
-            _combine(task.combiner, path, executor)
-            _sort(path, executor.launcher)
+            _combine(task, task.combiner, path, executor)
+            _sort(path, order, executor.launcher)
     return paths
 
 
@@ -96,11 +104,17 @@ def _partition(
     task: ExtendedMapTaskMessage, paths: list[str], executor: Executor
 ) -> None:
     """Distribute the map output by the hash of the keys."""
-    def partition(block: bytes) -> list[bytes]:
-        return loops.partition(block, len(paths))
-
-    with PartitionFiles(paths, partition) as partitions:
+    with PartitionFiles(paths, _partitioner(task, len(paths))) as partitions:
         _run_mapper(task, executor, partitions.add)
+
+
+def _partitioner(
+    task: ExtendedMapTaskMessage, number: int
+) -> Callable[[bytes], list[bytes]]:
+    """Return what distributes the lines of a block to so many partitions."""
+    if needs_fields(task):
+        return FieldPartitioner(task, number).partition
+    return lambda block: loops.partition(block, number)
 
 
 def _partition_by_command(
@@ -114,25 +128,34 @@ def _partition_by_command(
     os.unlink(path)
 
 
-def _combine(combiner: str, path: str, executor: Executor) -> None:
+def _combine(
+    task: ExtendedMapTaskMessage, combiner: str, path: str, executor: Executor
+) -> None:
     """Have the content of a file replaced by what a combiner makes of it."""
     combined = f"{path}-combined"
     title = f"{combiner} as the combiner"
+    rewrite, restore = for_reducer(task), from_combiner(task)
     with open_input(path) as file, open(combined, "wb") as output:
-        with executor.running(combiner, title, stdin=file,
-                              stdout=subprocess.PIPE) as process:
-            output.writelines(process.read())
+        if rewrite is None or restore is None:
+            with executor.running(combiner, title, stdin=file,
+                                  stdout=subprocess.PIPE) as process:
+                output.writelines(process.read())
+        else:
+            with executor.running(combiner, title, stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE) as process:
+                output.writelines(restore(process.read(rewrite(
+                    read_blocks(path, BLOCK, keep_open=True)))))
     os.replace(combined, path)
 
 
-def _sort(path: str, launcher: Launcher) -> None:
+def _sort(path: str, order: list[str], launcher: Launcher) -> None:
     """Sort a file in place, by bytes; what spills over goes beside it.
 
     Left to itself, `sort` would take memory without bound for a large file.
     """
     env = {**os.environ, "LC_ALL": "C", "TMPDIR": os.path.dirname(path)}
     limit = ["-S", SORT_MEMORY] if os.path.getsize(path) > SMALL else []
-    launcher.run(["sort", *limit, "-o", path, path], "sort", env)
+    launcher.run(["sort", *limit, *order, "-o", path, path], "sort", env)
 
 
 def _run_mapper(

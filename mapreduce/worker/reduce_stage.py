@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+from collections.abc import Generator
 from typing import BinaryIO
 
 from mapreduce.protocol import layout
@@ -16,7 +17,8 @@ from mapreduce.system import scratch
 from mapreduce.worker.inputs.files import open_input
 from mapreduce.worker.output import OutputDirectory
 from mapreduce.worker.processes.executor import Executor
-from mapreduce.worker.shuffle.merging import merge
+from mapreduce.worker.shuffle.key_fields import for_reducer, sort_arguments
+from mapreduce.worker.shuffle.merging import merge, merge_by
 
 
 def run_reduce(
@@ -32,7 +34,7 @@ def run_reduce(
             layout.local_directory_prefix(task.task_id)) as directory:
         path = os.path.join(directory, layout.reduce_output(task.task_id))
         with open(path, "wb") as part:
-            if len(task.input_paths) == 1:
+            if len(task.input_paths) == 1 and for_reducer(task) is None:
                 _reduce_file(task, part, executor)
             else:
                 _reduce_files(task, part, executor)
@@ -56,5 +58,17 @@ def _reduce_files(
     with executor.running(
             task.executable, task.executable,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reducer:
-        with contextlib.closing(merge(task.input_paths)) as blocks:
+        with contextlib.closing(_merge(
+                task, os.path.dirname(part.name), executor)) as blocks:
             part.writelines(reducer.read(blocks))
+
+
+def _merge(
+    task: ExtendedReduceTaskMessage, directory: str, executor: Executor
+) -> Generator[bytes, None, None]:
+    """Merge the inputs in the order of the job, as the reducer reads them."""
+    order, rewrite = sort_arguments(task), for_reducer(task)
+    with contextlib.closing(
+            merge_by(order, task.input_paths, directory, executor.launcher)
+            if order else merge(task.input_paths)) as blocks:
+        yield from rewrite(blocks) if rewrite else blocks

@@ -13,7 +13,8 @@ INPUT = str(TESTDATA / "input")
 TYPES = {"message_types": ["new_manager_job", "new_extended_job"]}
 ADDED = {"message_types": [*TYPES["message_types"], *(
     f"new_extended_job.{name}" for name in (
-        "concatenate", "keep_old", "overwrite", "skip_bad_inputs"))]}
+        "concatenate", "keep_old", "overwrite", "skip_bad_inputs",
+        "separator", "key_fields", "partition_by", "sort_options"))]}
 
 EXTENDED = {
     "message_type": "new_extended_job",
@@ -39,6 +40,11 @@ def start(main, *options):
     (["--keep-old", "--overwrite"], {"keep_old": True, "overwrite": True}),
     (["--concatenate"], {"concatenate": True}),
     (["--skip-bad-inputs"], {"skip_bad_inputs": True}),
+    (["--separator", ",", "--key-fields", "2"],
+     {"separator": ",", "key_fields": 2}),
+    (["--partition-by", "1-2", "--sort", "-k1,1 -k 2,2nr"],
+     {"partition_by": "1-2", "sort_options": "-k1,1 -k 2,2nr"}),
+    (["--separator", "\\t"], {"separator": "\t"}),
 ], ids=str)
 def test_submit_sends_later_options_only_to_a_manager_that_names_them(
         options, fields):
@@ -53,6 +59,27 @@ def test_submit_sends_later_options_only_to_a_manager_that_names_them(
             submit.main, "-p", str(manager.port), *options)
     assert (code, stdout, manager.types()) == (3, "", ["get_message_types"])
     assert "does not know these options" in stderr
+
+
+@pytest.mark.parametrize("options, error", [
+    (["--separator", ""], "'' can't separate fields: name one byte"),
+    (["--separator", "::"], "'::' can't separate fields"),
+    (["--separator", "\n"], "can't separate fields"),
+    (["--sort", "2,2"], "'2,2' is no option such as -k2,2nr"),
+    (["--sort", "-k1 -o x"], "'-o' is no option such as -k2,2nr"),
+    (["--partition-by", "a"], "'a' names no fields such as 1-2"),
+    (["--key-fields", "0"], "--key-fields"),
+    (["--partition-by", "1", "--partitioner", "cat"],
+     "--partitioner and --partition-by both choose the reduce task"),
+    (["--nreducers", "0", "--sort", "-k1"],
+     "a job with 0 reduce tasks has no use for --sort"),
+    (["--nreducers", "0", "--partition-by", "1"],
+     "a job with 0 reduce tasks has no use for --partition-by"),
+], ids=str)
+def test_wrong_options_for_keys(sockets, options, error):
+    code, stdout, stderr = start(submit.main, *options)
+    assert (code, stdout, sockets.sent) == (2, "", [])
+    assert error in stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("path", ["a.gz", "directory", "directory/*"])
@@ -100,6 +127,16 @@ def test_run_splits_for_the_number_of_map_tasks(
     assert document["split_size"] == size
     assert {name: value for name, value in document.items()
             if name.endswith("_mappers")} == tasks
+
+
+def test_run_takes_options_for_keys(planned):
+    document = planned(
+        "-i", INPUT, "-r", "cat", "--separator", ",", "--key-fields", "2",
+        "--partition-by", "1", "--sort", "-k2,2nr")
+    assert [document[name] for name in (
+        "separator", "key_fields", "partition_by", "sort_options")] == [
+            ",", 2, "1", "-k2,2nr"]
+    assert "reducer_separator" not in document
 
 
 def test_run_starts_few_mappers_for_concatenated_files(planned):

@@ -15,6 +15,10 @@ REDUCER = str(EXECUTABLES / "wc_reduce.sh")
 REQUIRED = ["-input", INPUT, "-output", "output", "-mapper", MAPPER]
 TYPES = {"message_types": ["new_extended_job"]}
 
+COMPARATOR = ("org.apache.hadoop.mapreduce.lib.partition."
+              "KeyFieldBasedComparator")
+PARTITIONER = "org.apache.hadoop.mapred.lib.KeyFieldBasedPartitioner"
+
 LOCAL = {
     "message_type": "new_extended_job", "input_paths": [INPUT],
     "output_directory": "output", "mapper_executable": MAPPER,
@@ -88,6 +92,28 @@ def _planned(mocker):
     (["-D", "mapreduce.input.fileinputformat.split.maxsize=4096"],
      {"split_size": 4096}),
     (["--no-decompress"], {"decompress": None}),
+    (["-D", "stream.map.output.field.separator=.",
+      "-D", "stream.num.map.output.key.fields=4",
+      "-D", "mapreduce.map.output.key.field.separator=,",
+      "-D", "mapreduce.partition.keypartitioner.options=-k1,2 -k 4",
+      "-D", "mapreduce.partition.keycomparator.options=-k2,2nr",
+      "-D", f"mapreduce.job.output.key.comparator.class={COMPARATOR}",
+      "-partitioner", PARTITIONER],
+     {"separator": ".", "key_fields": 4, "key_separator": ",",
+      "partition_by": "1-2,4-", "sort_options": "-k2,2nr",
+      "reducer_separator": "\t"}),
+    (["-D", "stream.map.output.field.separator=\\t",
+      "-partitioner", "KeyFieldBasedPartitioner"],
+     {"separator": "\t", "key_fields": 1, "reducer_separator": "\t"}),
+    (["-D", f"mapreduce.job.partitioner.class={PARTITIONER}",
+      "-D", "mapreduce.partition.keypartitioner.options=-k1n,1"],
+     {"partition_by": "1-1", "key_fields": 1, "reducer_separator": "\t"}),
+    (["-D", "mapreduce.partition.keypartitioner.options=-k1",
+      "-partitioner", "cat"], {"partitioner": "cat"}),
+    (["-D", "mapreduce.partition.keycomparator.options=-n",
+      "-D", "stream.num.map.output.key.fields=2",
+      "-numReduceTasks", "0"],
+     {"num_reducers": 0, "reducer_executable": None}),
 ], ids=str)
 def test_it_plans_a_job(planned, options, fields):
     """That of mapreduce-run, with an output that must not be there."""
@@ -133,6 +159,16 @@ def test_files_that_are_elsewhere(planned, monkeypatch, options, files):
      "is -D"),
     (["-D", "mapreduce.job.map=3"], "unknown property 'mapreduce.job.map'; "
      "the nearest known one is mapreduce.job.maps"),
+    (["-D", "mapreduce.partition.keypartitioner.options=-k1.2,1"],
+     "-D mapreduce.partition.keypartitioner.options: '-k1.2,1' is possible "
+     "here only with whole fields, such as -k1,2"),
+    (["-D", "mapreduce.partition.keypartitioner.options=1"],
+     "-D mapreduce.partition.keypartitioner.options: '1' names no fields "),
+    (["-D", "mapreduce.partition.keycomparator.options=-k1 -u"],
+     "-D mapreduce.partition.keycomparator.options: '-u' is no option such "),
+    (["-D", "mapreduce.job.output.key.comparator.class=a.b.C"],
+     "-D mapreduce.job.output.key.comparator.class: no Java class 'a.b.C' "
+     "can run here"),
     (["-Dx"], "unknown property 'x'; the nearest known one is mapreduce."),
     (["-D", "mapreduce.job.maps"],
      "-D mapreduce.job.maps lacks a value: -D mapreduce.job.maps=VALUE"),
@@ -172,6 +208,8 @@ def test_shell_completes_words_after_a_wrong_one():
     (["-input", "missing"], "cannot read the input 'missing'"),
     (["-mapper", "./missing"], "there is no file './missing'"),
     (["-cmdenv", "A"], "'A' is not NAME=VALUE"),
+    (["-partitioner", "org.apache.hadoop.mapred.lib.TotalOrderPartitioner"],
+     "no Java class"),
     (["more"], "more"),
 ])
 def test_wrong_use(options, error):

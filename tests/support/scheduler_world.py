@@ -18,10 +18,16 @@ import dataclasses
 from mapreduce.manager.scheduling import events
 from mapreduce.manager.scheduling.scheduler import Scheduler
 from mapreduce.protocol import codec, messages
+from mapreduce.protocol.extensions import (
+    ExtendedMapTaskMessage,
+    ExtendedReduceTaskMessage,
+)
 from mapreduce.protocol.fields import Split
 from mapreduce.protocol.status import WorkerState
 
-EXTENDED = frozenset({"new_extended_map_task", "new_extended_reduce_task"})
+EXTENDED = frozenset(codec.capabilities(ExtendedMapTaskMessage)
+                     | codec.capabilities(ExtendedReduceTaskMessage))
+OLD = frozenset({"new_extended_map_task", "new_extended_reduce_task"})
 
 HOST = "localhost"
 

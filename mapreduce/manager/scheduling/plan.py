@@ -9,12 +9,14 @@ import dataclasses
 import functools
 import itertools
 from collections.abc import Iterator
+from typing import Any
 
 from mapreduce.protocol import layout
 from mapreduce.protocol.extensions import (
     ExtendedJobMessage,
     ExtendedMapTaskMessage,
     ExtendedReduceTaskMessage,
+    KeyOptions,
 )
 from mapreduce.protocol.fields import Split
 from mapreduce.protocol.layout import MAX_TASKS, is_compressed
@@ -81,7 +83,9 @@ class Plan:
             combiner=job.combiner,
             partitioner=job.partitioner,
             concatenate=job.concatenate,
-            skip_bad_inputs=job.skip_bad_inputs)
+            skip_bad_inputs=job.skip_bad_inputs,
+            partition_by=job.partition_by,
+            **_key_options(job))
 
     def reduce_task(self, task_id: int, attempt: int) -> TaskMessage:
         """Return a reduce task: the same partition of every map task."""
@@ -104,7 +108,8 @@ class Plan:
             input_paths=input_paths,
             output_directory=self.result_directory,
             environment=self._environment("r", task_id, attempt),
-            task_timeout=job.task_timeout)
+            task_timeout=job.task_timeout,
+            **_key_options(job))
 
     def _environment(
         self, stage: str, task_id: int, attempt: int
@@ -120,6 +125,11 @@ class Plan:
             "mapreduce_task_is_map": "true" if stage == "m" else "false",
             **(self.submission.environment or {}),
         }
+
+
+def _key_options(job: ExtendedJobMessage) -> dict[str, Any]:
+    return {field.name: getattr(job, field.name)
+            for field in dataclasses.fields(KeyOptions)}
 
 
 class TooManySplits(Exception):

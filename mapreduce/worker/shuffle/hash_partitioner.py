@@ -91,5 +91,9 @@ def partition_of(line: bytes, num_partitions: int) -> int:
     partitions, as the specification says; the key is what stands before the
     first TAB, or all of the line.
     """
-    digest = md5(line.partition(b"\t")[0]).digest()
-    return int.from_bytes(digest, "big") % num_partitions
+    return partition_of_key(line.partition(b"\t")[0], num_partitions)
+
+
+def partition_of_key(key: bytes, num_partitions: int) -> int:
+    """Return the partition of a key, as partition_of does."""
+    return int.from_bytes(md5(key).digest(), "big") % num_partitions

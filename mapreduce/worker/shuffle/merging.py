@@ -2,9 +2,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import subprocess
 from collections.abc import Generator
 
 from mapreduce.worker.inputs.files import max_kept_open, read_blocks
+from mapreduce.worker.processes.launcher import Launcher
 from mapreduce.worker.shuffle import loops
 from mapreduce.worker.shuffle.lines import whole_lines
 
@@ -29,3 +32,21 @@ def merge(paths: list[str]) -> Generator[bytes, None, None]:
                 read_blocks(path, share, keep_open=number < max_open))))
             for number, path in enumerate(paths)]
         yield from loops.Merge(streams, MERGED)
+
+
+def merge_by(
+    order: list[str], paths: list[str], directory: str, launcher: Launcher
+) -> Generator[bytes, None, None]:
+    """Merge files that are sorted by arguments of `sort`, by `sort` itself.
+
+    Its temporary files are in the directory. Raises TaskError.
+    """
+    # As many at once as possible: others would go through temporary files.
+    at_once = max(2, max_kept_open(len(paths)))
+    with launcher.running(
+            ["sort", "-m", *order, f"--batch-size={at_once}",
+             "--files0-from=-"], "sort -m", stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "LC_ALL": "C", "TMPDIR": directory}
+    ) as process:
+        yield from process.read([b"\0".join(map(os.fsencode, paths))])

@@ -9,6 +9,7 @@ from mapreduce.protocol.extensions import (
 from mapreduce.protocol.fields import Split
 from mapreduce.protocol.messages import CancelJobMessage, MapTaskMessage
 from tests.support.extended_jobs import jobs_of, reasons_of, submit
+from tests.support.scheduler_world import OLD
 
 ENVIRONMENT = {
     "mapreduce_job_id": "job_202611211417_0000",
@@ -192,3 +193,27 @@ def test_outcome_for_a_job_that_is_over_has_no_effect(world, outcome):
     submit(world, max_mappers=1, keep_intermediate="kept")
     assert world.happen(outcome) == []
     assert reasons_of(world) == [("map", None)]
+
+
+def test_tasks_hold_how_their_keys_are_sorted(world):
+    world.register(1)
+    keys = {"separator": ".", "key_fields": 2, "key_separator": ",",
+            "sort_options": "-k1,1", "reducer_separator": "\t"}
+    submit(world, environment=None, partition_by="1", num_mappers=1,
+           max_mappers=None, **keys)
+    world.finish(0, 1)
+    for task in world.sent[1], world.sent[2]:
+        assert {name: getattr(task, name) for name in keys} == keys
+    assert world.sent[1].partition_by == "1"
+
+
+@pytest.mark.parametrize("option", [
+    {"separator": ","}, {"key_fields": 2}, {"partition_by": "1"},
+    {"sort_options": "-k1"}, {"concatenate": True}], ids=str)
+def test_workers_of_old_versions_get_no_task_of_later_ones(world, option):
+    world.silent = {1}
+    world.register(1)
+    assert submit(world, **option) == ["prepare job 0", "ask → 1"]
+    [worker] = world.scheduler.workers
+    assert world.happen(events.CapabilitiesKnown(worker, OLD)) == [
+        "discard output", "clean up job 0"]
