@@ -132,9 +132,22 @@ def to_document(record: Message | Record) -> dict[str, Any]:
 def _to_json(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_to_json(item) for item in value]
-    if isinstance(value, Record):
+    if isinstance(value, Record | Message):
         return to_document(value)
     return value
+
+
+def dump(record: Any) -> bytes:
+    """Return the JSON of a dataclass, from which `build` makes it again.
+
+    Its fields have the types of those of messages and answers, or are
+    messages and answers. Those that may be left out are, if they are None.
+    """
+    document = {field.key: _to_json(getattr(record, field.name))
+                for field in fields_of(type(record))
+                if not (field.is_optional
+                        and getattr(record, field.name) is None)}
+    return json.dumps(document).encode("utf-8")
 
 
 def encode(
@@ -245,7 +258,7 @@ def from_document(
     if not isinstance(message_type, str) or message_type not in classes:
         raise ProtocolError(
             f"unknown message_type {reprlib.repr(message_type)}")
-    return build(classes[message_type], message_type, document)
+    return build(classes[message_type], document, message_type)
 
 
 def answer_from_document(
@@ -255,4 +268,4 @@ def answer_from_document(
 
     Raises ProtocolError, as from_document does.
     """
-    return build(cls, cls.__name__, document)
+    return build(cls, document)

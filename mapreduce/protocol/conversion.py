@@ -46,8 +46,15 @@ def fields_of(cls: type[Any]) -> tuple[Field, ...]:
     return _FIELDS[cls]
 
 
-def build(cls: type[Built], title: str, document: dict[str, Any]) -> Built:
-    """Return an object of a class; the title is its name in errors."""
+def build(
+    cls: type[Built], document: dict[str, Any], title: str = ""
+) -> Built:
+    """Return the object of a class that a JSON object represents.
+
+    The title is its name in errors, by default that of the class. Raises
+    ProtocolError for a field that is missing or breaks its rule.
+    """
+    title = title or cls.__name__
     values = {}
     for name, key, convert, is_optional in fields_of(cls):
         if key in document:
@@ -98,7 +105,7 @@ def _items(convert: _Convert, where: tuple[str, str], value: Any) -> Any:
 def _object(cls: type[Any], where: tuple[str, str], value: Any) -> Any:
     if not isinstance(value, dict):
         raise FieldError(*where, "an object", value)
-    return build(cls, cls.__name__, value)
+    return build(cls, value)
 
 
 def _member(

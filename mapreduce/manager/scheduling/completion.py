@@ -34,14 +34,20 @@ def complete_stage(
 
 def next_action(
     job: Job
-) -> events.KeepMapOutput | events.PublishResult | None:
-    """Return what the Manager must do before a job can continue."""
+) -> Iterator[events.KeepMapOutput | events.PublishResult]:
+    """Iterate over what the Manager must do before a job can continue."""
     directory = job.submission.keep_intermediate
     if job.state is JobState.KEEPING and directory is not None:
-        return events.KeepMapOutput(job.job_id, directory)
+        yield events.KeepMapOutput(job.job_id, directory)
     if job.state is JobState.PUBLISHING:
-        return events.PublishResult(job.job_id)
-    return None
+        yield events.PublishResult(job.job_id)
+
+
+def resume(job: Job) -> Iterator[events.Action]:
+    """Iterate over what the last Manager may not have done for its job."""
+    if job.state is JobState.CHECKING:
+        yield events.CheckOutput(job.job_id, job.expected_output)
+    yield from next_action(job)
 
 
 def _complete_without_files(job: Job) -> Iterator[tuple[str, None]]:

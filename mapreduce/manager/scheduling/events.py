@@ -13,6 +13,7 @@ here, come from the clock or are the outcome of an action:
     KeepMapOutput      MapOutputKept, JobBlocked
     PublishResult      ResultPublished, JobBlocked
     CleanUpJob, DiscardOutput, Exit: none
+    a fact             none (see manager/scheduling/facts)
 
 The Manager performs the actions in order, and handles the outcomes before
 anything else that happened, except those that come later.
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from mapreduce.manager.scheduling.facts import Fact
 from mapreduce.manager.scheduling.job import ExpectedOutput
 from mapreduce.manager.scheduling.remote_worker import RemoteWorker
 from mapreduce.protocol.extensions import ExtendedJobMessage, ProgressMessage
@@ -93,6 +95,8 @@ class JobPrepared:
     splits: list[Split]
     # Where its tasks put the parts; None: in the directory of the submission.
     output_directory: str | None = None
+    # Of the directory of the parts: the numbers of its device and its inode.
+    identity: tuple[int, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,13 +130,18 @@ class JobBlocked:
     reason: str
 
 
+@dataclasses.dataclass(frozen=True)
+class Resumed:
+    """The Manager was interrupted, and goes on with what it had begun."""
+
+
 Event = (
     RegisterMessage | HeartbeatMessage | ExtendedJobMessage
     | CancelJobMessage | FinishedMessage | FailedMessage
     | ProgressMessage | ShutdownMessage | Tick | MessageSent
     | MessageDelayed | WorkerUnreachable | CapabilitiesKnown | ProbeFailed
     | JobPrepared | OutputChecked | MapOutputKept | ResultPublished
-    | JobBlocked
+    | JobBlocked | Resumed
 )
 
 
@@ -164,6 +173,8 @@ class PrepareJob:
 
     job_id: int
     submission: ExtendedJobMessage
+    # Whether an interrupted Manager may have made some of them.
+    again: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -211,4 +222,5 @@ class Exit:
 Action = (
     Send | AskToRegister | ProbeCapabilities | PrepareJob | CheckOutput
     | KeepMapOutput | PublishResult | CleanUpJob | DiscardOutput | Exit
+    | Fact
 )

@@ -24,6 +24,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 
+from mapreduce.manager.scheduling import facts
 from mapreduce.manager.scheduling.plan import Plan
 from mapreduce.manager.scheduling.tasks import Counters, Tasks
 from mapreduce.protocol.codec import capabilities
@@ -32,8 +33,9 @@ from mapreduce.protocol.extensions import (
     ExtendedMapTaskMessage,
     ExtendedReduceTaskMessage,
 )
+from mapreduce.protocol.fields import OptionalCounters
 from mapreduce.protocol.messages import Address, TaskMessage
-from mapreduce.protocol.status import JobState, Stage
+from mapreduce.protocol.status import JobState, Stage, WorkerAddress
 
 
 LOGGER = logging.getLogger(__name__)
@@ -63,16 +65,25 @@ class _Start:
     # For people: of the clock on the wall, e.g., 2026-11-26T07:15:24+0000.
     submitted_at: str | None = None
     started_at: str | None = None
+    # How often it was started, at restarts of the Manager, too.
+    starts: int = 1
+    # The number of the first attempt of each task.
+    first_attempt: int = 0
 
 
 class Job(_Start):
     """A job that has started."""
 
     def __init__(
-        self, job_id: int, submission: ExtendedJobMessage, now: float = 0.0
+        self, job_id: int, submission: ExtendedJobMessage, now: float = 0.0,
+        log: facts.FactLog | None = None,
     ) -> None:
-        """Start a job; it has no tasks until it is prepared."""
+        """Start a job; it has no tasks until it is prepared.
+
+        What must outlive the Manager is added to the log.
+        """
         super().__init__(job_id, submission, now)
+        self._log = log or facts.FactLog()
         self.state = JobState.PREPARING
         # Why the job failed, else None. No other object keeps this.
         self.reason: str | None = None
@@ -142,28 +153,49 @@ class Job(_Start):
     def begin(self, plan: Plan) -> None:
         """Begin the map stage."""
         self._plan = plan
+        self._log.add(facts.JobPlanned(
+            self.job_id, plan.splits, plan.result_directory,
+            self.submission.num_reducers, plan.identity,
+            plan.output_directory))
         self._begin_stage(Stage.MAP, plan.num_mappers)
 
-    def begin_reduce(self) -> None:
+    def _begin_reduce(self) -> None:
         """Begin the reduce stage."""
+        self._reach(JobState.REDUCE)
         self._begin_stage(Stage.REDUCE, self.submission.num_reducers)
 
     def _begin_stage(self, stage: Stage, num_tasks: int) -> None:
         self.state = JobState(stage.value)
         self.stages[stage] = Tasks(num_tasks)
 
+    def _reach(self, state: JobState) -> None:
+        self.state = state
+        self._log.add(facts.StateReached(self.job_id, state))
+
     def assign(
         self, task_id: int, address: Address, now: float
     ) -> TaskMessage:
         """Assign one of the first waiting tasks; return its message."""
-        attempt = self.tasks.assign(task_id, address, now)
+        attempt = self.first_attempt + self.tasks.assign(
+            task_id, address, now)
         assert self._plan
         if self.stage is Stage.MAP:
             return self._plan.map_task(task_id, attempt)
         return self._plan.reduce_task(task_id, attempt)
 
-    def finish(self, task_id: int, now: float) -> None:
-        """Note that a task is done; after the last one, check the files."""
+    def finish(
+        self, task_id: int, now: float, counters: OptionalCounters = None
+    ) -> None:
+        """Note that a task is done; after the last one, check the files.
+
+        `counters` are those of the task, which the job has added.
+        """
+        if not self.over:
+            self._log.add(facts.TaskDone(
+                self.job_id, self.stage, task_id,
+                WorkerAddress(*self.tasks.last_address(task_id)),
+                self.tasks.seconds(task_id, now),
+                round(now - self.started, 3), counters))
         # Workers exist that report what they could not do as finished.
         if self.tasks.finish(task_id, now):
             self.state = JobState.CHECKING
@@ -187,12 +219,14 @@ class Job(_Start):
     def complete_stage(self) -> None:
         """Go on after all files of the stage were found."""
         if self.stage is Stage.REDUCE or not self.submission.num_reducers:
-            self.state = (JobState.PUBLISHING if self.submission.keep_old
-                          else JobState.DONE)
+            if self.submission.keep_old:
+                self._reach(JobState.PUBLISHING)
+            else:
+                self.state = JobState.DONE
         elif self.submission.keep_intermediate is not None:
-            self.state = JobState.KEEPING
+            self._reach(JobState.KEEPING)
         else:
-            self.begin_reduce()
+            self._begin_reduce()
 
     def fail(
         self, task_id: int, address: Address, reason: str, now: float
@@ -202,6 +236,9 @@ class Job(_Start):
         failed_on = self.tasks.fail(task_id, address, reason, now)
         if self.over:
             return None
+        self._log.add(facts.AttemptFailed(
+            self.job_id, self.stage, task_id, WorkerAddress(*address),
+            reason))
         LOGGER.warning("Attempt %d of %s task %d failed on %s:%d: %s",
                        len(failed_on), stage, task_id, *address,
                        reason.partition("\n")[0][:HEADLINE_LENGTH])
@@ -216,6 +253,9 @@ class Job(_Start):
     ) -> str | None:
         """Note that a Worker died; return why the job fails now, if so."""
         lost = self.tasks.requeue_lost(task_id, address, now)
+        if not self.over:
+            self._log.add(facts.TaskLost(
+                self.job_id, self.stage, task_id, WorkerAddress(*address)))
         if len(lost) < MAX_LOSSES or self.over:
             return None
         names = ", ".join(f"{host}:{port}" for host, port in lost)
@@ -225,9 +265,16 @@ class Job(_Start):
     def proceed(self) -> None:
         """Continue after KEEPING or PUBLISHING."""
         if self.state is JobState.KEEPING:
-            self.begin_reduce()
+            self._begin_reduce()
         else:
             self.state = JobState.DONE
+
+    def continue_at(self, state: JobState) -> None:
+        """Continue at KEEPING, REDUCE or PUBLISHING."""
+        if state is JobState.REDUCE:
+            self._begin_reduce()
+        else:
+            self._reach(state)
 
     def abort(
         self, state: JobState, task_id: int | None = None,
@@ -239,6 +286,8 @@ class Job(_Start):
         """
         self.state = state
         self.reason = reason
+        self._log.add(facts.JobAborted(
+            self.job_id, state, task_id, reason, self.output_unseen))
         self.tasks.abort(task_id, reason or "")
 
     def forget_plan(self) -> None:

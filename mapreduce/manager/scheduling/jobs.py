@@ -8,6 +8,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 
+from mapreduce.manager.scheduling import facts
 from mapreduce.manager.scheduling.job import Job
 from mapreduce.manager.scheduling.snapshot import (
     JobsSnapshot,
@@ -20,7 +21,12 @@ from mapreduce.manager.scheduling.snapshot import (
 )
 from mapreduce.manager.scheduling.waiting_jobs import WaitingJobs
 from mapreduce.protocol.extensions import ExtendedJobMessage
-from mapreduce.protocol.status import JobDetails, JobState, JobStatus
+from mapreduce.protocol.status import (
+    Counter,
+    JobDetails,
+    JobState,
+    JobStatus,
+)
 
 QUEUE_IS_FULL = "too many jobs wait already; submit it again later"
 MAX_ENDED = 1_000  # ended jobs whose status is kept
@@ -39,19 +45,27 @@ class _History:
             collections.OrderedDict())
         self._jobs: collections.OrderedDict[int, Job] = (
             collections.OrderedDict())
+        # Of jobs that ended before the Manager was interrupted.
+        self.counters: dict[int, tuple[Counter, ...]] = {}
 
-    def add(self, status: JobStatus, job: Job | None) -> JobStatus | None:
-        """Keep an ended job and its tasks; return the job removed for it."""
-        forgotten = None
+    def add(self, status: JobStatus, job: Job | None) -> None:
+        """Keep an ended job and its tasks."""
         self._statuses[status.id] = status
-        if len(self._statuses) > MAX_ENDED:
-            _, forgotten = self._statuses.popitem(last=False)
         if job:
             self._jobs[job.job_id] = job
             if len(self._jobs) > MAX_DETAILED:
                 self._jobs.popitem(last=False)
         self.statuses = tuple(self._statuses.values())
-        return forgotten
+
+    def shorten(self) -> list[JobStatus]:
+        """Remove the oldest jobs of a long history, and return them."""
+        removed = []
+        while len(self._statuses) > MAX_ENDED:
+            removed.append(self._statuses.popitem(last=False)[1])
+            self.counters.pop(removed[-1].id, None)
+        if removed:
+            self.statuses = tuple(self._statuses.values())
+        return removed
 
     def find(self, job_id: int) -> tuple[JobStatus | None, Job | None]:
         """Return what is kept of a job."""
@@ -65,8 +79,20 @@ class Jobs:
     # it; None if it is not known. The owner of the clock sets it.
     wall_time: str | None = None
 
-    def __init__(self, working_directory: str) -> None:
-        """Start without jobs; relative paths refer to the directory."""
+    # Why no job is accepted now; None: jobs are.
+    refusal: str | None = None
+    # The number of the first attempt of each task: no two attempts of a task
+    # have the same one, also if the Manager was interrupted between them.
+    first_attempt = 0
+
+    def __init__(
+        self, working_directory: str, log: facts.FactLog | None = None
+    ) -> None:
+        """Start without jobs; relative paths refer to the directory.
+
+        What must outlive the Manager is added to the log.
+        """
+        self.log = log or facts.FactLog()
         # None between two jobs; a job that is over stays here until it ends.
         self.running: Job | None = None
         self._working_directory = working_directory
@@ -91,12 +117,62 @@ class Jobs:
         job = QueuedJob(job_id, submission, self.wall_time)
         if key is not None:
             self._keys[key] = job_id
-        if not self._queue.add(job):
-            self._keep(dataclasses.replace(
-                queued_job_status(job, self._working_directory),
-                state=JobState.FAILED, ended_at=self.wall_time,
-                reason=QUEUE_IS_FULL))
+        refusal = self.refusal or (
+            None if self._queue.add(job) else QUEUE_IS_FULL)
+        if refusal:
+            self._end_queued(job, JobState.FAILED, refusal)
+        else:
+            self.log.add(facts.JobAccepted(
+                job_id, submission, self.wall_time))
         return job_id
+
+    def _end_queued(
+        self, job: QueuedJob, state: JobState, reason: str | None = None
+    ) -> None:
+        """Move a job that has never started to the history."""
+        self.log.add(facts.JobAborted(job.job_id, state, None, reason, False))
+        self._keep(dataclasses.replace(
+            queued_job_status(job, self._working_directory), state=state,
+            ended_at=self.wall_time, reason=reason))
+
+    # For manager/scheduling/restoration, which repeats what facts say.
+
+    def restore_queued(self, job: QueuedJob) -> None:
+        """Add a job to the queue that an earlier Manager accepted."""
+        self.num_jobs = max(self.num_jobs, job.job_id + 1)
+        if job.submission.job_key is not None:
+            self._keys[job.submission.job_key] = job.job_id
+        self._queue.add(job)
+
+    def restore_started(
+        self, job_id: int, started_at: str | None, now: float
+    ) -> None:
+        """Start a job that an earlier Manager has started."""
+        if self.running and self.running.job_id == job_id:
+            self.put_back()
+        if queued := self._queue.remove(job_id):
+            self._start(queued, started_at, now)
+
+    def put_back(self) -> None:
+        """Put the running job back to the head of the queue."""
+        job, self.running = self.running, None
+        assert job
+        self._queue.add_first(QueuedJob(
+            job.job_id, job.submission, job.submitted_at, job.starts))
+
+    def restore_ended(
+        self, status: JobStatus, counters: tuple[Counter, ...]
+    ) -> None:
+        """Add a job to the history that ended before an interruption."""
+        self.num_jobs = max(self.num_jobs, status.id + 1)
+        if status.key is not None:
+            self._keys[status.key] = status.id
+        self._queue.remove(status.id)
+        if self.running and self.running.job_id == status.id:
+            self.running = None
+        self._history.add(status, None)
+        if counters:
+            self._history.counters[status.id] = counters
 
     def waits(self, job_id: int) -> bool:
         """Return whether a job waits in the queue."""
@@ -106,10 +182,19 @@ class Jobs:
         """Start the next job of the queue, if there is one."""
         if self._queue:
             queued = self._queue.pop_first()
-            self.running = Job(queued.job_id, queued.submission, now)
-            self.running.submitted_at = queued.submitted_at
-            self.running.started_at = self.wall_time
+            self._start(queued, self.wall_time, now)
+            self.log.add(facts.JobStarted(
+                queued.job_id, queued.starts + 1, self.wall_time))
         return self.running
+
+    def _start(
+        self, queued: QueuedJob, started_at: str | None, now: float
+    ) -> None:
+        self.running = job = Job(
+            queued.job_id, queued.submission, now, self.log)
+        job.submitted_at, job.started_at = queued.submitted_at, started_at
+        job.starts = queued.starts + 1
+        job.first_attempt = self.first_attempt
 
     def active(self, job_id: int) -> Job | None:
         """Return the running job if it has this id and is not over."""
@@ -122,22 +207,37 @@ class Jobs:
         self.running = None
         job.forget_plan()
         status = ended_job_status(job, self._working_directory, now)
-        self._keep(dataclasses.replace(status, ended_at=self.wall_time), job)
+        self.log.add(facts.JobEnded(
+            job.job_id, job.state, self.wall_time, status.seconds))
+        self._history.add(
+            dataclasses.replace(status, ended_at=self.wall_time), job)
 
-    def cancel_queued(self, job_id: int) -> bool:
-        """Remove a job from the queue; return whether it was there."""
+    def archive(self, job: Job) -> None:
+        """Keep of a job that has ended only what clients can query."""
+        status, _ = self._history.find(job.job_id)
+        if status:
+            self._archive(status, job)
+
+    def end_waiting(
+        self, job_id: int, state: JobState, reason: str | None = None
+    ) -> bool:
+        """End a job in the queue; return whether it was there."""
         queued = self._queue.remove(job_id)
-        if queued is None:
-            return False
-        status = queued_job_status(queued, self._working_directory)
-        self._keep(dataclasses.replace(
-            status, state=JobState.CANCELLED, ended_at=self.wall_time))
-        return True
+        if queued:
+            self._end_queued(queued, state, reason)
+        return queued is not None
 
-    def _keep(self, status: JobStatus, job: Job | None = None) -> None:
-        forgotten = self._history.add(status, job)
-        if forgotten and forgotten.key is not None:
-            del self._keys[forgotten.key]
+    def _keep(self, status: JobStatus) -> None:
+        self._history.add(status, None)
+        self._archive(status, None)
+
+    def _archive(self, status: JobStatus, job: Job | None) -> None:
+        self.log.add(facts.JobArchived(
+            status.id, status, job.counters.statuses() if job else ()))
+        for forgotten in self._history.shorten():
+            self.log.add(facts.JobForgotten(forgotten.id))
+            if forgotten.key is not None:
+                del self._keys[forgotten.key]
 
     def snapshot(self, now: float) -> JobsSnapshot:
         """Return a snapshot of all jobs; cheap, as ended ones are cached."""
@@ -158,7 +258,8 @@ class Jobs:
             return JobDetails(
                 status, (), options=tuple(job_options(queued.submission)))
         if job is None:
-            return JobDetails(status, ())
+            return JobDetails(
+                status, (), self._history.counters.get(job_id, ()))
         return JobDetails(
             status, tuple(task_statuses(job, now)), job.counters.statuses(),
             tuple(job_options(job.submission)))

@@ -37,6 +37,8 @@ class Plan:
     splits: list[Split]
     # For the parts of its result; None: the directory of the submission.
     output_directory: str | None = None
+    # Of the result directory: the numbers of its device and its inode.
+    identity: tuple[int, ...] = ()
 
     @property
     def result_directory(self) -> str:

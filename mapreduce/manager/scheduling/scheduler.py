@@ -18,13 +18,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 
-from mapreduce.manager.scheduling import claims, events
+from mapreduce.manager.scheduling import claims, completion, endings, events
 from mapreduce.manager.scheduling.assignment import assign_next
-from mapreduce.manager.scheduling.completion import complete_stage, next_action
 from mapreduce.manager.scheduling.job import Job, task_note
+from mapreduce.manager.scheduling.facts import Fact, FactLog
 from mapreduce.manager.scheduling.jobs import Jobs
 from mapreduce.manager.scheduling.plan import Plan
 from mapreduce.manager.scheduling.remote_worker import RemoteWorker
+from mapreduce.manager.scheduling.restoration import Restart, restore_jobs
 from mapreduce.manager.scheduling.snapshot import ClusterSnapshot
 from mapreduce.manager.scheduling.strangers import Strangers
 from mapreduce.manager.scheduling.workers import Workers
@@ -43,16 +44,18 @@ class Scheduler:
     def __init__(
         self, working_directory: str = "", cluster_id: str = "",
         make_token: Callable[[], str] | None = None,
+        keeps_facts: bool = False,
     ) -> None:
         """Start with no Workers and no jobs.
 
         Relative paths of jobs refer to the working directory. The cluster id,
-        e.g., 202611211417, is part of the job ids that tasks see.
+        e.g., 202611211417, is part of the job ids that tasks see. Facts are
+        among the actions only if it keeps them.
         """
         self._workers = Workers()
         self._strangers = Strangers(self._workers)
         self._claims = claims.Claims(make_token)
-        self.jobs = Jobs(working_directory)
+        self.jobs = Jobs(working_directory, FactLog(keeps_facts))
         # The time of the current event, which almost every method needs.
         self._now = 0.0
         self._cluster_id = cluster_id
@@ -78,19 +81,38 @@ class Scheduler:
         """Return the status of a job and its tasks."""
         return self.jobs.details(job_id, now)
 
+    def restore(
+        self, known: Iterable[Fact], restart: Restart, now: float
+    ) -> None:
+        """Take over the jobs of a Manager that was interrupted at `known`.
+
+        The event Resumed must come first after that.
+        """
+        restore_jobs(self.jobs, known, restart, now)
+        self._strangers.hurry(now)
+
     def handle(self, event: events.Event, now: float) -> list[events.Action]:
         """Return the actions to perform, in order, after an event.
 
         `now` is when the event happened, in seconds of a monotonic clock.
         """
         self._now = now
-        actions = list(self._update(event))
+        actions = list(self._with_facts(self._update(event)))
         # The outcome of a Send comes back as an event, before all others. It
         # may change which Workers are alive, so the next step waits for it.
         # After MessageDelayed, other sends may begin and end meanwhile.
         if not any(isinstance(action, events.Send) for action in actions):
-            actions += self._proceed()
+            actions += self._with_facts(self._proceed())
         return actions
+
+    def _with_facts(
+        self, actions: Iterator[events.Action]
+    ) -> Iterator[events.Action]:
+        """Iterate over actions, each after the facts that permit it."""
+        for action in actions:
+            yield from self.jobs.log.drain()
+            yield action
+        yield from self.jobs.log.drain()
 
     def _update(self, event: events.Event) -> Iterator[events.Action]:
         """Update the state after an event; return what must follow at once."""
@@ -102,7 +124,8 @@ class Scheduler:
             case ExtendedJobMessage():
                 self._enqueue(event)
             case messages.CancelJobMessage():
-                yield from self._cancel_job(event.job_id)
+                yield from endings.cancel_job(
+                    event.job_id, self.jobs, self._workers)
             case messages.FinishedMessage():
                 yield from self._strangers.answer(event, self._now)
                 yield from self._note_finished(event)
@@ -133,20 +156,27 @@ class Scheduler:
             case events.CapabilitiesKnown():
                 self._workers.note_capabilities(
                     event.worker, event.message_types)
+            case _:
+                yield from self._note_step(event)
+
+    def _note_step(self, event: events.Event) -> Iterator[events.Action]:
+        """Note what came of an action for a job."""
+        match event:
             case events.JobPrepared():
                 if job := self.jobs.active(event.job_id):
                     job.begin(Plan(
                         f"{self._cluster_id}_{job.job_id:04d}",
                         job.submission, event.job_directory, event.splits,
-                        event.output_directory))
+                        event.output_directory, event.identity))
             case events.OutputChecked():
                 yield from self._note_checked(event)
             case events.MapOutputKept() | events.ResultPublished():
                 if job := self.jobs.active(event.job_id):
                     job.proceed()
             case events.JobBlocked():
-                if job := self.jobs.active(event.job_id):
-                    yield from self._abort_job(job, event.reason)
+                yield from endings.block_job(event, self.jobs, self._workers)
+            case events.Resumed() if self._job:
+                yield from completion.resume(self._job)
 
     def _proceed(self) -> Iterator[events.Action]:
         """Do what is possible now: assign a task, end a job, start one."""
@@ -155,7 +185,7 @@ class Scheduler:
             yield from self._assign_task(job)
         # Not "elif": assigning may have made the job fail.
         if job and job.over and not self._workers.any_busy:
-            yield from self._end_job(job)
+            yield from endings.end_job(job, self.jobs, self._now)
         if self._job is None and (job := self.jobs.start_next(self._now)):
             # The last job may have passed over Workers that suit this one.
             self._workers.restore()
@@ -163,7 +193,8 @@ class Scheduler:
             if not self._workers.any_alive:
                 LOGGER.warning(
                     "No Worker lives: job %d waits for one", job.job_id)
-            yield events.PrepareJob(job.job_id, job.submission)
+            yield events.PrepareJob(
+                job.job_id, job.submission, job.starts > 1)
 
     # Workers
 
@@ -256,37 +287,7 @@ class Scheduler:
     def _abort_job(
         self, job: Job, reason: str, task_id: int | None = None
     ) -> Iterator[events.Action]:
-        """Make a job fail; `task_id` is the task that caused it, if one did.
-
-        The job ends later, when no Worker holds one of its tasks.
-        """
-        LOGGER.error("Job %d failed: %s", job.job_id, reason)
-        job.abort(JobState.FAILED, task_id, reason)
-        yield from self._cancel_tasks()
-
-    def _cancel_job(self, job_id: int) -> Iterator[events.Action]:
-        if job := self.jobs.active(job_id):
-            job.abort(JobState.CANCELLED)
-            yield from self._cancel_tasks()
-        elif not self.jobs.cancel_queued(job_id):
-            LOGGER.warning("Cannot cancel job %d: no such job, or it is over",
-                           job_id)
-            return
-        LOGGER.info("Cancelled job %d", job_id)
-
-    def _cancel_tasks(self) -> Iterator[events.Action]:
-        # All busy Workers have tasks of this job: jobs run one at a time.
-        for worker in self._workers.busy:
-            assert worker.task_id is not None
-            yield events.Send(worker, messages.CancelMessage(worker.task_id))
-
-    def _end_job(self, job: Job) -> Iterator[events.Action]:
-        self.jobs.end_running(job, self._now)
-        if job.state is JobState.DONE:
-            LOGGER.info("Finished job %d", job.job_id)
-        elif job.owns_output:
-            yield events.DiscardOutput(job.submission.output_directory)
-        yield events.CleanUpJob(job.job_id)
+        return endings.abort_job(job, self._workers, reason, task_id)
 
     # Tasks
 
@@ -314,7 +315,7 @@ class Scheduler:
         worker.tasks_done += not job.over
         if not job.over and (reason := job.counters.add(message.counters)):
             yield from self._abort_job(job, reason)
-        job.finish(message.task_id, self._now)
+        job.finish(message.task_id, self._now, message.counters)
         if job.state is JobState.CHECKING:
             yield events.CheckOutput(job.job_id, job.expected_output)
 
@@ -324,11 +325,10 @@ class Scheduler:
         job = self.jobs.active(event.job_id)
         if job is None:
             return
-        for reason, task_id in complete_stage(
+        for reason, task_id in completion.complete_stage(
                 job, self._workers, event.missing, self._now):
             yield from self._abort_job(job, reason, task_id)
-        if action := next_action(job):
-            yield action
+        yield from completion.next_action(job)
 
     def _note_failed(
         self, message: messages.FailedMessage

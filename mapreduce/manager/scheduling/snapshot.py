@@ -36,6 +36,8 @@ class QueuedJob:
     job_id: int
     submission: ExtendedJobMessage
     submitted_at: str | None
+    # How often it has started: its Manager may have died soon after that.
+    starts: int = 0
 
 
 @dataclasses.dataclass(frozen=True)

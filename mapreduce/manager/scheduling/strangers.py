@@ -27,6 +27,9 @@ LOGGER = logging.getLogger(__name__)
 
 MIN_TIME = 4.0  # seconds of messages before the first question: 3 heartbeats
 MAX_SILENCE = 10.0  # seconds after which an address begins anew
+# After a restart of the Manager, the first message of a Worker shows that it
+# has not noticed the restart. In so many seconds, each Worker has sent one.
+HURRY = 30.0
 ASK_INTERVAL = 10.0  # seconds between two questions to one address
 # Addresses in the book. Anybody can send heartbeats in any name, and each of
 # the names costs a connection in ten seconds.
@@ -49,6 +52,11 @@ class Strangers:
         # The one that was silent for longest comes first.
         self._strangers: collections.OrderedDict[Address, _Stranger] = (
             collections.OrderedDict())
+        self._hurry_until = float("-inf")
+
+    def hurry(self, now: float) -> None:
+        """Ask at the first message, for some time after a restart."""
+        self._hurry_until = now + HURRY
 
     def answer(
         self, message: HeartbeatMessage | FinishedMessage | FailedMessage,
@@ -73,7 +81,8 @@ class Strangers:
         self._strangers[address] = stranger
         if len(self._strangers) > MAX_STRANGERS:
             self._strangers.popitem(last=False)
-        if (now - stranger.since < MIN_TIME
+        min_time = 0.0 if now < self._hurry_until else MIN_TIME
+        if (now - stranger.since < min_time
                 or now - stranger.asked < ASK_INTERVAL):
             return False
         stranger.asked = now

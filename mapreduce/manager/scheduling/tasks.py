@@ -139,6 +139,14 @@ class Tasks:
         self._unfinished.discard(task_id)
         return not self._unfinished
 
+    def seconds(self, task_id: int, now: float) -> float:
+        """Return how long the running attempt of a task has taken."""
+        return round(now - self._records[task_id].attempt.started, 3)
+
+    def is_done(self, task_id: int) -> bool:
+        """Return whether a task is done."""
+        return task_id not in self._unfinished
+
     def last_address(self, task_id: int) -> Address:
         """Return the Worker that got a task last."""
         return self._records[task_id].attempt.address

@@ -35,6 +35,13 @@ class WaitingJobs:
         self._items = None
         return True
 
+    def add_first(self, job: QueuedJob) -> None:
+        """Add a job that was removed before, in front of all others."""
+        self._jobs[job.job_id] = job
+        self._jobs.move_to_end(job.job_id, last=False)
+        self._size += _size(job.submission)
+        self._items = None
+
     def get(self, job_id: int) -> QueuedJob | None:
         """Return a job that waits; None if it does not."""
         return self._jobs.get(job_id)

@@ -1,0 +1,69 @@
+"""Let jobs fail, cancel them, and end the one that is over. Pure.
+
+A job that has failed or was cancelled ends later: when no Worker holds one of
+its tasks.
+"""
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+from mapreduce.manager.scheduling import events
+from mapreduce.manager.scheduling.job import Job
+from mapreduce.manager.scheduling.jobs import Jobs
+from mapreduce.manager.scheduling.workers import Workers
+from mapreduce.protocol import messages
+from mapreduce.protocol.status import JobState
+
+LOGGER = logging.getLogger(__name__)
+
+
+def abort_job(
+    job: Job, workers: Workers, reason: str, task_id: int | None = None
+) -> Iterator[events.Action]:
+    """Make a job fail; `task_id` is the task that caused it, if one did."""
+    LOGGER.error("Job %d failed: %s", job.job_id, reason)
+    job.abort(JobState.FAILED, task_id, reason)
+    yield from _cancel_tasks(workers)
+
+
+def block_job(
+    event: events.JobBlocked, jobs: Jobs, workers: Workers
+) -> Iterator[events.Action]:
+    """Make a job fail, running or not, that can't start or continue."""
+    if job := jobs.active(event.job_id):
+        yield from abort_job(job, workers, event.reason)
+    else:
+        jobs.end_waiting(event.job_id, JobState.FAILED, event.reason)
+
+
+def cancel_job(
+    job_id: int, jobs: Jobs, workers: Workers
+) -> Iterator[events.Action]:
+    """Cancel a job, running or not."""
+    if job := jobs.active(job_id):
+        job.abort(JobState.CANCELLED)
+        yield from _cancel_tasks(workers)
+    elif not jobs.end_waiting(job_id, JobState.CANCELLED):
+        LOGGER.warning("Cannot cancel job %d: no such job, or it is over",
+                       job_id)
+        return
+    LOGGER.info("Cancelled job %d", job_id)
+
+
+def _cancel_tasks(workers: Workers) -> Iterator[events.Action]:
+    # All busy Workers have tasks of this job: jobs run one at a time.
+    for worker in workers.busy:
+        assert worker.task_id is not None
+        yield events.Send(worker, messages.CancelMessage(worker.task_id))
+
+
+def end_job(job: Job, jobs: Jobs, now: float) -> Iterator[events.Action]:
+    """End the running job, which is over, and remove its directories."""
+    jobs.end_running(job, now)
+    if job.state is JobState.DONE:
+        LOGGER.info("Finished job %d", job.job_id)
+    elif job.owns_output:
+        yield events.DiscardOutput(job.submission.output_directory)
+    yield events.CleanUpJob(job.job_id)
+    jobs.archive(job)
