@@ -6,7 +6,12 @@ import pytest
 
 from tests.benchmark import corpora
 from tests.support.commands import no_other_cluster
-from tests.support.init_script import NOT_RUNNING, PORTS, InitScript
+from tests.support.init_script import (
+    NOT_RUNNING,
+    PORTS,
+    InitScript,
+    daemons_of_this_user,
+)
 from tests.support.ports import answers
 
 
@@ -34,8 +39,8 @@ def _script(tmp_path):
 def _mapreduce(alone, script, tmp_path, monkeypatch):
     """The init script on a machine where no daemon of this user runs."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))  # The killed leave files.
-    if script("status") != NOT_RUNNING:
-        pytest.skip("a Manager or a Worker runs on this machine")
+    if script("status") != NOT_RUNNING or daemons_of_this_user():
+        pytest.skip("a Manager or a Worker of this user runs already")
     if any(map(answers, PORTS)):
         pytest.skip("one of the ports 6000 to 6002 is in use")
     yield script

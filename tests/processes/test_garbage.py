@@ -89,7 +89,10 @@ def test_garbage_changes_nothing(cluster, tmp_path, output):
     cluster.wait_for(
         lambda: cluster.workers[0].says("Ignored a", len(messages)))
     check_next_job(cluster, output)
-    assert threads() == before
+    manager, *workers = threads()
+    assert workers == before[1:]
+    # Messages to two Workers at once may need a second thread that sends.
+    assert manager in [before[0], before[0] + 1]
 
 
 # Data

@@ -1,6 +1,7 @@
 """bin/mapreduce in a directory of a test's own, and daemons beside it."""
 import contextlib
 import os
+import pathlib
 import subprocess
 
 from tests.support.commands import command
@@ -8,10 +9,26 @@ from tests.support.files import ROOT
 from tests.support.ports import answers
 from tests.support.waiting import TIMEOUT, wait_until
 
+DAEMONS = "mapreduce-manager", "mapreduce-worker"
 PORTS = 6000, 6001, 6002
 START = "starting mapreduce ...\n"
 STOP = "stopping mapreduce ...\n"
 NOT_RUNNING = "manager not running\nworkers not running\n", 1
+
+
+def daemons_of_this_user():
+    """Return the command lines of Managers and Workers that run, as lists.
+
+    Without /proc, none is found.
+    """
+    found = []
+    for file in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            words = file.read_text().split("\0")[:-1]
+            if (file.stat().st_uid == os.getuid() and len(words) > 1
+                    and os.path.basename(words[1]) in DAEMONS):
+                found.append(words)
+    return found
 
 
 class InitScript:
