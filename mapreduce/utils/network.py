@@ -149,6 +149,18 @@ def tcp_query(
             raise NoAnswer(str(error)) from error
 
 
+@contextlib.contextmanager
+def idle_connection(host: str, port: int, payload: bytes) -> Iterator[None]:
+    """Send some bytes, and keep the connection open through the block.
+
+    Raises OSError if the peer can't be reached.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+        sock.settimeout(SEND_TIMEOUT)
+        _send(sock, (host, port), payload)
+        yield
+
+
 def _chunks(sock: socket.socket, deadline: float) -> Iterator[bytes]:
     """Receive to the end of a stream; raise OSError if it is too long."""
     size = 0

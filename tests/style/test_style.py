@@ -55,6 +55,7 @@ ROOMS = {
     "worker": {"system", "utils", "protocol"},
     "spec2017": {
         "manager.scheduling", "system", "utils", "protocol", "worker"},
+    "conformance": {"system", "utils"},
     "display": {"protocol"},
     "system": {"utils", "protocol"},
     "utils": {"protocol"},

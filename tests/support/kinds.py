@@ -21,6 +21,7 @@ KIND_OF_PATH = {
     "commands/test_help.py": "processes",
     "commands/test_signals.py": "processes",
     "commands/test_surroundings.py": "processes",
+    "conformance": "processes",
     "display": "pure",
     "display/test_screen.py": "processes",
     "engines": "processes",

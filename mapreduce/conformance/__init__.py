@@ -1,0 +1,1 @@
+"""Grade foreign Managers and Workers, by playing their peers over sockets."""

@@ -1,0 +1,165 @@
+"""Start a foreign daemon as a process, and end all that it has started.
+
+Each daemon has a session of its own and a mark in its environment. At the end,
+every process of the session and every process with the mark is killed: a
+daemon may start its tasks in other sessions.
+"""
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import signal
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from typing import IO
+
+from mapreduce.conformance.rule import RuleBroken
+
+MARK = "MAPREDUCE_CONFORMANCE"  # a variable of the environment
+TAIL = 2000  # characters of a log that are shown
+PROC = pathlib.Path("/proc")
+POLL_INTERVAL = 0.02  # seconds
+END_TIME = 10.0  # seconds for killed processes to disappear
+
+
+@dataclasses.dataclass(frozen=True)
+class Places:
+    """What the words of a command may name in braces."""
+
+    host: str
+    port: int
+    manager_host: str
+    manager_port: int
+    shared_dir: str
+
+    def fill(self, word: str) -> str:
+        """Return a word of the command with, e.g., {port} replaced."""
+        for name, value in vars(self).items():
+            word = word.replace("{" + name + "}", str(value))
+        return word
+
+
+class Daemon:
+    """A running daemon, and everything that it has started."""
+
+    def __init__(
+        self, command: Sequence[str], places: Places, temporary: pathlib.Path,
+        environment: dict[str, str],
+    ) -> None:
+        """Start a command with its places filled in.
+
+        `temporary` is its directory for temporary files. Raises RuleBroken if
+        the command can't be started.
+        """
+        self._mark = uuid.uuid4().hex
+        with contextlib.ExitStack() as stack:
+            self._log = stack.enter_context(tempfile.TemporaryFile())
+            try:
+                self._process = _started(
+                    list(map(places.fill, command)), self._log, {
+                        **os.environ, "TMPDIR": str(temporary), **environment,
+                        MARK: self._mark})
+            except OSError as error:
+                raise RuleBroken(
+                    "a command that can be started",
+                    f"{command[0]}: {error.strerror or error}") from error
+            self._stack = stack.pop_all()
+
+    @property
+    def pid(self) -> int:
+        """The id of the process."""
+        return self._process.pid
+
+    def exit_code(self, timeout: float = 0.0) -> int | None:
+        """Wait for the end; return the exit code, None if it goes on.
+
+        The code is negative after a signal, as in subprocess.
+        """
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout)
+        return self._process.poll()
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the process alone."""
+        self._process.send_signal(number)
+
+    def log(self) -> str:
+        """Return the end of what the daemon wrote on its output and error."""
+        self._log.seek(0)
+        return self._log.read().decode("utf-8", "replace")[-TAIL:]
+
+    def others(self) -> list[int]:
+        """Return the ids of all processes that the daemon has started."""
+        wanted = f"{MARK}={self._mark}".encode()
+        return [pid for pid in _processes()
+                if pid != self.pid and wanted in _environment(pid)]
+
+    def end(self) -> None:
+        """Kill everything that still runs, and wait until it is gone."""
+        with self._stack:
+            deadline = time.monotonic() + END_TIME
+            while True:
+                # A stopped process is killed by this, too.
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self.pid, signal.SIGKILL)
+                self._process.wait()
+                others = self.others()
+                if not others or time.monotonic() > deadline:
+                    return
+                for pid in others:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                time.sleep(POLL_INTERVAL)
+
+    def processor_seconds(self) -> float | None:
+        """Return the processor time of the daemon; None if it is unknown."""
+        fields = _stat(self.pid)
+        if len(fields) < 13:
+            return None
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def peak_memory(self) -> int | None:
+        """Return the most bytes that the daemon had in memory, if known."""
+        with contextlib.suppress(OSError):
+            for line in (PROC / str(self.pid) / "status").open():
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) * 1024
+        return None
+
+
+def _started(
+    command: list[str], log: IO[bytes], environment: dict[str, str]
+) -> subprocess.Popen[bytes]:
+    """Start a command in a session of its own."""
+    return subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+        start_new_session=True, env=environment)
+
+
+def _processes() -> Iterator[int]:
+    """Return the ids of all processes, as far as this system tells them."""
+    with contextlib.suppress(OSError):
+        for name in os.listdir(PROC):
+            if name.isdecimal():
+                yield int(name)
+
+
+def _environment(pid: int) -> list[bytes]:
+    try:
+        return (PROC / str(pid) / "environ").read_bytes().split(b"\0")
+    except OSError:  # It is another user's, or has ended.
+        return []
+
+
+def _stat(pid: int) -> list[str]:
+    """Return the fields of /proc/PID/stat that follow the command."""
+    try:
+        text = (PROC / str(pid) / "stat").read_text()
+    except OSError:
+        return []
+    return text.rpartition(")")[2].split()

@@ -1,0 +1,198 @@
+"""Rules for Managers: messages, peers and files that are not as they should.
+
+The daemon must lose nothing, and nobody may wait for it without end.
+"""
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+from mapreduce.conformance.manager_trial import SHARED, ManagerTrial
+from mapreduce.conformance.rule import RuleBook, RuleBroken
+from mapreduce.conformance.transcript import shown
+from mapreduce.conformance.trial import HOSTILE, UNUSABLE
+
+BOOK = RuleBook("manager", "faults")
+
+MALFORMED = {
+    "a message without its fields": b'{"message_type": "register"}',
+    "a field of a wrong type":
+        b'{"message_type": "register", "worker_host": "localhost", '
+        b'"worker_port": "6001"}',
+    "a port that does not exist":
+        b'{"message_type": "register", "worker_host": "localhost", '
+        b'"worker_port": 70000}',
+}
+
+
+def _add_unusable(what: str, payload: bytes) -> None:
+    """Add a rule for a message that can't be used."""
+    def check(trial: ManagerTrial) -> None:
+        trial.workers(1)
+        trial.send(payload)
+        trial.expect_alive()
+
+    check.__name__ = "ignores-" + what.replace(" ", "-").replace(",", "")
+    BOOK.rule(f"The Manager ignores {what}, and goes on.")(check)
+
+
+for _what, _payload in (UNUSABLE | HOSTILE | MALFORMED).items():
+    _add_unusable(_what, _payload)
+
+
+@BOOK.rule("Datagrams that can't be used are ignored: heartbeats still count "
+           "afterwards.", takes_time=True)
+def _garbage_datagrams_are_ignored(trial: ManagerTrial) -> None:
+    first, second = trial.workers(2)
+    for payload in UNUSABLE.values():
+        if payload:
+            trial.send_datagram(payload, trial.port)
+    trial.expect_kept(
+        first, second, "a Worker sends heartbeats, after other datagrams",
+        trial.times.dead + trial.times.slack)
+
+
+@BOOK.rule("A job with numbers that can't be used (0, true, a text) is "
+           "ignored; the next one runs.")
+def _bad_numbers_are_ignored(trial: ManagerTrial) -> None:
+    worker, = trial.workers(1)
+    for number in (0, True, "2"):
+        trial.submit(num_mappers=number)
+    worker.expect_nothing("no job can be used")
+    trial.expect_job_works(worker)
+
+
+@BOOK.rule("Clients that connect and send nothing delay no other message.")
+def _idle_clients_delay_nobody(trial: ManagerTrial) -> None:
+    trial.workers(1)
+    trial.connect_idle(1)
+    trial.connect_idle(20, b"{")
+    trial.expect_alive()
+
+
+@BOOK.rule("A finished without a job, or for a task that does not exist, has "
+           "no effect.")
+def _finished_without_a_task_is_ignored(trial: ManagerTrial) -> None:
+    worker, = trial.workers(1)
+    worker.report(0)
+    worker.expect_nothing("there is no job")
+    trial.submit(mappers=1)
+    task = worker.expect_task("map")
+    worker.report(99)
+    worker.expect_nothing("there is no task 99")
+    worker.finish(task)
+    worker.expect_task("reduce")
+
+
+@BOOK.rule("A message of an extension, such as failed, never stops the "
+           "Manager.")
+def _failed_is_harmless(trial: ManagerTrial) -> None:
+    worker, = trial.workers(1)
+    trial.submit()
+    task = worker.expect_task("map")
+    trial.send({"message_type": "failed", "task_id": task["task_id"],
+                **worker.address, "reason": "wc_map.py exited 3"})
+    trial.expect_alive()
+
+
+@BOOK.rule("A job whose input directory does not exist fails alone: the next "
+           "one runs.")
+def _missing_input_fails_the_job_alone(trial: ManagerTrial) -> None:
+    worker, = trial.workers(1)
+    job = trial.job()
+    job.message["input_directory"] += "-missing"
+    trial.send(job.message)
+    trial.expect_job_works(worker)
+
+
+@BOOK.rule("An output directory that holds the input is refused: the input "
+           "is not deleted.")
+def _input_is_never_deleted(trial: ManagerTrial) -> None:
+    worker, = trial.workers(1)
+    job = trial.job()
+    inner = job.input / "inner"
+    inner.mkdir()
+    (inner / "file").touch()
+    job.message.update(input_directory=str(inner),
+                       output_directory=str(job.input))
+    trial.send(job.message)
+    trial.expect_job_works(worker)
+    if not (inner / "file").exists():
+        raise RuleBroken("the input file is there", "it was deleted")
+
+
+@BOOK.rule("An output directory that is a symbolic link is refused: what it "
+           "points to is not deleted.")
+def _link_is_never_followed(trial: ManagerTrial) -> None:
+    worker, = trial.workers(1)
+    job = trial.job()
+    target = trial.directory / "precious"
+    target.mkdir()
+    (target / "file").touch()
+    job.output.symlink_to(target)
+    trial.send(job.message)
+    trial.expect_job_works(worker)
+    if not (target / "file").exists():
+        raise RuleBroken("the file behind the link", "it was deleted")
+
+
+@BOOK.rule("Names with spaces, newlines, a leading dash or bytes that are no "
+           "UTF-8 are input like others.")
+def _odd_names_work(trial: ManagerTrial) -> None:
+    worker, = trial.workers(1)
+    job = trial.job(files=0)
+    names = ["-dash", "a b", "new\nline", "ä", os.fsdecode(b"\xff")]
+    for name in names:
+        (job.input / name).touch()
+    trial.send(job.message)
+    paths = worker.expect_task("map")["input_paths"]
+    if sorted(paths) != sorted(job.paths(*names)):
+        raise RuleBroken(str(sorted(job.paths(*names))), str(sorted(paths)))
+
+
+@BOOK.rule("A task is done only if its files are there: without them it is "
+           "given out again.")
+def _lying_worker_is_not_trusted(trial: ManagerTrial) -> None:
+    worker, = trial.workers(1)
+    # Not without any file: the shared directory may be out of sight.
+    trial.submit(mappers=2)
+    worker.do_tasks(1)
+    task = worker.expect_task("map")
+    worker.report(task["task_id"])
+    again = worker.expect_task("map")
+    if again != task:
+        raise RuleBroken(shown(task), shown(again))
+    worker.finish(again)
+    worker.expect_task("reduce")
+
+
+@BOOK.rule("SIGTERM ends the Manager with exit code 0, and no "
+           "mapreduce-shared-* stays.")
+def _sigterm_leaves_nothing(trial: ManagerTrial) -> None:
+    trial.workers(1)
+    trial.expect_clean_end(SHARED)
+
+
+@BOOK.rule("A second Manager at the same port ends with an error; the first "
+           "goes on.")
+def _port_in_use_is_an_error(trial: ManagerTrial) -> None:
+    trial.workers(1)
+    trial.expect_second_is_refused()
+
+
+@BOOK.rule("Heartbeats that wait while the Manager is stopped count before "
+           "any Worker is dead.", takes_time=True)
+def _stopped_manager_keeps_its_workers(trial: ManagerTrial) -> None:
+    first, second = trial.workers(2)
+    trial.submit()
+    task = first.expect_task("map")
+    trial.daemon.signal(signal.SIGSTOP)
+    trial.transcript.add("the kit", "stops the Manager")
+    time.sleep(trial.times.dead + trial.times.slack)
+    trial.daemon.signal(signal.SIGCONT)
+    trial.transcript.add("the kit", "continues the Manager")
+    second.expect_nothing("the first Worker sent heartbeats",
+                          trial.times.slack)
+    first.finish(task)
+    first.expect_task("reduce")

@@ -1,0 +1,283 @@
+"""Rules for Workers: map and reduce tasks, and the files that they leave."""
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+import tempfile
+import time
+
+from mapreduce.conformance.rule import CannotCheck, RuleBook, RuleBroken
+from mapreduce.conformance.worker_trial import (
+    LOCAL,
+    WorkerTrial,
+    partition_of,
+    short,
+)
+
+BOOK = RuleBook("worker", "protocol")
+
+KEYS = [b"apple", b"Banana", b"cherry", b"date", b"egg", b"fig"]
+LINES = [key + b"\t1\n" for key in KEYS]
+SIZE = 64 * 2**20  # bytes of a stream that must not be in memory
+MEMORY = 24 * 2**20  # by which the memory of a Worker may grow in a task
+# Of a line of 64 KiB each: what matters is the size, not the number.
+LONG_LINES = f"yes $(head -c 65000 /dev/zero | tr '\\0' x) | head -c {SIZE}"
+SECOND_SYSTEM = "/dev/shm"  # a file system in memory, on Linux
+
+
+@BOOK.rule("A line of map output goes to the partition md5(key) % "
+           "num_partitions; the key is what stands before the first TAB.")
+def _partition_is_md5_of_the_key(trial: WorkerTrial) -> None:
+    lines = [*LINES, b"no tab\n", b"two\ttabs\there\n"]
+    trial.ready()
+    trial.map("exec cat", [b"".join(lines)], partitions=3)
+    trial.expect_finished()
+    for partition in range(3):
+        trial.expect_content(
+            f"maptask00000-part{partition:05d}",
+            b"".join(sorted(
+                line for line in lines if partition_of(
+                    line.rstrip(b"\n").partition(b"\t")[0], 3) == partition)))
+
+
+@BOOK.rule("Every partition file is made, also the empty ones, and also "
+           "those of a task without input files.")
+def _empty_partitions_are_made(trial: WorkerTrial) -> None:
+    trial.ready()
+    trial.map("exec cat", [], task_id=4, partitions=3)
+    trial.expect_finished(4)
+    trial.expect_names(*(f"maptask00004-part{number:05d}"
+                         for number in range(3)))
+
+
+@BOOK.rule("Each partition file is sorted in the C locale, whatever the "
+           "locale of the Worker is.")
+def _sort_is_in_the_c_locale(trial: WorkerTrial) -> None:
+    # This machine may lack other locales. So the environment of sort is
+    # looked at as well as its result.
+    program = shutil.which("sort")
+    if program is None:
+        raise CannotCheck("there is no program sort")
+    directory = trial.directory / "bin"
+    directory.mkdir()
+    noted = trial.directory / "locale"
+    trial.script(
+        f"echo \"${{LC_ALL:-${{LC_COLLATE:-${{LANG:-C}}}}}}\" >> '{noted}'",
+        f'exec {program} "$@"', name="bin/sort")
+    trial.environment |= {
+        "PATH": f"{directory}:{os.environ.get('PATH', os.defpath)}",
+        "LC_ALL": "en_US.UTF-8", "LANG": "en_US.UTF-8"}
+    trial.ready()
+    trial.map("exec cat", [b"b\nB\na\nA\n"])
+    trial.expect_finished()
+    trial.expect_content("maptask00000-part00000", b"A\nB\na\nb\n")
+    seen = set(noted.read_text().split()) if noted.exists() else set()
+    if not seen <= {"C", "POSIX"}:
+        raise RuleBroken("sort in the locale C", f"in {sorted(seen)}")
+
+
+@BOOK.rule("One process of the mapper runs for each input file, in order, "
+           "with the file as its standard input.")
+def _one_mapper_for_each_file(trial: WorkerTrial) -> None:
+    noted = trial.directory / "noted"
+    trial.ready()
+    trial.map(f"echo begin >> '{noted}'; tee -a '{noted}'",
+              [b"first\n", b"second\n"])
+    trial.expect_finished()
+    seen = noted.read_text() if noted.exists() else ""
+    if seen != "begin\nfirst\nbegin\nsecond\n":
+        raise RuleBroken("two mappers, one after the other", repr(seen))
+
+
+@BOOK.rule("The executable runs in the Worker's working directory, with its "
+           "environment and without a shell.")
+def _executable_has_directory_and_environment(trial: WorkerTrial) -> None:
+    trial.environment["CONFORMANCE_TEST"] = "a value"
+    trial.ready()
+    mapper = trial.script('pwd -P; echo "$# $CONFORMANCE_TEST"',
+                          name="a mapper; with $ 'odd' name")
+    trial.send(trial.map_task(mapper, [trial.file(b"")]))
+    trial.expect_finished()
+    trial.expect_content("maptask00000-part00000", b"".join(sorted(
+        [os.fsencode(os.path.realpath(os.curdir)) + b"\n", b"0 a value\n"])))
+
+
+@BOOK.rule("finished is sent once for a task.")
+def _finished_is_sent_once(trial: WorkerTrial) -> None:
+    trial.ready()
+    trial.map("exec cat", [b"line\n"])
+    trial.expect_finished()
+    trial.expect_nothing("finished was sent")
+
+
+@BOOK.rule("A reduce task merges its sorted input files into the standard "
+           "input of exactly one process of the reducer, and leaves "
+           "part-00000.")
+def _reduce_merges_for_one_process(trial: WorkerTrial) -> None:
+    noted = trial.directory / "noted"
+    trial.ready()
+    trial.reduce(f"echo begin >> '{noted}'; exec cat",
+                 [b"a\nc\ne\n", b"", b"b\nd\nf\n"], task_id=3)
+    trial.expect_finished(3)
+    trial.expect_names("part-00003")
+    trial.expect_content("part-00003", b"a\nb\nc\nd\ne\nf\n")
+    if noted.read_text() != "begin\n":
+        raise RuleBroken("one process of the reducer", noted.read_text())
+
+
+@BOOK.rule("A task that comes while another runs waits for its turn.")
+def _tasks_wait_for_their_turn(trial: WorkerTrial) -> None:
+    first, second = trial.gate(), trial.gate()
+    trial.ready()
+    trial.map(first.wait, [b"line\n"], task_id=0)
+    trial.map(second.wait, [b"line\n"], task_id=1)
+    trial.wait_for("the first mapper starts", first.has_begun,
+                   lambda: "it does not")
+    time.sleep(trial.times.quiet)
+    if second.has_begun():
+        raise RuleBroken("one mapper at a time", "two run")
+    first.open()
+    trial.expect_finished(0)
+    second.open()
+    trial.expect_finished(1)
+
+
+@BOOK.rule("A map task works in a directory mapreduce-local-task00007-*, "
+           "which is gone when it has finished.")
+def _map_directory_is_temporary(trial: WorkerTrial) -> None:
+    gate = trial.gate()
+    trial.ready()
+    trial.map(gate.wait, [b"line\n"], task_id=7)
+    _expect_local(trial, gate.has_begun, "mapreduce-local-task00007-*")
+    gate.open()
+    trial.expect_finished(7)
+    _expect_no_local(trial)
+
+
+@BOOK.rule("So does a reduce task, in mapreduce-local-task00008-*.")
+def _reduce_directory_is_temporary(trial: WorkerTrial) -> None:
+    gate = trial.gate()
+    trial.ready()
+    trial.reduce(f"{gate.wait}; exec cat", [b"line\n"], task_id=8)
+    _expect_local(trial, gate.has_begun, "mapreduce-local-task00008-*")
+    gate.open()
+    trial.expect_finished(8)
+    _expect_no_local(trial)
+
+
+def _expect_local(trial: WorkerTrial, begun: object, pattern: str) -> None:
+    assert callable(begun)
+    trial.wait_for("the executable starts", begun, lambda: "it does not")
+    if not trial.leftovers(pattern):
+        raise RuleBroken(f"{pattern} in the directory of TMPDIR",
+                         str(trial.leftovers("*")))
+
+
+def _expect_no_local(trial: WorkerTrial) -> None:
+    trial.wait_for(
+        "no directory of a task", lambda: not trial.leftovers(LOCAL),
+        lambda: str(trial.leftovers(LOCAL)))
+
+
+@BOOK.rule("No output file is visible before it is complete: while the "
+           "executable runs, its output is elsewhere.")
+def _output_appears_when_complete(trial: WorkerTrial) -> None:
+    trial.ready()
+    for kind, send in (("mapper", trial.map), ("reducer", trial.reduce)):
+        gate = trial.gate()
+        send(f"echo line; {gate.wait}; exec cat", [b"line\n"])
+        trial.wait_for(f"the {kind} starts", gate.has_begun,
+                       lambda: "it does not")
+        time.sleep(trial.times.quiet / 4)
+        seen = [path.name for path in trial.output.iterdir()
+                if not path.name.startswith(".")]
+        if seen:
+            raise RuleBroken(f"no output file while the {kind} runs",
+                             str(seen))
+        gate.open()
+        trial.expect_finished()
+        for path in trial.output.iterdir():
+            path.unlink()
+
+
+@BOOK.rule("Files appear under their final names by rename, also if the "
+           "directory for temporary files is on another file system.")
+def _output_is_renamed_across_file_systems(trial: WorkerTrial) -> None:
+    if not os.path.isdir(SECOND_SYSTEM) or (
+            os.stat(SECOND_SYSTEM).st_dev == os.stat(trial.output).st_dev):
+        raise CannotCheck(f"{SECOND_SYSTEM} is no second file system")
+    with tempfile.TemporaryDirectory(dir=SECOND_SYSTEM) as directory:
+        trial.environment["TMPDIR"] = directory
+        trial.ready()
+        trial.reduce(LONG_LINES, [b""])
+        path = trial.output / "part-00000"
+        size = _first_size(trial, path)
+        trial.expect_finished()
+    if size != SIZE:
+        raise RuleBroken(
+            f"part-00000 with all its {SIZE} bytes when it appears",
+            f"{size} bytes")
+
+
+def _first_size(trial: WorkerTrial, path: pathlib.Path) -> int:
+    """Return the size of a file at the moment at which it appears."""
+    deadline = time.monotonic() + 4 * trial.times.timeout
+    # Without a pause: a copy of so many bytes takes about 20 ms.
+    while time.monotonic() < deadline:
+        try:
+            return os.stat(path).st_size
+        except FileNotFoundError:
+            continue
+    raise RuleBroken(f"{path.name} within {4 * trial.times.timeout:g} s",
+                     "it does not appear")
+
+
+@BOOK.rule("The output of a mapper is read as a stream: the memory of the "
+           f"Worker grows by less than {MEMORY >> 20} MiB for "
+           f"{SIZE >> 20} MiB.")
+def _map_output_is_a_stream(trial: WorkerTrial) -> None:
+    before = _prepared(trial)
+    trial.map(LONG_LINES, [b""], partitions=2)
+    trial.expect_finished(0, 4 * trial.times.timeout)
+    _check_memory(trial, before)
+
+
+@BOOK.rule("The input of a reducer is merged as a stream: the memory of the "
+           f"Worker grows by less than {MEMORY >> 20} MiB for "
+           f"{SIZE >> 20} MiB.")
+def _reduce_input_is_a_stream(trial: WorkerTrial) -> None:
+    before = _prepared(trial)
+    line = b"x" * 65_000 + b"\n"
+    trial.reduce("exec cat > /dev/null", 2 * [line * (SIZE // 2 // len(line))])
+    trial.expect_finished(0, 4 * trial.times.timeout)
+    _check_memory(trial, before)
+
+
+def _prepared(trial: WorkerTrial) -> int:
+    """Do a small task, then return the memory of the Worker."""
+    trial.ready()
+    trial.expect_task_works()
+    before = trial.daemon.peak_memory()
+    if before is None:
+        raise CannotCheck("this system does not tell the memory of a process")
+    return before
+
+
+def _check_memory(trial: WorkerTrial, before: int) -> None:
+    grown = (trial.daemon.peak_memory() or 0) - before
+    if grown > MEMORY:
+        raise RuleBroken(f"less than {MEMORY >> 20} MiB more than before",
+                         f"{grown >> 20} MiB more")
+
+
+@BOOK.rule("Lines are merged in the order of sort, which compares them "
+           "without their newlines: a before a<TAB>1.")
+def _merge_order_is_that_of_sort(trial: WorkerTrial) -> None:
+    trial.ready()
+    trial.reduce("exec cat", [b"a\t1\na\t2\n", b"a\nb\n"])
+    trial.expect_finished()
+    expected = b"a\na\t1\na\t2\nb\n"
+    seen = trial.content("part-00000")
+    if seen != expected:
+        raise RuleBroken(short(expected), short(seen))

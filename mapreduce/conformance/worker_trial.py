@@ -1,0 +1,199 @@
+"""Check a Worker: the kit plays its Manager."""
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+from mapreduce.conformance.listener import HOST, Listener, Received
+from mapreduce.conformance.process import Places
+from mapreduce.conformance.rule import RuleBroken, Times
+from mapreduce.conformance.transcript import shown
+from mapreduce.conformance.trial import Trial
+from mapreduce.utils import network
+
+ACK = {"message_type": "register_ack"}
+# What our Workers send beyond the specification; strict Managers ignore it.
+BEYOND = {"failed", "progress"}
+LOCAL = "mapreduce-local-*"
+
+
+class WorkerTrial(Trial):
+    """A Worker under test, and the Manager that the kit plays."""
+
+    def __init__(
+        self, command: Sequence[str], times: Times,
+        stack: contextlib.ExitStack, directory: pathlib.Path,
+    ) -> None:
+        """Choose the port, and listen as a Manager."""
+        super().__init__(command, times, stack, directory)
+        self.port = network.free_port(HOST)
+        self.address = {"worker_host": HOST, "worker_port": self.port}
+        self.output = self.directory / "output"
+        self.output.mkdir()
+        self.manager = Listener("the Manager", self.transcript, with_udp=True)
+        self.manager.tcp.ignored |= BEYOND
+        stack.callback(self.manager.close)
+        self._num_files = 0
+
+    def daemon_port(self) -> int:
+        """Return the port of the Worker."""
+        return self.port
+
+    def places(self) -> Places:
+        """Return what the command may name."""
+        return Places(HOST, self.port, HOST, self.manager.port,
+                      str(self.shared))
+
+    def expect_registration(self, timeout: float | None = None) -> None:
+        """Start the Worker if it was not started; expect its message."""
+        self.expect_running()
+        self.expect({"message_type": "register", **self.address}, timeout)
+
+    def ready(self) -> None:
+        """Start the Worker, expect that it registers, and acknowledge."""
+        self.expect_registration()
+        self.send(ACK)
+
+    def expect(
+        self, message: dict[str, Any], timeout: float | None = None
+    ) -> Received:
+        """Expect exactly this message over TCP."""
+        received = self.manager.tcp.expect(
+            message["message_type"],
+            self.times.timeout if timeout is None else timeout)
+        if received.message != message:
+            raise RuleBroken(shown(message), shown(received.message))
+        return received
+
+    def expect_heartbeat(self, timeout: float) -> Received:
+        """Expect a heartbeat."""
+        received = self.manager.udp.expect("heartbeat", timeout)
+        wanted = {"message_type": "heartbeat", **self.address}
+        if received.message != wanted:
+            raise RuleBroken(shown(wanted), shown(received.message))
+        return received
+
+    def expect_nothing(self, why: str) -> None:
+        """Expect that no message comes over TCP for a while."""
+        self.manager.tcp.expect_nothing(self.times.quiet, why)
+
+    def expect_finished(
+        self, task_id: int = 0, timeout: float | None = None
+    ) -> None:
+        """Expect that the Worker reports a task, exactly as specified."""
+        self.expect({"message_type": "finished", "task_id": task_id,
+                     **self.address}, timeout)
+
+    def expect_task_works(self) -> None:
+        """Send a map task, which the Worker must do."""
+        self.map("exec cat", [b"works\n"], task_id=77)
+        self.expect_finished(77)
+
+    def file(self, content: bytes, name: str = "") -> str:
+        """Return the path of a new file with this content."""
+        self._num_files += 1
+        path = self.directory / (name or f"file{self._num_files:03d}")
+        path.write_bytes(content)
+        return str(path)
+
+    def script(self, *lines: str, name: str = "") -> str:
+        """Return the path of a new executable, a script of the shell."""
+        path = self.file("\n".join(["#!/bin/sh", *lines, ""]).encode(), name)
+        pathlib.Path(path).chmod(0o755)
+        return path
+
+    def map(
+        self, mapper: str, contents: list[bytes], task_id: int = 0,
+        partitions: int = 1,
+    ) -> None:
+        """Send a map task: the script of a mapper, and the input files."""
+        self.send(self.map_task(
+            self.script(mapper), list(map(self.file, contents)), task_id,
+            partitions))
+
+    def map_task(
+        self, executable: str, paths: list[str], task_id: int = 0,
+        partitions: int = 1,
+    ) -> dict[str, Any]:
+        """Return the message of a map task."""
+        return {"message_type": "new_map_task", "task_id": task_id,
+                "input_paths": paths, "executable": executable,
+                "output_directory": str(self.output),
+                "num_partitions": partitions}
+
+    def reduce(
+        self, reducer: str, contents: list[bytes], task_id: int = 0
+    ) -> None:
+        """Send a reduce task: the script of a reducer, and sorted files."""
+        self.send({
+            "message_type": "new_reduce_task", "task_id": task_id,
+            "executable": self.script(reducer),
+            "input_paths": list(map(self.file, contents)),
+            "output_directory": str(self.output)})
+
+    def gate(self) -> Gate:
+        """Return a new gate, which is opened with the end of the trial."""
+        self._num_files += 1
+        gate = Gate(self.directory / f"gate{self._num_files}")
+        self._stack.callback(gate.open)
+        return gate
+
+    def content(self, name: str) -> bytes:
+        """Return the content of an output file; RuleBroken if it lacks."""
+        try:
+            return (self.output / name).read_bytes()
+        except OSError as error:
+            raise RuleBroken(
+                f"the file {name} when finished was received",
+                f"{sorted(path.name for path in self.output.iterdir())}"
+            ) from error
+
+    def expect_content(self, name: str, expected: bytes) -> None:
+        """Compare an output file with what it must hold."""
+        seen = self.content(name)
+        if seen != expected:
+            raise RuleBroken(f"{name} = {short(expected)}", short(seen))
+
+    def expect_names(self, *names: str) -> None:
+        """Compare the names in the output directory."""
+        seen = sorted(path.name for path in self.output.iterdir())
+        if seen != sorted(names):
+            raise RuleBroken(f"in the output directory only {list(names)}",
+                             str(seen))
+
+
+class Gate:
+    """A file for which scripts wait; the kit makes it."""
+
+    def __init__(self, path: pathlib.Path) -> None:
+        """Make nothing yet; `wait` is the line of a script that waits."""
+        self._path = path
+        self.begun = path.with_suffix(".begun")
+        self.wait = (f"echo $$ >> '{self.begun}'; "
+                     f"while [ ! -e '{path}' ]; do sleep 0.02; done")
+
+    def open(self) -> None:
+        """Let all scripts pass, now and later."""
+        with contextlib.suppress(OSError):
+            self._path.touch()
+
+    def has_begun(self) -> bool:
+        """Return whether a script waits or has waited."""
+        return self.begun.exists()
+
+    def pids(self) -> list[int]:
+        """Return the process ids of the scripts that have begun."""
+        return [int(line) for line in self.begun.read_text().split()]
+
+
+def short(content: bytes) -> str:
+    """Return bytes for people."""
+    return repr(content if len(content) < 200 else content[:200] + b"...")
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """Return the partition of a key, as the specification says."""
+    return int(hashlib.md5(key).hexdigest(), 16) % partitions

@@ -1,0 +1,48 @@
+"""Rules of the conformance kit, on small daemons with and without a fault."""
+import pytest
+
+from mapreduce.conformance import grading
+from mapreduce.conformance.rule import Outcome
+from tests.support.conformance import (
+    IMPATIENT,
+    NO_FAULT,
+    STEADY,
+    check_all,
+    flawed,
+)
+
+RULES = {rule.title: rule for rule in grading.RULES}
+
+
+@pytest.fixture(name="without_fault", scope="module")
+def _without_fault():
+    """The results on daemons that are as they should be."""
+    return check_all([(rule, flawed(rule.side, NO_FAULT, STEADY), STEADY)
+                      for rule in grading.RULES])
+
+
+@pytest.fixture(name="with_fault", scope="module")
+def _with_fault():
+    """The results on daemons that break exactly this rule."""
+    return check_all([
+        (rule, flawed(rule.side, rule.name, IMPATIENT), IMPATIENT)
+        for rule in grading.RULES])
+
+
+@pytest.mark.parametrize("title", RULES)
+def test_daemon_without_fault_passes(without_fault, title):
+    result = without_fault[title]
+    assert result.outcome is Outcome.PASSED, result
+
+
+@pytest.mark.parametrize("title", RULES)
+def test_planted_fault_is_found(with_fault, title):
+    result = with_fault[title]
+    assert result.outcome is Outcome.FAILED, result
+    assert result.expected
+    assert result.seen
+    assert result.entries
+
+
+def test_titles_are_unique():
+    assert len(RULES) == len(grading.RULES)

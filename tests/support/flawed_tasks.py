@@ -1,0 +1,176 @@
+"""The tasks of flawed_worker, with one fault planted in them."""
+import contextlib
+import ctypes
+import hashlib
+import heapq
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+
+FAULT = sys.argv[1]
+LIBC = ctypes.CDLL(None)
+
+
+def has(*faults):
+    """Return whether one of these is the planted fault."""
+    return FAULT in faults
+
+
+def key(line):
+    """Return what sort compares."""
+    return line if has("merge-order-is-that-of-sort") else line[:-1]
+
+
+def partition(line, number):
+    """Return the partition of a line."""
+    text = line.rstrip(b"\n")
+    if not has("partition-is-md5-of-the-key"):
+        text = text.partition(b"\t")[0]
+    return int(hashlib.md5(text).hexdigest(), 16) % number
+
+
+def die_with_parent():
+    """Have the system kill the process when this Worker ends."""
+    os.setsid()
+    if not has("kill-leaves-no-process"):
+        LIBC.prctl(1, signal.SIGKILL)
+
+
+class Failed(Exception):
+    """A task failed."""
+
+
+class Tasks:
+    """Does map and reduce tasks."""
+
+    def __init__(self):
+        """Begin without any."""
+        self.processes = []
+
+    def kill_task(self):
+        """Kill the processes of the current task."""
+        for process in list(self.processes):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+    def map(self, task, directory):
+        """Do a map task."""
+        number = task["num_partitions"]
+        paths = [directory / f"maptask{task['task_id']:05d}-part{part:05d}"
+                 for part in range(number)]
+        splits = task.get("splits") or [
+            [path, 0, None] for path in task["input_paths"]]
+        if not has("empty-partitions-are-made"):
+            for path in paths:
+                path.touch()
+        command = [task["executable"]]
+        if "splits" in task and not has("extended-task-works"):
+            command = task["executable"].rsplit(" ", 1)
+        environment = {**os.environ, **task.get("environment", {})}
+        if has("one-mapper-for-each-file") and splits:
+            data = b"".join(pathlib.Path(path).read_bytes()
+                            for path, _, __ in splits)
+            splits = [[None, data, None]]
+        for path, start, end in splits:
+            if has("odd-names-work") and not path.isascii():
+                continue
+            data = start if path is None else pathlib.Path(
+                path).read_bytes()[start:end]
+            self.run_mapper(command, environment, path, data, paths)
+        self.sort(paths)
+
+    def run_mapper(self, command, environment, path, data, paths):
+        """Run a mapper; add its lines to the partitions."""
+        with contextlib.ExitStack() as stack:
+            files = [stack.enter_context(open(path, "ab")) for path in paths
+                     if path.exists()]
+            for line in self.lines_of(command, environment, data, str(path)):
+                if not files:
+                    files = [stack.enter_context(open(path, "ab"))
+                             for path in paths]
+                if not line.endswith(b"\n") and not has(
+                        "missing-newline-is-added"):
+                    line += b"\n"
+                if has("bytes-arrive-unchanged"):
+                    line = line.replace(b"\r", b"")
+                if has("long-lines-work"):
+                    line = line[:2**20]
+                files[partition(line, len(files))].write(line)
+
+    def sort(self, paths):
+        """Sort the partitions."""
+        locale = {} if has("sort-is-in-the-c-locale") else {"LC_ALL": "C"}
+        for path in filter(pathlib.Path.exists, paths):
+            if path.stat().st_size > 2**20:  # The tests are faster so.
+                continue
+            subprocess.run(["sort", "-o", path, path], check=True,
+                           env={**os.environ, **locale})
+
+    def reduce(self, task, directory):
+        """Do a reduce task."""
+        with contextlib.ExitStack() as stack:
+            files = [stack.enter_context(open(path, "rb"))
+                     for path in task["input_paths"]]
+            lines = heapq.merge(*files, key=key)
+            if has("reduce-input-is-a-stream"):
+                lines = list(lines)
+            runs = 2 if has("reduce-merges-for-one-process") else 1
+            for _ in range(runs):
+                out = self.lines_of([task["executable"]], os.environ, lines,
+                                    "reduce")
+                with open(directory / f"part-{task['task_id']:05d}",
+                          "wb") as file:
+                    file.writelines(out)
+
+    def lines_of(self, command, environment, data, what):
+        """Run an executable; yield what it prints, line by line."""
+        cwd = None
+        if has("executable-has-directory-and-environment"):
+            cwd = "/"
+        stdout = subprocess.PIPE
+        with contextlib.ExitStack() as stack:
+            if has("late-output-is-not-lost"):
+                stdout = stack.enter_context(tempfile.TemporaryFile())
+            noisy = has("standard-error-never-blocks")
+            error = stack.enter_context(tempfile.TemporaryFile())
+            process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=stdout,
+                stderr=subprocess.PIPE if noisy else error, cwd=cwd,
+                env=environment, preexec_fn=die_with_parent)
+            self.processes.append(process)
+            feeder = threading.Thread(target=self.feed, args=[process, data])
+            feeder.start()
+            if stdout is not subprocess.PIPE:
+                process.wait()
+                stdout.seek(0)
+                yield from stdout
+            elif has("map-output-is-a-stream"):
+                yield from process.stdout.read().splitlines(keepends=True)
+            else:
+                yield from process.stdout
+            code = process.wait()
+            feeder.join()
+            self.processes.remove(process)
+            broken = has("unread-input-is-no-failure") and process.broken
+            if code or broken:
+                error.seek(0)
+                raise Failed(f"{command[0]} exited {code} for {what}: "
+                             f"{error.read()[-200:]}")
+
+    def feed(self, process, data):
+        """Write the input of an executable."""
+        process.broken = False
+        try:
+            if isinstance(data, bytes):
+                process.stdin.write(data)
+            else:
+                process.stdin.writelines(data)
+            process.stdin.close()
+        except BrokenPipeError:
+            process.broken = True
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
