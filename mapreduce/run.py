@@ -1,10 +1,12 @@
 """Run the command mapreduce-run: do a job without daemons."""
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from mapreduce.client import command, job_options
-from mapreduce.engines import local
+from mapreduce.engines import choice
 
 EXAMPLES = """\b
 Examples:
@@ -21,18 +23,16 @@ Examples:
     num_reducers=(None, "4 for each Worker"), decompress=True,
     split_size=(
         None, "a quarter of the input of one Worker, from 1M to 64M"))
-@command.workers_option
+@choice.engine_options
 @command.common_options
-def main(
-    job: job_options.JobSpec, workers: int | None, quiet: bool
-) -> None:
+def main(job: job_options.JobSpec, quiet: bool, **fields: Any) -> None:
     """Run a job with a temporary Manager and Workers on this machine.
 
     Mapper and reducer read standard input and print lines of
     key<TAB>value. The result is one file for each reduce task. With
     --input -, the input is standard input. No process is left running.
     """
-    local.run(job, workers, quiet)
+    choice.run(job, quiet, choice.pop_options(fields))
 
 
 if __name__ == "__main__":

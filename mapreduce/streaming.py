@@ -22,7 +22,7 @@ from mapreduce.client import (
 from mapreduce.client.job_options import COUNT, COUNT_OR_ZERO, JobSpec
 from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.display.text import clean
-from mapreduce.engines import local, remote
+from mapreduce.engines import choice, remote
 from mapreduce.protocol import messages
 from mapreduce.protocol.fields import MAX_SECONDS
 from mapreduce.protocol.signing import Secret
@@ -208,24 +208,23 @@ def _path(name: str) -> str:
 @click.option("--decompress/--no-decompress", default=True, show_default=True,
               help="Decompress inputs named .gz, .bz2, .xz or .zst.")
 @job_options.input_options
-@command.workers_option
+@choice.engine_options
 @command.common_options
 # The options of Hadoop have one dash; --help works in all our commands.
 @click.help_option("-help", "--help")
 def main(
-    manager: messages.Address | None, secret: Secret | None,
-    workers: int | None, quiet: bool, **fields: Any
+    manager: messages.Address | None, secret: Secret | None, quiet: bool,
+    **fields: Any
 ) -> None:
     """Run a job that was written for Hadoop Streaming."""
+    engine = choice.pop_options(fields)
     files, job = fields.pop("files"), _job(fields)
     if manager is None:
         if not quiet:
             _note_missing_files(files)
-        local.run(job, workers, quiet)
-    elif workers is not None:
-        raise click.UsageError("--workers are those of a job without "
-                               "-manager; omit one of the two")
+        choice.run(job, quiet, engine)
     else:
+        choice.refuse_all(engine)
         remote.run(RemoteManager(*manager, secret), job, quiet)
 
 

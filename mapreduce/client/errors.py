@@ -54,3 +54,9 @@ class Interrupted(KeyboardInterrupt):
         super().__init__()
         self.number = number
         self.note = ""
+
+
+class NoSpark(click.ClickException):
+    """Spark can't be started, or its master can't be reached."""
+
+    exit_code = 3

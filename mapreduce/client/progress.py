@@ -13,7 +13,7 @@ from mapreduce.client.errors import JobFailed, NoManager, UnknownJob
 from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.display import text
 from mapreduce.protocol.layout import SKIPPED_INPUTS
-from mapreduce.protocol.status import JobState, JobStatus
+from mapreduce.protocol.status import Counter, JobState, JobStatus
 
 Answer = TypeVar("Answer")
 
@@ -138,13 +138,17 @@ def show_counters(manager: RemoteManager, job: JobStatus) -> None:
     # The outcome of the job is known already. A Manager that has ended since
     # must not turn a success into an error.
     with contextlib.suppress(NoManager, UnknownJob):
-        counters = manager.details(job.id).counters
-        skipped = [counter.name for counter in counters
-                   if counter.group == SKIPPED_INPUTS]
-        if others := tuple(counter for counter in counters
-                           if counter.group != SKIPPED_INPUTS):
-            tell(text.counters_text(others))
-        if skipped:
-            noun = "input" if len(skipped) == 1 else "inputs"
-            tell(text.clean(f"Skipped {len(skipped)} {noun} that can't be "
-                            f"read: {', '.join(map(repr, skipped))}"))
+        tell_counters(manager.details(job.id).counters)
+
+
+def tell_counters(counters: tuple[Counter, ...]) -> None:
+    """Print counters, and the inputs that were left out, if there are any."""
+    skipped = [counter.name for counter in counters
+               if counter.group == SKIPPED_INPUTS]
+    if others := tuple(counter for counter in counters
+                       if counter.group != SKIPPED_INPUTS):
+        tell(text.counters_text(others))
+    if skipped:
+        noun = "input" if len(skipped) == 1 else "inputs"
+        tell(text.clean(f"Skipped {len(skipped)} {noun} that can't be "
+                        f"read: {', '.join(map(repr, skipped))}"))

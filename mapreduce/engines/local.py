@@ -6,6 +6,8 @@ import dataclasses
 import os
 import re
 import time
+from collections.abc import Callable
+from typing import Protocol
 
 from mapreduce.client import hints, preflight, progress, submission
 from mapreduce.client.command import MAX_WORKERS, tell, tell_all
@@ -31,10 +33,32 @@ CANCEL_TIME = 3.0  # seconds for the tasks of an interrupted job to end
 POLL_INTERVAL = 0.02  # seconds between two queries for such a job
 
 
-def run(job: JobSpec, workers: int | None, quiet: bool) -> None:
+class Run(Protocol):
+    """One job of an engine, and what does it until the end of the block."""
+
+    status: JobStatus | None  # the last one that is known
+
+    def __enter__(self) -> Run:
+        """Return the object itself."""
+
+    def __exit__(self, *_: object) -> None:
+        """Call `end`."""
+
+    def follow(self) -> None:
+        """Start the job, and wait until it has ended."""
+
+    def end(self) -> None:
+        """End all processes; it may be called twice."""
+
+
+def run(
+    job: JobSpec, workers: int | None, quiet: bool,
+    start: Callable[[ExtendedJobMessage], Run] | None = None,
+) -> None:
     """Do a job on `workers` Workers, or one for each core if None.
 
-    Raises click.ClickException if the job can't start, or fails.
+    With `start`, the run that it returns does the job. Raises
+    click.ClickException if the job can't start, or fails.
     """
     check_working_directory()
     num_workers = workers or _num_cores()
@@ -56,8 +80,9 @@ def run(job: JobSpec, workers: int | None, quiet: bool) -> None:
         job = dataclasses.replace(
             submission.with_splits(job, files, num_workers),
             input_paths=tuple(paths), output_directory=directory)
-        _do(submission.build_extended(job, follow=True), num_workers, quiet,
-            output)
+        message = submission.build_extended(job, follow=True)
+        _do(message, start(message) if start else _LocalRun(
+            LocalCluster(num_workers), message, quiet), quiet, output)
 
 
 def _with_defaults(job: JobSpec, num_workers: int) -> JobSpec:
@@ -80,18 +105,16 @@ def _num_cores() -> int:
 
 
 def _do(
-    job: ExtendedJobMessage, num_workers: int, quiet: bool, output: str
+    job: ExtendedJobMessage, attempt: Run, quiet: bool, output: str
 ) -> None:
-    """Do a job on a new cluster, and report how it ended."""
-    cluster = LocalCluster(num_workers)
-    attempt = _Run(cluster, job, quiet)
+    """Do a job, and report how it ended."""
     try:
-        with cluster:
+        with attempt:
             attempt.follow()
     except ClusterError as error:
         raise JobFailed(text.clean(str(error))) from error
     except Interrupted as interrupted:
-        cluster.end()  # The signal may have come before the block did this.
+        attempt.end()  # The signal may have come before the block did this.
         # If the job is done, the result is complete and stays, and then the
         # exit code must be 0. Otherwise, nothing of it is left.
         if attempt.status is None or attempt.status.state is not JobState.DONE:
@@ -141,7 +164,7 @@ def _bad_inputs(job: ExtendedJobMessage, ended: JobStatus) -> str:
         f"{', '.join(map(repr, bad))}; --skip-bad-inputs goes on without")
 
 
-class _Run:
+class _LocalRun:
     """The only job of a cluster, and its last known status."""
 
     def __init__(
@@ -151,6 +174,18 @@ class _Run:
         self._cluster = cluster
         self._job = job
         self._quiet = quiet
+
+    def __enter__(self) -> _LocalRun:
+        """Return the object itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the cluster."""
+        self.end()
+
+    def end(self) -> None:
+        """End the cluster."""
+        self._cluster.end()
 
     def follow(self) -> None:
         """Submit the job and wait until it has ended."""

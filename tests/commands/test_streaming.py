@@ -196,7 +196,7 @@ def test_shell_completes_words_after_a_wrong_one():
     (["-manager", "host"], "'host' is not host:port"),
     (["-manager", "host:x"], "'host:x' is not host:port"),
     (["-manager", "host:65536"], "65536 is not in the range"),
-    (["-manager", "host:1", "--workers", "2"], "--workers are those of a job "
+    (["-manager", "host:1", "--workers", "2"], "--workers is for a job "
      "without -manager; omit one of the two"),
     (["-manager", "host:1", "-input", "-"], "a Manager can't read this "
      "standard input; without -manager, -input - is it"),

@@ -47,7 +47,7 @@ ROOMS = {
         "engines", "client", "display", "system", "utils", "protocol"},
     "engines": {
         "client", "display", "system", "utils", "protocol", "worker",
-        "manager.scheduling"},
+        "manager.scheduling", "manager.storage", "manager.output_safety"},
     "client": {"display", "system", "utils", "protocol"},
     "manager": {
         "manager.scheduling", "display.text", "system", "utils", "protocol"},

@@ -1,0 +1,244 @@
+"""Run the tasks of one job in a SparkContext, whose Java machine ends with it.
+
+    thread of the session         executors, on any hosts
+    ---------------------         -----------------------
+    launch_gateway
+    parallelize  -------------->  map: run_task, then its output as pieces
+    partitionBy                   the shuffle of Spark
+    collect      <--------------  reduce: pieces to files, then run_task
+
+A thread of its own waits for Spark, so that a signal can end the main thread
+at any time. Spark's own ways to read and write files are not used, since they
+decode text.
+"""
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import importlib
+import io
+import json
+import logging
+import os
+import pathlib
+import pickle
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from typing import IO, Any
+
+import mapreduce
+from mapreduce.engines.spark_stage import FAILURE, Counters, SparkTasks
+
+END_TIME = 10.0  # seconds for Spark to end, before it is killed
+TAIL = 64 * 2**10  # bytes of Spark's log in which an error is looked for
+
+LOCAL = re.compile(r"local(?:\[(\d+|\*)\])?")
+
+
+class SparkError(Exception):
+    """Spark can't do the job; the text, for the user, says why."""
+
+
+class Session:
+    """A Java machine of Spark and its SparkContext, for one job."""
+
+    def __init__(
+        self, conf: Mapping[str, str], directory: str, log: IO[bytes],
+        verbose: bool,
+    ) -> None:
+        """Start Spark with properties, and with a directory for its files.
+
+        Its log is appended to a file; all of it if verbose, else warnings.
+        """
+        _silence()
+        self.context: Any = None  # None until Spark has started
+        self._conf = dict(conf)
+        self._directory = directory
+        self._log = log
+        self._verbose = verbose
+        self._thread = concurrent.futures.ThreadPoolExecutor(1)
+        self._gateway = self._thread.submit(self._launch)
+
+    def _launch(self) -> Any:
+        """Start the Java machine, which ends with its standard input."""
+        os.environ["PYSPARK_PYTHON"] = (
+            self._conf.pop("spark.pyspark.python", "")
+            or os.environ.get("PYSPARK_PYTHON") or self._python())
+        java_gateway = importlib.import_module("pyspark.java_gateway")
+        # In a session of its own, which Ctrl-C does not reach; and in a
+        # directory without modules, since PySpark imports them from there.
+        conf = importlib.import_module("pyspark").SparkConf(False)
+        return java_gateway.launch_gateway(conf.setAll(self._conf.items()), {
+            "stdout": self._log, "stderr": self._log,
+            "cwd": self._directory, "start_new_session": True})
+
+    def _python(self) -> str:
+        """Return the command of Python for the executors."""
+        # All hosts need the same version, but have it in different places.
+        name = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+        is_local = self._conf.get("spark.master", "").startswith("local")
+        return sys.executable if is_local or not shutil.which(name) else name
+
+    def submit(
+        self, tasks: SparkTasks
+    ) -> concurrent.futures.Future[list[Counters]]:
+        """Run all tasks of a job; return what will be their counters."""
+        return self._thread.submit(self._run, tasks)
+
+    def _start(self) -> Any:
+        """Return a new SparkContext."""
+        gateway = self._gateway.result()
+        pyspark = importlib.import_module("pyspark")
+        conf = pyspark.SparkConf(_jvm=gateway.jvm)
+        # Without a number of attempts, such a master tries each task once.
+        if found := LOCAL.fullmatch(conf.get("spark.master")):
+            attempts = conf.get("spark.task.maxFailures")
+            conf.setMaster(f"local[{found[1] or 1},{attempts}]")
+        context = pyspark.SparkContext(conf=conf, gateway=gateway)
+        if self._verbose:
+            context.setLogLevel("INFO")
+        return context
+
+    def _run(self, tasks: SparkTasks) -> list[Counters]:
+        self.context = context = self._start()
+        number, job = tasks.plan.num_mappers, tasks.plan.submission
+        rdd = context.parallelize(
+            range(number), number).mapPartitionsWithIndex(
+                shipped(tasks, "map"))
+        if job.num_reducers:
+            # int: executors know no function of this module.
+            rdd = rdd.partitionBy(
+                job.num_reducers, int).mapPartitionsWithIndex(
+                    shipped(tasks, "reduce"))
+        return [counters for _, (_, _, counters) in rdd.collect()]
+
+    def num_done(self) -> tuple[int, int]:
+        """Return how many map tasks and reduce tasks are done."""
+        done = [0, 0]
+        # It may not have begun, or may have ended just now.
+        with contextlib.suppress(Exception):
+            tracker = self.context.statusTracker()
+            job = max(tracker.getJobIdsForGroup())
+            for index, stage in enumerate(
+                    sorted(tracker.getJobInfo(job).stageIds)):
+                done[index] = tracker.getStageInfo(stage).numCompletedTasks
+        return done[0], done[1]
+
+    def explain(self, error: BaseException) -> str:
+        """Return why Spark could not do the job."""
+        return _failure_in(str(error)) or self._problem(str(error))
+
+    def _problem(self, trace: str) -> str:
+        """Return a line for an error that is none of a task."""
+        self._log.flush()
+        size = os.fstat(self._log.fileno()).st_size
+        log = os.pread(self._log.fileno(), TAIL, max(0, size - TAIL)).decode(
+            "utf-8", "replace")
+        for pattern, hint in HINTS.items():
+            if found := re.search(pattern, trace) or re.search(pattern, log):
+                return hint.format(*found.groups())
+        first = trace.strip().partition("\n\tat ")[0].splitlines()
+        return first[-1].strip() if first else "no reason is known"
+
+    def end(self) -> None:
+        """End the Java machine, and with it all that it has started."""
+        # It could not be started: its own error says so.
+        with contextlib.suppress(Exception):
+            _end_process(self._gateway.result().proc)
+        self._thread.shutdown()
+
+
+# What Spark says in its own words, and a line for the user instead.
+HINTS = {
+    r"different version: ?([\d.]+) than that in driver:? ([\d.]+)":
+    "Python is {0} on a host of Spark, but {1} here; name one of the same "
+    "version by --conf spark.pyspark.python=PATH",
+    r'Cannot run program "([^"]+)"': "a host of Spark has no {0}; name its "
+    "Python by --conf spark.pyspark.python=PATH",
+    r"All masters are unresponsive": "no master of Spark answers",
+    r"(UnsupportedClassVersionError|class file version)":
+    "Java is too old for this version of Spark ({0})",
+    r"(ExecutorLostFailure \(.*\).*)": "{0}",
+    r"(Job aborted due to stage failure: .*)": "{0}",
+    r"Exception in thread \"main\" (.*)": "{0}",
+    r"(?m)^Error: (.*)": "{0}",
+}
+
+
+def _silence() -> None:
+    """Have PySpark print nothing when the Java machine has ended."""
+    logging.getLogger("py4j").addHandler(logging.NullHandler())
+    accumulators = importlib.import_module("pyspark.accumulators")
+    for server in vars(accumulators).values():
+        if hasattr(server, "handle_error"):
+            server.handle_error = lambda *_: None
+
+
+def _failure_in(trace: str) -> str | None:
+    """Return why a task of ours has failed; None if none has."""
+    _, found, rest = trace.partition(FAILURE)
+    if not found:
+        return None
+    (stage, task_id, attempts, reason), _ = json.JSONDecoder().raw_decode(rest)
+    often = ("once," if attempts == 1
+             else f"{attempts} times, the last time")
+    return f"{stage} task {task_id} failed {often} because {reason}"
+
+
+def _end_process(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin
+    process.stdin.close()
+    try:
+        process.wait(END_TIME)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _package() -> bytes:
+    """Return this package as an archive."""
+    home = pathlib.Path(mapreduce.__file__).parent
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        for pattern in ("*.py", "*.so"):
+            for path in home.rglob(pattern):
+                file.write(path, path.relative_to(home.parent))
+    return archive.getvalue()
+
+
+def shipped(
+    tasks: SparkTasks, stage: str
+) -> Callable[[int, Iterable[Any]], Iterable[Any]]:
+    """Return a function that does a task of a stage in an executor.
+
+    It carries this package along: on the hosts, nothing is installed.
+    """
+    package, pickled = _package(), pickle.dumps(tasks)
+
+    # Being nested, it is pickled as a whole, and not by its name.
+    def do(task_id: int, items: Iterable[Any]) -> Iterable[Any]:
+        parent = os.environ["SPARK_LOCAL_DIRS"].split(",")[0]
+        home = os.path.join(parent, "mapreduce-package")
+        # Absolute, since tasks go to another directory.
+        paths = [home, *map(os.path.abspath, sys.path)]
+        sys.path[:] = dict.fromkeys(paths)
+        if not os.path.isdir(home):
+            new = tempfile.mkdtemp(dir=parent)
+            with zipfile.ZipFile(io.BytesIO(package)) as archive:
+                archive.extractall(new)
+            try:
+                os.rename(new, home)
+            except OSError:  # Another task was faster.
+                shutil.rmtree(new, ignore_errors=True)
+            importlib.invalidate_caches()
+        importlib.import_module("mapreduce.engines.spark_stage")
+        context = importlib.import_module("pyspark").TaskContext.get()
+        method: Callable[..., Iterable[Any]] = getattr(
+            pickle.loads(pickled), stage)
+        return method(task_id, context.attemptNumber(), items)
+    return do

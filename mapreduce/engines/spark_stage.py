@@ -1,0 +1,206 @@
+"""Do one task of a job in an executor of Spark, by the stages of the Worker.
+
+Imported in executors, from the copy of this package that comes with the job.
+So no import here may need click, rich or pyspark.
+
+The map stage yields pairs of a partition and a piece. A piece of map output is
+(map task, offset in its file, bytes). The counters of a map task travel as
+(map task, None, counters) to partition 0: what goes through the shuffle counts
+once, however often Spark has run the task.
+"""
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from mapreduce.manager.scheduling.plan import Plan
+from mapreduce.protocol import layout
+from mapreduce.protocol.extensions import (
+    ExtendedMapTaskMessage,
+    ExtendedReduceTaskMessage,
+)
+from mapreduce.protocol.status import Stage
+from mapreduce.system import scratch
+from mapreduce.worker.errors import TaskError
+from mapreduce.worker.output import OutputDirectory
+from mapreduce.worker.processes.interruption import Interruption
+from mapreduce.worker.processes.launcher import Launcher
+from mapreduce.worker.processes.reaper import running_reaper
+from mapreduce.worker.processes.reporter import Reporter
+from mapreduce.worker.task import run_task
+
+# Bytes. PySpark collects up to 1,000 pieces before it passes them on.
+PIECE = 8 * 2**10
+
+# What PySpark sets for its own Python: executables of the user run without.
+OF_PYSPARK = ("OMP_NUM_THREADS", "PYTHONHASHSEED", "PYTHONPATH",
+              "PYTHONUNBUFFERED")
+
+# Precedes the JSON of a failure, which comes to the driver among the traces of
+# Python and Java.
+FAILURE = "mapreduce failure: "
+
+Counters = dict[str, dict[str, int]]
+Piece = tuple[int, int | None, Any]
+
+
+class Failure(Exception):
+    """A task has failed; the text is for the driver."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SparkTasks:
+    """The tasks of a job: what an executor must know of it."""
+
+    # All of its paths are absolute. Its directory is empty, or where the map
+    # output is kept for the user.
+    plan: Plan
+    working_directory: str  # to which the paths of the user are relative
+
+    def map(
+        self, task_id: int, attempt: int, _: Iterable[object]
+    ) -> Iterator[tuple[int, Piece]]:
+        """Do a map task; iterate over its output, and at last its counters."""
+        with self._running(Stage.MAP, task_id, attempt) as own:
+            directory = self.plan.directory or own
+            task = dataclasses.replace(
+                self.plan, directory=directory).map_task(task_id, attempt)
+            assert isinstance(task, ExtendedMapTaskMessage)
+            _check_inputs(split.path for split in task.splits)
+            counters = _do(task)
+            for partition in range(task.num_partitions):
+                path = os.path.join(
+                    directory, layout.map_output(task_id, partition))
+                for offset, block in _pieces(path):
+                    yield partition, (task_id, offset, block)
+        yield 0, (task_id, None, counters)
+
+    def reduce(
+        self, task_id: int, attempt: int,
+        pieces: Iterable[tuple[int, Piece]],
+    ) -> Iterator[tuple[int, Piece]]:
+        """Do a reduce task; iterate over all counters that came to it."""
+        with self._running(Stage.REDUCE, task_id, attempt) as own:
+            counters = _collect(pieces, own, task_id)
+            task = dataclasses.replace(
+                self.plan, directory=own).reduce_task(task_id, attempt)
+            assert isinstance(task, ExtendedReduceTaskMessage)
+            # Empty files have no pieces, and change nothing. But one file
+            # there must be.
+            with open(task.input_paths[0], "ab"):
+                pass
+            counters.append(_do(dataclasses.replace(
+                task, input_paths=list(filter(os.path.exists,
+                                              task.input_paths)))))
+        for counted in counters:
+            yield task_id, (task_id, None, counted)
+
+    @contextlib.contextmanager
+    def _running(
+        self, stage: Stage, task_id: int, attempt: int
+    ) -> Iterator[str]:
+        """Yield a directory for a task; convert what it may raise."""
+        # Spark removes this directory with the executor, or after it.
+        tempfile.tempdir = os.environ["SPARK_LOCAL_DIRS"].split(",")[0]
+        for name in OF_PYSPARK:
+            os.environ.pop(name, None)
+        previous = os.getcwd()
+        try:
+            with scratch.directory(layout.LOCAL_DIRECTORY_PREFIX) as directory:
+                self._enter()
+                yield directory
+        # OSError: such as a full disk.
+        except (TaskError, OSError, MemoryError) as error:
+            raise Failure(FAILURE + json.dumps([
+                stage.value, task_id, attempt + 1, self._reason(error)
+            ])) from None
+        finally:
+            os.chdir(previous)
+
+    def _enter(self) -> None:
+        """Go where the user was; raise TaskError if this host can't be used.
+
+        The output directory has a random name, so that no other one is taken
+        for it.
+        """
+        if not os.path.isdir(self.plan.result_directory):
+            raise TaskError(
+                f"the host {platform.node()} does not see the output "
+                f"directory {self.plan.result_directory!r}: all hosts must "
+                "share it")
+        # Not needed if all paths are absolute.
+        with contextlib.suppress(OSError):
+            os.chdir(self.working_directory)
+
+    def _reason(self, error: Exception) -> str:
+        host = platform.node()
+        reason = str(error) if isinstance(error, TaskError) else (
+            f"the host {host} can't go on: {error or 'not enough memory'}")
+        if not os.path.isdir(self.working_directory):
+            reason += (f"\nThe host {host} has no directory "
+                       f"{self.working_directory!r}, where the job began")
+        return reason
+
+
+def _check_inputs(paths: Iterable[str]) -> None:
+    """Raise TaskError unless this host has the inputs of a task."""
+    # The driver has found them. So they are not bad inputs, which may be
+    # skipped: on this host, something is not mounted.
+    for path in paths:
+        if not os.path.lexists(path):
+            raise TaskError(
+                f"the host {platform.node()} does not see the input {path!r}: "
+                "all hosts must share it")
+
+
+def _do(
+    task: ExtendedMapTaskMessage | ExtendedReduceTaskMessage
+) -> Counters:
+    """Do a task, and return its counters."""
+    reporter = Reporter(lambda status: None)
+    with (
+        running_reaper() as reaper,
+        Interruption() as interruption,
+        contextlib.closing(OutputDirectory(task.output_directory)) as output,
+    ):
+        run_task(task, output, Launcher(interruption, reaper), reporter)
+    return reporter.counters
+
+
+def _pieces(path: str) -> Iterator[tuple[int, bytes]]:
+    offset = 0
+    with open(path, "rb") as file:
+        while block := file.read(PIECE):
+            yield offset, block
+            offset += len(block)
+
+
+def _collect(
+    pieces: Iterable[tuple[int, Piece]], directory: str, task_id: int
+) -> list[Counters]:
+    """Write the pieces of map outputs to their files; return the counters."""
+    counters = []
+    for _, (map_id, offset, content) in pieces:
+        if offset is None:
+            counters.append(content)
+            continue
+        path = os.path.join(directory, layout.map_output(map_id, task_id))
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            _write(descriptor, content, offset)
+        finally:
+            os.close(descriptor)
+    return counters
+
+
+def _write(descriptor: int, content: bytes, offset: int) -> None:
+    """Write all of a block; one call may write a part, on a full disk."""
+    while content:
+        number = os.pwrite(descriptor, content, offset)
+        content, offset = content[number:], offset + number

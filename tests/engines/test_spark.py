@@ -1,0 +1,244 @@
+"""Jobs by Spark: the results, messages and exit codes of other jobs."""
+import gzip
+import re
+
+import click.testing
+import pytest
+
+from mapreduce import run, streaming
+from mapreduce.engines import spark
+from tests.support.cluster import MAPPER, REDUCER
+from tests.support.files import (
+    EXECUTABLES,
+    TESTDATA,
+    names_in,
+    read_files,
+    write_executable,
+    write_files,
+)
+from tests.support.spark import SharedSpark, needs_spark
+
+pytestmark = [pytest.mark.timeout(90), needs_spark]
+
+INPUT = str(TESTDATA / "input")
+
+
+@pytest.fixture(name="shared", scope="module")
+def _shared(tmp_path_factory):
+    """One SparkContext for all tests."""
+    shared = SharedSpark(tmp_path_factory.mktemp("spark"))
+    yield shared
+    shared.close()
+
+
+@pytest.fixture(name="command")
+def _command(tmp_path, monkeypatch, temporary):
+    """Return a function: run a command; return exit code, standard error."""
+    assert temporary
+    monkeypatch.chdir(tmp_path)
+
+    def command(main, *options, stdin=None):
+        outcome = click.testing.CliRunner().invoke(
+            main, list(map(str, options)), input=stdin)
+        assert outcome.exception is None or isinstance(
+            outcome.exception, SystemExit), outcome.exception
+        return outcome.exit_code, outcome.stderr
+    return command
+
+
+@pytest.fixture(name="job")
+def _job(shared, command, monkeypatch):
+    """Return a function: run a job by Spark."""
+    monkeypatch.setattr(spark, "Session", shared.session)
+
+    def job(*options, mapper=MAPPER, reducer=REDUCER, source=INPUT):
+        stage = [] if "0" in options else ["-r", reducer]
+        return command(
+            run.main, "-i", source, "-o", "output", "-m", mapper, *stage,
+            "--engine", "spark", *options)
+    return job
+
+
+@pytest.fixture(name="compare")
+def _compare(job, command, tmp_path):
+    """Return a function: do a job by Spark and by Workers; compare them."""
+    def compare(*options, mapper=MAPPER, reducer=REDUCER, source=INPUT):
+        by_spark = job(*options, "--quiet", mapper=mapper, reducer=reducer,
+                       source=source)
+        parts = read_files(tmp_path / "output")
+        by_workers = command(
+            run.main, "-i", source, "-o", "output", "-m", mapper, "-r",
+            reducer, "--quiet", *options)
+        assert by_spark == by_workers == (0, "")
+        assert parts == read_files(tmp_path / "output")
+        return parts
+    return compare
+
+
+@pytest.mark.parametrize("options", [
+    ["--combiner", REDUCER, "--nreducers", "3", "--split-size", "1K",
+     "--nmappers", "10"],
+    ["--concatenate", "--nmappers", "2", "--nreducers", "1"],
+    ["--nmappers", "2", "--nreducers", "2", "--sort", "-k1,1r"],
+], ids=["combiner and ranges", "concatenate", "sort"])
+def test_parts_are_those_of_workers(compare, options):
+    """To the byte."""
+    assert len(compare(*options)) == int(options[options.index(
+        "--nreducers") + 1])
+
+
+def test_bytes_are_kept(compare, tmp_path):
+    """NUL, CR, no UTF-8, a line longer than a piece, compressed input."""
+    write_files(tmp_path / "input", b"\0\r\xff a\r\n" + 30_000 * b"x", b"y")
+    (tmp_path / "input/z.gz").write_bytes(gzip.compress(b"z\n" * 9_000))
+    partitioner = write_executable(
+        tmp_path / "partitioner", "awk '{ print NR % 3 }'")
+    parts = compare(
+        "--nreducers", "3", "--partitioner", partitioner, mapper="cat",
+        reducer="cat", source="input")
+    assert sum(map(len, parts.values())) == 30_008 + 2 + 18_000
+
+
+def test_map_only_job(job, tmp_path):
+    """With variables, counters, and what else is printed."""
+    mapper = write_executable(
+        tmp_path / "mapper", 'echo "$mapreduce_task_id $LETTER"',
+        "echo reporter:counter:words,lines,4 >&2")
+    code, stderr = job("--nreducers", "0", "--nmappers", "2",
+                       "--cmdenv", "LETTER=x", mapper=mapper,
+                       source=str(TESTDATA / "input_small"))
+    lines = [line for line in stderr.splitlines()
+             if not line.startswith("job 0: ")]
+    assert code == 0
+    assert lines[:2] == ["GROUP  COUNTER  AMOUNT", "words  lines    8"]
+    assert re.fullmatch(r"Done in [\d.]+ s: 2 parts in output", lines[2])
+    assert [re.sub(rb"\d{12}", b"TIME", part)
+            for part in read_files(tmp_path / "output").values()] == [
+        b"task_TIME_0000_m_000000 x\n", b"task_TIME_0000_m_000001 x\n"]
+
+
+def test_map_output_is_kept(job, tmp_path):
+    """The same files as by Workers, and nothing hidden."""
+    assert job("--nmappers", "2", "--nreducers", "2", "--quiet",
+               "--keep-intermediate", "kept",
+               source=str(TESTDATA / "input_small")) == (0, "")
+    assert read_files(tmp_path / "kept") == read_files(
+        TESTDATA / "correct/map_small")
+
+
+def test_task_that_fails_twice_and_then_works(job, tmp_path):
+    """No attempt counts twice."""
+    mapper = write_executable(
+        tmp_path / "mapper", f'mkdir "{tmp_path}/1" 2> /dev/null && exit 1',
+        f'mkdir "{tmp_path}/2" 2> /dev/null && exit 1',
+        "echo reporter:counter:a,b,1 >&2", "cat")
+    code, stderr = job("--nmappers", "1", "--nreducers", "1", mapper=mapper,
+                       reducer="cat", source=str(TESTDATA / "input_small"))
+    assert code == 0
+    assert "a      b        1" in stderr or "a      b        2" in stderr
+    assert len(read_files(tmp_path / "output")) == 1
+
+
+def test_task_that_always_fails(job, tmp_path):
+    """The lines are those of a Manager; nothing is left."""
+    reducer = write_executable(tmp_path / "reducer", "echo no >&2", "exit 3")
+    assert job("--nreducers", "1", "--nmappers", "1", "--quiet",
+               reducer=reducer) == (
+        1, "Error: job 0 failed: reduce task 0 failed 4 times, the last time "
+        f"because {reducer} exited 3:\nno\n")
+    assert names_in(tmp_path) == ["reducer", "temporary"]
+
+
+def test_task_that_is_idle(job):
+    code, stderr = job("--nreducers", "0", "--nmappers", "1", "--quiet",
+                       "--task-timeout", "0.2", mapper="sleep 60")
+    assert (code, stderr.partition("sleep 60 ")[2]) == (
+        1, f"on the input '{INPUT}/file01' neither read, wrote nor reported "
+        "for 0.2 s (see --task-timeout)\n")
+
+
+def test_bad_inputs_are_named(job, tmp_path):
+    write_files(tmp_path / "input", b"a\n")
+    (tmp_path / "input/b.gz").write_bytes(b"no gzip")
+    code, stderr = job("--nreducers", "1", "--skip-bad-inputs", mapper="cat",
+                       reducer="cat", source="input")
+    assert code == 0
+    assert "Skipped 1 input that can't be read: 'input/b.gz'\n" in stderr
+    assert read_files(tmp_path / "output") == {"part-00000": b"a\n"}
+
+
+def test_old_result_stays_if_the_new_one_fails(job, tmp_path):
+    write_files(tmp_path / "output")
+    (tmp_path / "output/part-00000").write_bytes(b"old")
+    assert job("--quiet", "--nmappers", "1", mapper="false")[0] == 1
+    assert read_files(tmp_path / "output") == {"part-00000": b"old"}
+    assert job("--no-clobber", "--quiet") == (
+        1, "Error: job 0 failed: the output directory 'output' exists "
+        "already; name another one, or remove it\n")
+
+
+def test_streaming_job(shared, command, monkeypatch, tmp_path):
+    monkeypatch.setattr(spark, "Session", shared.session)
+    code, stderr = command(
+        streaming.main, "-input", TESTDATA / "input_small", "-output",
+        "output", "-mapper", EXECUTABLES / "wc_map.py", "-reducer",
+        EXECUTABLES / "wc_reduce.py", "--engine", "spark", "--quiet")
+    assert (code, stderr) == (0, "")
+    assert names_in(tmp_path / "output") == ["part-00000"]
+
+
+@pytest.mark.parametrize("options, error", [
+    (["--workers", "2"], "--workers is not for --engine spark: a property of "
+     "Spark, such as --conf spark.cores.max=8, says how many tasks run at "
+     "the same time"),
+    (["--master", "spark://host"], "'spark://host' is not spark://host:port"),
+    (["--engine-log", "missing/log"], "cannot write the log 'missing/log': "
+     "No such file or directory"),
+])
+def test_option_that_cannot_be_used(job, options, error):
+    """It is named, and nothing starts."""
+    code, stderr = job(*options)
+    assert (code, stderr.splitlines()[-1]) == (2, f"Error: {error}")
+
+
+def test_other_numbers_of_attempts(command):
+    """Spark has one number for both stages."""
+    code, stderr = command(
+        streaming.main, "-input", INPUT, "-output", "output", "-mapper",
+        "cat", "-D", "mapreduce.map.maxattempts=2", "--engine", "spark")
+    assert (code, stderr.splitlines()[-1]) == (
+        2, "Error: with --engine spark, map and reduce tasks have the same "
+        "number of attempts; give both or none")
+
+
+def test_unknown_fields_are_refused(monkeypatch, job):
+    """A new option is refused until it is in the table."""
+    monkeypatch.setattr(spark, "SUPPORTED", spark.SUPPORTED - {"combiner"})
+    code, stderr = job("--combiner", "cat")
+    assert (code, stderr.splitlines()[-1]) == (
+        2, "Error: --engine spark does not know --combiner")
+
+
+def test_master_that_is_not_there(job):
+    code, stderr = job("--master", "spark://127.0.0.1:9,127.0.0.1:11")
+    assert (code, stderr) == (
+        3, "Error: cannot reach the master of Spark at 127.0.0.1:9: "
+        "Connection refused; 127.0.0.1:11: Connection refused; is one "
+        "running there?\n")
+
+
+def test_java_that_is_not_there(job, monkeypatch):
+    monkeypatch.setenv("JAVA_HOME", "/missing")
+    code, stderr = job()
+    assert (code, stderr) == (
+        3, "Error: --engine spark needs Java 17 or later, and there is no "
+        "/missing/bin/java: install, for example, the package "
+        "openjdk-17-jre-headless\n")
+
+
+def test_options_of_another_engine(command):
+    code, stderr = command(
+        run.main, "-i", INPUT, "-o", "output", "-m", "cat", "-r", "cat",
+        "--conf", "a=b")
+    assert (code, stderr.splitlines()[-1]) == (
+        2, "Error: --conf is for --engine spark")

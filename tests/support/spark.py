@@ -1,0 +1,168 @@
+"""Apache Spark for tests: one session in this process, and a real cluster."""
+import contextlib
+import importlib.util
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from mapreduce.engines import spark_session
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
+
+
+def _missing():
+    """Return what of Spark is missing here; an empty text if nothing."""
+    if importlib.util.find_spec("pyspark") is None:
+        return "the Python package pyspark is not installed"
+    home = os.environ.get("JAVA_HOME")
+    java = os.path.join(home, "bin/java") if home else "java"
+    return "" if shutil.which(java) else "Java is not installed"
+
+
+needs_spark = pytest.mark.skipif(bool(_missing()), reason=_missing())
+
+# It is only for one test at a time, and has few cores to share.
+SMALL = {"spark.ui.enabled": "false", "spark.driver.memory": "512m",
+         "spark.executor.memory": "512m", "spark.executor.cores": "1"}
+
+
+def options(conf):
+    """Return the options for properties of Spark."""
+    return [word for item in conf.items()
+            for word in ("--conf", "=".join(item))]
+
+
+class SharedSpark:
+    """One SparkContext on local[2,4], for all jobs of a test file."""
+
+    def __init__(self, directory):
+        """Start it; its files are in a directory."""
+        self.log = open(directory / "spark.log", "w+b")
+        self._session = spark_session.Session(
+            {**SMALL, "spark.master": "local[2,4]",
+             "spark.local.dir": str(directory)},
+            str(directory), self.log, False)
+        self.context = self._session._start()
+
+    def session(self, _conf, directory, log, verbose):
+        """Return a Session that uses this context."""
+        context = self.context
+
+        class Session(spark_session.Session):
+            """A Session that starts nothing."""
+
+            def _launch(self):
+                return None
+
+            def _start(self):
+                return context
+        return Session({}, directory, log, verbose)
+
+    def close(self):
+        """End it."""
+        self.context.stop()
+        self._session.end()
+        self.log.close()
+
+
+class SparkCluster:
+    """A master and workers of Spark, each with one core."""
+
+    def __init__(self, directory, prefixes=((), (), ()), hosts=None):
+        """Keep all files in a new directory; start nothing yet.
+
+        For the master and each worker there are words that come before its
+        command, and the host it listens on.
+        """
+        self.directory = directory
+        self.port = free_port()
+        self.workers = []
+        self._prefixes = prefixes
+        self._hosts = hosts or ["127.0.0.1"] * len(prefixes)
+        self._stack = contextlib.ExitStack()
+        directory.mkdir()
+
+    @property
+    def url(self):
+        """The address of the master."""
+        return f"spark://{self._hosts[0]}:{self.port}"
+
+    def __enter__(self):
+        """Start all; return when the workers are registered."""
+        with self._stack:
+            self.master = self._start(
+                0, "master.Master", "--port", str(self.port))
+            for number in range(1, len(self._prefixes)):
+                self.add_worker(number)
+            assert wait_until(lambda: self.registered() == len(self.workers))
+            self._stack = self._stack.pop_all()
+        return self
+
+    def __exit__(self, *_):
+        """End all."""
+        self._stack.close()
+
+    def registered(self):
+        """Return how many workers the master knows, or knew."""
+        return (self.directory / "0.log").read_text().count(
+            "Registering worker")
+
+    def add_worker(self, number):
+        """Start a worker on the host with this number."""
+        self.workers.append(self._start(
+            number, "worker.Worker", self.url, "-c", "1", "-m", "700m"))
+
+    def _start(self, number, name, *words):
+        directory = self.directory / str(len(self.workers) + 1)
+        directory.mkdir(exist_ok=True)
+        home = pathlib.Path(importlib.util.find_spec("pyspark").origin).parent
+        env = {
+            **os.environ, "SPARK_HOME": str(home),
+            "SPARK_LOCAL_IP": self._hosts[number],
+            "SPARK_LOCAL_DIRS": str(directory / "local"),
+            "SPARK_WORKER_DIR": str(directory / "work"),
+            "SPARK_DAEMON_MEMORY": "256m",
+            "SPARK_DAEMON_JAVA_OPTS": "-XX:+UseSerialGC",
+            "PATH": f"{pathlib.Path(sys.executable).parent}:"
+                    f"{os.environ['PATH']}"}
+        log = self._stack.enter_context(
+            open(self.directory / f"{number}.log", "ab"))
+        process = self._stack.enter_context(subprocess.Popen(
+            [*self._prefixes[number], str(home / "bin/spark-class"),
+             f"org.apache.spark.deploy.{name}", "--host", self._hosts[number],
+             "--webui-port", "0", *words], cwd=directory, env=env,
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log))
+        self._stack.callback(process.terminate)
+        return process
+
+    def executors(self):
+        """Return the ids of the processes of its executors."""
+        return [pid for pid, line in _processes()
+                if "CoarseGrainedExecutorBackend" in line
+                and f"{self.directory}/" in _environment(pid)]
+
+    def kill_executor(self):
+        """Kill one of them."""
+        os.kill(self.executors()[0], signal.SIGKILL)
+
+    def left(self):
+        """Return what is left of jobs, beside the logs of Spark itself."""
+        return [path for path in self.directory.rglob("*")
+                if "mapreduce" in path.name or "blockmgr" in path.name]
+
+
+def _processes():
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            yield int(path.parent.name), path.read_text(errors="replace")
+
+
+def _environment(pid):
+    with contextlib.suppress(OSError):
+        return pathlib.Path(f"/proc/{pid}/environ").read_text(errors="replace")
+    return ""
