@@ -94,7 +94,7 @@ def _watch(manager: RemoteManager, look: Callable[[], Status]) -> None:
 
 def _draw(
     manager: RemoteManager, look: Callable[[], Status],
-    draw: Callable[[Status, str, str], None],
+    draw: Callable[[Status, tuple[str, str], str], None],
 ) -> None:
     """Draw what `look` returns; while no Manager answers, the last status."""
     status = look()
@@ -104,8 +104,8 @@ def _draw(
             status = look()
         except errors.NoManager:  # It may be started again.
             note = f"{manager} does not answer; waiting for it"
-        draw(status, f"{manager}, {time.strftime('%H:%M:%S')}; Ctrl-C ends "
-             "this", note)
+        now = time.strftime("%H:%M:%S")
+        draw(status, (f"{manager}", f", {now}; Ctrl-C ends this"), note)
         time.sleep(WATCH_INTERVAL)
 
 

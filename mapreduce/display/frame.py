@@ -20,24 +20,34 @@ from mapreduce.protocol.status import (
 Row = TypeVar("Row")
 Status = ClusterStatus | JobDetails
 Line = list[str]
+# The first line of a screen: if it is too long, the first part is cut.
+Header = tuple[str, str]
 
 FRAME_LINES = 10  # around the rows of a cluster: titles, blanks, notes
 MIN_ROWS = 4  # of a cluster: below, only jobs are shown
-MIN_WIDTH = 3  # characters of a cell that is cut
+# Columns of a cell that is cut. What is shorter tells nothing: then columns of
+# the table are left out.
+MIN_WIDTH = 8
 # Only these columns are cut: the others are short, or are numbers.
 LONG_COLUMNS = {"NAME", "OUTPUT", "WORKER", "TASK", "STATUS", "COUNTER",
                 "GROUP"}
 
 
 def cut(value: str, width: int) -> str:
-    """Return a text of at most `width` characters; … stands for the rest."""
-    return value if len(value) <= width else value[:max(width - 1, 0)] + "…"
+    """Return a text of at most `width` columns; … stands for the rest."""
+    if text.width(value) <= width:
+        return value
+    # A character may take two columns.
+    value = value[:max(width - 1, 0)]
+    while value and text.width(value) > width - 1:
+        value = value[:-1]
+    return value + "…"
 
 
 def lines(
-    status: Status, header: str, note: str, width: int, height: int
+    status: Status, header: Header, note: str, width: int, height: int
 ) -> list[Line]:
-    """Return the lines of a screen: at most `height`, of `width` characters.
+    """Return the lines of a screen: at most `height`, of `width` columns.
 
     The header comes first; the note, which may be empty, comes last.
     """
@@ -45,7 +55,13 @@ def lines(
             if isinstance(status, ClusterStatus)
             else _job_lines(status, width, height))
     last: list[Line] = [[cut(note, width)]] if note else []
-    return [[cut(header, width)], *body[:height - 1 - len(last)], *last]
+    return [[_first_line(header, width)],
+            *body[:height - 1 - len(last)], *last]
+
+
+def _first_line(header: Header, width: int) -> str:
+    name, rest = header
+    return cut(cut(name, max(width - text.width(rest), 1)) + rest, width)
 
 
 def _cluster_lines(
@@ -131,7 +147,7 @@ def _rest(shown: int, number: int) -> str:
 def _table_lines(table: text.Table, width: int) -> list[Line]:
     """Return a table as lines; long cells are cut, then columns left out."""
     rows = (table.columns, *table.rows)
-    widths = [max(map(len, column)) for column in zip(*rows)]
+    widths = [max(map(text.width, column)) for column in zip(*rows)]
     while _width(widths) > width:
         longest = max(
             (index for index, name in enumerate(table.columns[:len(widths)])
@@ -143,7 +159,7 @@ def _table_lines(table: text.Table, width: int) -> list[Line]:
             widths.pop()
         else:
             widths = [width]
-    return [[cut(cell, room).ljust(room) + gap for cell, room, gap in zip(
+    return [[text.pad(cut(cell, room), room) + gap for cell, room, gap in zip(
         row, widths, [text.GAP] * (len(widths) - 1) + [""])] for row in rows]
 
 

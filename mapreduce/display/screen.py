@@ -60,7 +60,7 @@ def print_status(status: Status) -> bool:
 
 
 @contextlib.contextmanager
-def live() -> Iterator[Callable[[Status, str, str], None]]:
+def live() -> Iterator[Callable[[Status, frame.Header, str], None]]:
     """Yield a function that draws a status in place of the previous one.
 
     Its other arguments are the first line of the screen, and a note for the
@@ -70,7 +70,7 @@ def live() -> Iterator[Callable[[Status, str, str], None]]:
     console = _console()
     # Without auto_refresh: a screen changes only when a new status arrives.
     with Live(console=console, auto_refresh=False, screen=True) as screen:
-        def draw(status: Status, header: str, note: str) -> None:
+        def draw(status: Status, header: frame.Header, note: str) -> None:
             # The size is read each time: the user may resize the terminal.
             screen.update(Group(*map(_styled, frame.lines(
                 status, header, note, console.width, console.height))),
@@ -106,18 +106,22 @@ class Bar:
         """Draw the given status of the job."""
         width = self._console.width - 1
         before, after = text.progress(job)
-        line = Text(frame.cut(before, width))
+        line = Text(before)
         # A bar that is too short to show anything is left out.
-        room = min(width - len(before) - len(after) - 2, BAR_WIDTH)
+        room = min(width - text.width(f"{before}  {after}"), BAR_WIDTH)
         if room >= MIN_BAR_WIDTH:
             done = room * job.tasks_done // max(job.tasks, 1)
             # Different characters, so that it is clear without colours, too.
-            line.append(" ").append("\u2501" * done, CYAN).append(
+            # The colour of text has more contrast than any other one, on a
+            # light terminal and on a dark one.
+            line.append(" ").append("\u2501" * done, "bold").append(
                 "\u2500" * (room - done), GREY).append(f" {after}")
+        else:
+            line = Text(frame.cut(f"{before}, {after}", width))
         self._erase()
         self._console.print(line, end="", no_wrap=True, overflow="crop")
         self._console.file.flush()
-        self._length = len(line)
+        self._length = text.width(line.plain)
 
     def end(self) -> None:
         """Leave the line on the terminal, and begin another one."""

@@ -5,6 +5,7 @@ Pure: functions from records to strings. Nothing here prints or uses colours.
 from __future__ import annotations
 
 import dataclasses
+import unicodedata
 
 from mapreduce.protocol.status import (
     ClusterStatus,
@@ -45,6 +46,23 @@ def _clean_line(line: str) -> str:
         character if character.isprintable() or character == "\t"
         else character.encode("unicode_escape").decode()
         for character in line)
+
+
+def width(value: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    return len(value) if value.isascii() else sum(map(_columns, value))
+
+
+def _columns(character: str) -> int:
+    """Return 2 for, e.g., a Chinese character, and 0 for a single accent."""
+    if unicodedata.category(character) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def pad(value: str, columns: int) -> str:
+    """Return a text with as many spaces as it needs for so many columns."""
+    return value + " " * (columns - width(value))
 
 
 def _cell(value: str) -> str:
@@ -241,10 +259,10 @@ def _indented(value: str | None, width: int) -> str:
 def render(table: Table) -> str:
     """Return a table as plain text, each column as wide as it needs."""
     lines = (table.columns, *table.rows)
-    widths = [max(map(len, column)) for column in zip(*lines)]
+    widths = [max(map(width, column)) for column in zip(*lines)]
     # Without spaces at the ends of lines, which would wrap in a terminal.
     return "\n".join(
-        GAP.join(map(str.ljust, line, widths)).rstrip() for line in lines)
+        GAP.join(map(pad, line, widths)).rstrip() for line in lines)
 
 
 def text(status: ClusterStatus | JobDetails) -> str:

@@ -1,12 +1,13 @@
 """The lines of a live screen: what fits, and what is always there."""
 import pytest
 
-from mapreduce.display import frame
+from mapreduce.display import frame, text
 from mapreduce.protocol import codec
 from mapreduce.protocol.status import ClusterStatus, JobDetails
 from tests.support.fake_manager import cluster, job, task, worker
 
-HEADER = "Manager localhost:6000, 12:00:00; Ctrl-C ends this"
+HEADER = ("Manager localhost:6000", ", 12:00:00; Ctrl-C ends this")
+WIDE = "\u6570\u636e"  # characters of two columns each
 
 
 def status_of(*jobs, workers=()):
@@ -20,7 +21,7 @@ def drawn(status, width, height, note=""):
     lines = ["".join(line) for line in frame.lines(
         status, HEADER, note, width, height)]
     assert len(lines) <= height
-    assert max(map(len, lines)) <= width
+    assert max(map(text.width, lines)) <= width
     return [line.rstrip() for line in lines]
 
 
@@ -36,7 +37,6 @@ CROWD = status_of(
     (80, 24), (200, 60), (40, 12), (40, 24), (30, 8), (20, 10)])
 def test_running_job_is_always_visible(width, height):
     lines = drawn(CROWD, width, height)
-    assert lines[0] == frame.cut(HEADER, width)
     assert [line for line in lines if line.startswith("30 ")]
 
 
@@ -48,6 +48,33 @@ def test_long_names_are_cut():
         "JOB  NAME              STATE  TASKS  TIME   OUTPUT",
         "1    nnnnnnnnnnnnnnn…  map    0/4    1.5 s  out",
         "2    short             done   0/4    1.5 s  /y/y/y/y/y/y/y/…"]
+
+
+@pytest.mark.parametrize("width, line", [
+    (60, "Manager localhost:6000, 12:00:00; Ctrl-C ends this"),
+    (40, "Manager loc…, 12:00:00; Ctrl-C ends this"),
+    (20, "…, 12:00:00; Ctrl-C…")])
+def test_header_tells_how_to_end_on_narrow_screens(width, line):
+    assert drawn(CROWD, width, 24)[0] == line
+
+
+def test_characters_of_two_columns_are_counted_as_such():
+    """The columns of a table stay in line; accents take no column."""
+    lines = drawn(status_of(
+        job("map", id=1, name=WIDE * 9, output_directory="out"),
+        job("done", id=2, name="e\u0301te\u0301", output_directory="x"),
+    ), 50, 24)
+    assert lines[4:7] == [
+        "JOB  NAME              STATE  TASKS  TIME   OUTPUT",
+        f"1    {3 * WIDE}\u6570…   map    0/4    1.5 s  out",
+        "2    e\u0301te\u0301               done   0/4    1.5 s  x"]
+
+
+def test_columns_are_left_out_before_names_are_too_short():
+    lines = drawn(CROWD, 40, 24)
+    assert [line for line in lines if line[:3] in ("WOR", "JOB")] == [
+        "WORKER    STATE  TASK  LAST HEARD  DONE",
+        "JOB  NAME      STATE   TASKS  TIME"]
 
 
 def test_note_is_the_last_line():
@@ -71,7 +98,7 @@ def test_position_in_the_queue_is_that_among_all_jobs():
 
 def test_empty_cluster():
     assert drawn(status_of(), 80, 24) == [
-        HEADER, "", "No Workers", "", "No jobs", "",
+        "".join(HEADER), "", "No Workers", "", "No jobs", "",
         "Relative paths are meant in /cluster"]
 
 
@@ -96,4 +123,5 @@ def test_reasons_of_tasks_come_last():
 
 
 def test_unknown_job():
-    assert drawn(JobDetails(None, ()), 80, 24) == [HEADER, "No such job"]
+    assert drawn(JobDetails(None, ()), 80, 24) == [
+        "".join(HEADER), "No such job"]

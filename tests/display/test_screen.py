@@ -1,5 +1,6 @@
 """What a client draws on a terminal."""
 import io
+import re
 import signal
 
 import pytest
@@ -7,11 +8,13 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-from mapreduce.display import screen
+from mapreduce.display import screen, text
 from mapreduce.protocol import codec
 from mapreduce.protocol.status import ClusterStatus
 from tests.support.clients import on_terminal, with_key
 from tests.support.fake_manager import FakeManager, cluster, job, task, worker
+
+WIDE = "\u6570\u636e"  # characters of two columns each
 
 
 @pytest.mark.parametrize("env, colours", [
@@ -103,6 +106,40 @@ def test_bar_survives_a_narrower_terminal():
     rows = (len(line) - 1) // 20
     assert f"\r\x1b[{rows}A\x1b[J" in written.getvalue()
     assert written.getvalue().endswith("job 3: map 1/2 tas…")
+
+
+@pytest.mark.parametrize("width, name, line", [
+    (60, "words", "job 3 (words): map 1/2 tasks \u2501\u2500\u2500\u2500\u2500\u2500 "
+     "1.5 s, about 4.5 s left"),
+    (50, "words", "job 3 (words): map 1/2 tasks, 1.5 s, about 4.5 s…"),
+    (60, 4 * WIDE, f"job 3 ({4 * WIDE}): map 1/2 tasks, "
+     "1.5 s, about 4.5 …"),
+])
+def test_time_left_is_shown_where_no_bar_fits(width, name, line):
+    assert bar_on(width, name=name) == line
+    assert text.width(line) <= width - 1
+
+
+def test_part_that_is_done_is_the_stronger_one_on_every_terminal():
+    """It has the colour of text, which no other contrast exceeds."""
+    written = bar_on(80, as_text=False)
+    assert "\x1b[1m\u2501" in written
+    # Grey: rich keeps the codes of a style for the terminal that came first.
+    assert re.search("\x1b\\[(38;5;243|90)m\u2500", written)
+
+
+def bar_on(width, as_text=True, **fields):
+    """Return what is drawn for a job on so many columns."""
+    written = io.StringIO()
+    shown = screen.Bar(Console(
+        file=written, force_terminal=True, width=width,
+        color_system="256", no_color=False))
+    [shown_job] = codec.answer_from_document(ClusterStatus, cluster(
+        job("map", tasks_done=1, map_tasks_done=1, **fields))).jobs
+    shown.show(shown_job)
+    if as_text:
+        return Text.from_ansi(written.getvalue()).plain.lstrip("\r\x1b[J")
+    return written.getvalue()
 
 
 def test_long_tables_are_not_drawn():
