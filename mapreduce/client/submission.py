@@ -4,6 +4,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import pwd
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ import click
 
 from mapreduce.client import shell_syntax
 from mapreduce.client.job_options import JobSpec
-from mapreduce.protocol import codec, layout
+from mapreduce.protocol import codec, fields, layout
 from mapreduce.protocol.extensions import ExtendedJobMessage
 from mapreduce.protocol.fields import FieldError, ProtocolError
 from mapreduce.protocol.messages import (
@@ -149,6 +150,9 @@ def _build(
     if follow:
         # Random, so that no other client has the same key.
         document["job_key"] = os.urandom(16).hex()
+    # Not with the message of the specification, which has no such field.
+    if follow or message_type == "new_extended_job":
+        document["submitted_by"] = _submitter()
     # The codec checks the fields by the rules that the Manager will apply.
     try:
         message = codec.from_document(document)
@@ -158,6 +162,15 @@ def _build(
         raise click.UsageError(str(error)) from error
     assert isinstance(message, JobMessage)
     return message
+
+
+def _submitter() -> str:
+    """Return the user and the host of this process, e.g., ann@host1."""
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # In a container, a user may have a number only.
+        user = str(os.getuid())
+    return f"{user}@{os.uname().nodename}"[:fields.MAX_NAME]
 
 
 def _bad_option(error: FieldError) -> click.UsageError:

@@ -35,11 +35,11 @@ LONG_COLUMNS = {"NAME", "OUTPUT", "WORKER", "TASK", "STATUS", "COUNTER",
 
 def cut(value: str, width: int) -> str:
     """Return a text of at most `width` columns; … stands for the rest."""
-    if text.width(value) <= width:
+    if text.width_of(value) <= width:
         return value
     # A character may take two columns.
     value = value[:max(width - 1, 0)]
-    while value and text.width(value) > width - 1:
+    while value and text.width_of(value) > width - 1:
         value = value[:-1]
     return value + "…"
 
@@ -61,7 +61,7 @@ def lines(
 
 def _first_line(header: Header, width: int) -> str:
     name, rest = header
-    return cut(cut(name, max(width - text.width(rest), 1)) + rest, width)
+    return cut(cut(name, max(width - text.width_of(rest), 1)) + rest, width)
 
 
 def _cluster_lines(
@@ -147,7 +147,7 @@ def _rest(shown: int, number: int) -> str:
 def _table_lines(table: text.Table, width: int) -> list[Line]:
     """Return a table as lines; long cells are cut, then columns left out."""
     rows = (table.columns, *table.rows)
-    widths = [max(map(text.width, column)) for column in zip(*rows)]
+    widths = [max(map(text.width_of, column)) for column in zip(*rows)]
     while _width(widths) > width:
         longest = max(
             (index for index, name in enumerate(table.columns[:len(widths)])

@@ -108,7 +108,7 @@ class Bar:
         before, after = text.progress(job)
         line = Text(before)
         # A bar that is too short to show anything is left out.
-        room = min(width - text.width(f"{before}  {after}"), BAR_WIDTH)
+        room = min(width - text.width_of(f"{before}  {after}"), BAR_WIDTH)
         if room >= MIN_BAR_WIDTH:
             done = room * job.tasks_done // max(job.tasks, 1)
             # Different characters, so that it is clear without colours, too.
@@ -121,7 +121,7 @@ class Bar:
         self._erase()
         self._console.print(line, end="", no_wrap=True, overflow="crop")
         self._console.file.flush()
-        self._length = text.width(line.plain)
+        self._length = text.width_of(line.plain)
 
     def end(self) -> None:
         """Leave the line on the terminal, and begin another one."""

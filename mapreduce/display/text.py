@@ -48,7 +48,7 @@ def _clean_line(line: str) -> str:
         for character in line)
 
 
-def width(value: str) -> int:
+def width_of(value: str) -> int:
     """Return how many columns of a terminal a text takes."""
     return len(value) if value.isascii() else sum(map(_columns, value))
 
@@ -62,7 +62,7 @@ def _columns(character: str) -> int:
 
 def pad(value: str, columns: int) -> str:
     """Return a text with as many spaces as it needs for so many columns."""
-    return value + " " * (columns - width(value))
+    return value + " " * (columns - width_of(value))
 
 
 def _cell(value: str) -> str:
@@ -205,6 +205,7 @@ def job_lines(job: JobStatus) -> str:
          f"reduce {job.reduce_tasks_done} of {job.reduce_tasks}"),
         ("running time", duration(job.seconds)),
         ("submitted", _moment(job.submitted_at)),
+        ("submitted by", _clean_line(job.submitted_by or "")),
         ("started", _moment(job.started_at)),
         ("ended", _moment(job.ended_at)),
         ("input directory", _cell(job.input_directory)),
@@ -259,7 +260,7 @@ def _indented(value: str | None, width: int) -> str:
 def render(table: Table) -> str:
     """Return a table as plain text, each column as wide as it needs."""
     lines = (table.columns, *table.rows)
-    widths = [max(map(width, column)) for column in zip(*lines)]
+    widths = [max(map(width_of, column)) for column in zip(*lines)]
     # Without spaces at the ends of lines, which would wrap in a terminal.
     return "\n".join(
         GAP.join(map(pad, line, widths)).rstrip() for line in lines)

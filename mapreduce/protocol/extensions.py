@@ -140,6 +140,7 @@ class ExtendedJobMessage(_Limits, _MapOptions, _Planning, _ExtendedJobFields):
 
     job_key: OptionalName = None
     job_name: OptionalName = None
+    submitted_by: OptionalName = None
 
     def __repr__(self) -> str:
         """Return, e.g., JobMessage(input_paths=['input'], …)."""

@@ -92,12 +92,14 @@ class ManagerJobMessage(_JobFields):
 
     Beyond the specification, a job may have a name, shown to people, and a
     key. The client makes the key, and later queries the job by it. The Manager
-    ignores a second submission with the same key.
+    ignores a second submission with the same key. A client that makes a key
+    also tells who submits the job, such as ann@host1, shown to people.
     """
 
     # Submissions are not answered, so the client never receives the job's id.
     job_key: OptionalName = None
     job_name: OptionalName = None
+    submitted_by: OptionalName = None
 
 
 @dataclasses.dataclass(frozen=True)

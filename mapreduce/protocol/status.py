@@ -133,6 +133,7 @@ class _JobTimes:
     # By the clock and in the time zone of the Manager, e.g.,
     # 2026-11-26T07:15:24+0000. Only for people: no decision depends on them.
     submitted_at: str | None = None
+    submitted_by: str | None = None  # a user and a host, as the client told
     started_at: str | None = None
     ended_at: str | None = None
 

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from mapreduce import run, submit
 from mapreduce.protocol import codec
 from tests.support import wire
+from tests.support.clients import SUBMITTER
 from tests.support.fake_manager import FakeManager, cluster, job
 from tests.support.files import EXECUTABLES, ROOT, TESTDATA
 
@@ -25,6 +26,7 @@ EXTENDED = {
     "reducer_executable": "tests/testdata/exec/wc_reduce.sh",
     "num_mappers": 2,
     "num_reducers": 2,
+    "submitted_by": SUBMITTER,
 }
 
 OPTIONS = [
@@ -229,7 +231,7 @@ def _planned(mocker):
             **streams)
         assert outcome.exit_code == 0, outcome.stderr
         document = codec.to_document(do.call_args.args[0])
-        del document["job_key"]
+        del document["job_key"], document["submitted_by"]
         return document
     return planned
 

@@ -6,6 +6,7 @@ from click.testing import CliRunner
 
 from mapreduce import run, submit
 from mapreduce.protocol import codec
+from tests.support.clients import SUBMITTER
 from tests.support.fake_manager import FakeManager
 from tests.support.files import TESTDATA
 
@@ -24,6 +25,7 @@ EXTENDED = {
     "reducer_executable": "tests/testdata/exec/wc_reduce.sh",
     "num_mappers": 2,
     "num_reducers": 2,
+    "submitted_by": SUBMITTER,
 }
 
 

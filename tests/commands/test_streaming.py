@@ -47,7 +47,7 @@ def _planned(mocker):
         do.reset_mock()
         assert start(*REQUIRED, "--workers", "2", *options) == (0, "", "")
         document = codec.to_document(do.call_args.args[0])
-        del document["job_key"]
+        del document["job_key"], document["submitted_by"]
         return document
     return planned
 
@@ -247,7 +247,8 @@ def test_job_for_a_manager(mocker, workers, max_mappers):
     assert document == {
         **REMOTE, "input_paths": ["books"], "output_directory": "out",
         "mapper_executable": "./map", "max_mappers": max_mappers,
-        "split_size": 2**26, "job_key": document["job_key"]}
+        "split_size": 2**26, "job_key": document["job_key"],
+        "submitted_by": document["submitted_by"]}
 
 
 def test_manager_that_does_not_know_the_options():

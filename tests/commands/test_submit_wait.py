@@ -6,7 +6,7 @@ import pytest
 from mapreduce import submit
 from mapreduce.client import progress
 from tests.support import wire
-from tests.support.clients import FOREIGN, SUMMARY, run, with_key
+from tests.support.clients import FOREIGN, SUBMITTER, SUMMARY, run, with_key
 from tests.support.fake_manager import FakeManager, cluster, job, worker
 
 
@@ -23,7 +23,8 @@ def test_wait_for_a_job_that_is_done():
     assert re.fullmatch("[0-9a-f]{32}", key)
     assert manager.heard == [
         {"message_type": "get_status"},
-        wire.job("output", job_key=key, job_name="words"),
+        wire.job("output", job_key=key, job_name="words",
+                 submitted_by=SUBMITTER),
         *[{"message_type": "get_status", "job_key": key,
            "hold": progress.POLL_INTERVAL}] * 6]
 

@@ -21,7 +21,7 @@ def drawn(status, width, height, note=""):
     lines = ["".join(line) for line in frame.lines(
         status, HEADER, note, width, height)]
     assert len(lines) <= height
-    assert max(map(text.width, lines)) <= width
+    assert max(map(text.width_of, lines)) <= width
     return [line.rstrip() for line in lines]
 
 

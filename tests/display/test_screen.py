@@ -109,15 +109,15 @@ def test_bar_survives_a_narrower_terminal():
 
 
 @pytest.mark.parametrize("width, name, line", [
-    (60, "words", "job 3 (words): map 1/2 tasks \u2501\u2500\u2500\u2500\u2500\u2500 "
-     "1.5 s, about 4.5 s left"),
+    (60, "words", "job 3 (words): map 1/2 tasks "
+     "\u2501\u2500\u2500\u2500\u2500\u2500 1.5 s, about 4.5 s left"),
     (50, "words", "job 3 (words): map 1/2 tasks, 1.5 s, about 4.5 s…"),
     (60, 4 * WIDE, f"job 3 ({4 * WIDE}): map 1/2 tasks, "
      "1.5 s, about 4.5 …"),
 ])
 def test_time_left_is_shown_where_no_bar_fits(width, name, line):
     assert bar_on(width, name=name) == line
-    assert text.width(line) <= width - 1
+    assert text.width_of(line) <= width - 1
 
 
 def test_part_that_is_done_is_the_stronger_one_on_every_terminal():

@@ -101,9 +101,10 @@ def test_queued_jobs_show_their_positions_and_no_time():
 def test_times_of_a_job_are_shown():
     [shown] = codec.answer_from_document(ClusterStatus, cluster(job(
         "map", submitted_at="2026-11-26T07:15:24+0100",
-        started_at="\x1bodd"))).jobs
+        submitted_by="ann\x1b@host1", started_at="\x1bodd"))).jobs
     lines = text.job_lines(shown).split("\n")
     assert "  submitted           2026-11-26 07:15:24 +0100" in lines
+    assert "  submitted by        ann\\x1b@host1" in lines
     assert "  started             \\x1bodd" in lines
     assert not [line for line in lines if line.startswith("  ended")]
 

@@ -3,6 +3,7 @@ import contextlib
 import itertools
 import os
 import pty
+import pwd
 import select
 import subprocess
 
@@ -23,6 +24,8 @@ reducer executable   tests/testdata/exec/wc_reduce.sh
 num mappers          2
 num reducers         2
 """
+# Who submits the jobs of these clients.
+SUBMITTER = f"{pwd.getpwuid(os.getuid()).pw_name}@{os.uname().nodename}"
 FOREIGN = (
     "Error: Manager localhost:{port} does not answer questions: what listens "
     "there is another program, an older version, or busy, or it needs a "

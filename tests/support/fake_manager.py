@@ -15,8 +15,8 @@ def job(state, **fields):
         "reduce_tasks_done": 0, "reduce_tasks": 2, "seconds": 1.5,
         "reason": None, "input_directory": "in", "output_directory": "out",
         "mapper_executable": "map", "reducer_executable": "reduce",
-        "directory": "/cluster", "submitted_at": None, "started_at": None,
-        "ended_at": None, **fields}
+        "directory": "/cluster", "submitted_at": None, "submitted_by": None,
+        "started_at": None, "ended_at": None, **fields}
 
 
 def worker(state="ready", **fields):

@@ -25,8 +25,8 @@ from mapreduce.protocol.status import (
 
 MAX_LISTED = 300  # waiting jobs in the list of all jobs
 MAX_CLIPPED = 400  # bytes of a text there, about
-CLIPPED = ("name", "reason", "input_directory", "output_directory",
-           "mapper_executable", "reducer_executable")
+CLIPPED = ("name", "submitted_by", "reason", "input_directory",
+           "output_directory", "mapper_executable", "reducer_executable")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,6 +148,7 @@ def _new_job_status(
         mapper_executable=submission.mapper_executable,
         reducer_executable=submission.reducer_executable or "",
         directory=working_directory,
+        submitted_by=submission.submitted_by,
     )
 
 
@@ -210,11 +211,12 @@ def task_statuses(job: Job, now: float) -> Iterator[TaskStatus]:
 def job_options(submission: ExtendedJobMessage) -> Iterator[JobOption]:
     """Iterate over the options with which a job was submitted, in order.
 
-    Its key and its name, which its status has, are left out.
+    Its key, its name and its user, which its status has, are left out.
     """
     for field in dataclasses.fields(submission):
         value = getattr(submission, field.name)
-        if value is None or field.name in ("job_key", "job_name"):
+        if value is None or field.name in (
+                "job_key", "job_name", "submitted_by"):
             continue
         # Of a dict, that is the environment, the keys; values may be secret.
         values = value if isinstance(value, (list, tuple, dict)) else [value]

@@ -63,7 +63,8 @@ def test_status_of_a_job_tells_its_progress(world):
         "reduce_tasks_done": 0, "reduce_tasks": 3, "seconds": 4.0,
         "reason": None, "input_directory": "in", "output_directory": "out",
         "mapper_executable": "map", "reducer_executable": "reduce",
-        "directory": "", "submitted_at": None, "started_at": None,
+        "directory": "", "submitted_at": None, "submitted_by": None,
+        "started_at": None,
         "ended_at": None}
 
 
@@ -320,3 +321,13 @@ def test_status_of_a_job_has_its_times(world):
             for job in jobs_of(world)] == [
         ("at one", "at one", "at three"), ("at two", "at three", None),
         ("at two", None, "at four")]
+
+
+def test_status_of_a_job_names_who_submitted_it(world):
+    """As far as its client told."""
+    world.register(1)
+    world.submit(1, 0, submitted_by="ann@host1")
+    world.submit(1, 0, submitted_by="bob@host2")
+    world.submit(1, 0)
+    assert [job.submitted_by for job in jobs_of(world)] == [
+        "ann@host1", "bob@host2", None]
