@@ -30,7 +30,8 @@ def main(job: job_options.JobSpec, quiet: bool, **fields: Any) -> None:
 
     Mapper and reducer read standard input and print lines of
     key<TAB>value. The result is one file for each reduce task. With
-    --input -, the input is standard input. No process is left running.
+    --input -, the input is standard input; with --output -, the result goes
+    to standard output. No process is left running.
     """
     choice.run(job, quiet, choice.pop_options(fields))
 

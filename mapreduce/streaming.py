@@ -173,7 +173,8 @@ def _path(name: str) -> str:
 @click.option("-output", "output_directory", metavar="DIRECTORY",
               shell_complete=completion.directories,
               required=True, callback=lambda _, __, name: _path(name),
-              help="Directory of the result, which must not exist.")
+              help="Directory of the result, which must not exist; - is "
+              "standard output.")
 @click.option("-mapper", "mapper_executable", metavar="COMMAND",
               shell_complete=completion.files,
               required=True, help="Executable of the map stage.")
@@ -190,8 +191,8 @@ def _path(name: str) -> str:
               "the lines of the map output, and prints for each the number "
               "of its reduce task.")
 @click.option("-numReduceTasks", "num_reducers", metavar="N",
-              type=COUNT_OR_ZERO, help="Number of reduce tasks.  "
-              "[default: 1]")
+              type=COUNT_OR_ZERO, help="Number of reduce tasks; with 0, the "
+              "result is the output of the map tasks.  [default: 1]")
 @click.option("-cmdenv", "environment", metavar="NAME=VALUE", multiple=True,
               callback=job_options.environment, help="Set a variable in the "
               "environment of all executables. May be repeated.")

@@ -25,7 +25,7 @@ Example:
     mapper_executable="tests/testdata/exec/wc_map.sh",
     reducer_executable="tests/testdata/exec/wc_reduce.sh",
     num_mappers=2, num_reducers=2, decompress=False,
-    split_size=(None, "0"))
+    split_size="0")
 @click.option("--keep-old", is_flag=True,
               help="Keep an old result until the new one is complete, and "
               "refuse an output directory that holds anything else.")
@@ -45,7 +45,8 @@ def main(
 
     Mapper and reducer read standard input and print lines of
     key<TAB>value. Relative paths refer to the working directory of the
-    Manager and the Workers.
+    Manager and the Workers. A Manager can't use the standard streams of this
+    command, so neither input nor output may be -; mapreduce-run takes both.
     """
     manager = RemoteManager(host, port, secret)
     if ways["shutdown"]:

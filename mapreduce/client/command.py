@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO, Any, NoReturn, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from mapreduce.client.errors import Interrupted
 from mapreduce.display import text
@@ -40,6 +41,7 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 NO_WORKER = "No Worker lives; mapreduce-worker starts one"
 MAX_WORKERS = 1_000  # of mapreduce-run
 PORT = Number(1, 65535)
+WORDS = "mapreduce.words"  # the words of a command line, in its context
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -91,6 +93,7 @@ class JobCommand(Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments; explain those that belong to no option."""
+        ctx.meta[WORDS] = list(args)
         # Without quotes, the shell splits a command.
         try:
             return super().parse_args(ctx, _with_inputs(self.params, args))
@@ -100,6 +103,22 @@ class JobCommand(Command):
             raise click.UsageError(
                 f"{error.message}; quote a command with its arguments",
                 error.ctx) from error
+
+    def shell_complete(
+        self, ctx: click.Context, incomplete: str
+    ) -> list[CompletionItem]:
+        """Complete also further words after -i, and --input=WORD."""
+        words = ctx.meta.get(WORDS, [])
+        # bash makes three words of --input=WORD, and click sees two of them.
+        if words[-1:] == ["="]:
+            for option in self.params:
+                if words[-2] in option.opts:
+                    return option.shell_complete(ctx, incomplete)
+        is_input = len(_with_inputs(self.params, [*words, incomplete])) > len(
+            _with_inputs(self.params, words)) + 1
+        if is_input:
+            return [CompletionItem(incomplete, type="file")]
+        return super().shell_complete(ctx, incomplete)
 
 
 def _with_inputs(
@@ -181,10 +200,10 @@ def manager_options(command: Decorated) -> Decorated:
     for option in (
         secret_option,
         click.option("-p", "--port", default=6000, show_default=True,
-                     type=PORT, envvar=PORT_VARIABLE, show_envvar=True,
+                     metavar="PORT", type=PORT, envvar=PORT_VARIABLE, show_envvar=True,
                      help="Port of the Manager."),
         click.option("-h", "--host", default="localhost", show_default=True,
-                     envvar=HOST_VARIABLE, show_envvar=True,
+                     metavar="HOST", envvar=HOST_VARIABLE, show_envvar=True,
                      callback=check_host, help="Address of the Manager."),
     ):
         command = option(command)

@@ -26,14 +26,14 @@ from mapreduce.worker.shuffle import loops
 @daemon.options(
     6001,
     click.option("--manager-host", default="localhost", show_default=True,
-                 envvar=HOST_VARIABLE, show_envvar=True,
+                 metavar="HOST", envvar=HOST_VARIABLE, show_envvar=True,
                  callback=check_host, help="Address of the Manager."),
     click.option("--manager-port", default=6000, show_default=True,
-                 envvar=PORT_VARIABLE, show_envvar=True,
+                 metavar="PORT", envvar=PORT_VARIABLE, show_envvar=True,
                  type=daemon.PORT, help="Port of the Manager."),
     click.option("--fail-after", type=Number(0), metavar="N",
-                 help="For drills: exit at once, as in a crash, when given "
-                 "task number N + 1."),
+                 help="For drills: do N tasks, then exit as in a crash, "
+                 "without a message, when the next task comes."),
     build=f" ({loops.DESCRIPTION})")
 def main(
     manager_host: str, manager_port: int, fail_after: int | None,

@@ -36,6 +36,23 @@ def test_shell_completes_names_of_files(name, option, kind):
     assert completed(name, option, "ab") == [f"{kind},ab"]
 
 
+@pytest.mark.parametrize("name, words, kind", [
+    ("run", ["-i", "a", "b"], "file"), ("submit", ["--input=a", "b"], "file"),
+    ("streaming", ["-input", "a", "b"], "file"),
+    ("run", ["-i", "a", "b", "c", "b"], "file"),
+    ("run", ["--input", "=", "b"], "file"),
+    ("submit", ["-i", "a", "--output", "=", "b"], "dir"),
+])
+def test_further_inputs_are_completed(name, words, kind):
+    """Also where bash makes three words of --input=b."""
+    assert completed(name, *words) == [f"{kind},b"]
+
+
+def test_word_that_is_no_input_is_not_completed_as_one():
+    assert completed("run", "-o", "a", "b") == []
+    assert completed("run", "-i", "a", "--workers", "3", "b") == []
+
+
 @pytest.mark.parametrize("name, word, numbers", [
     ("status", "", ["1", "2", "12"]), ("status", "1", ["1", "12"]),
     ("status", "3", []), ("cancel", "", ["2", "12"]),

@@ -67,6 +67,24 @@ def test_version_and_example(name):
     assert re.search(rf"Examples?:\n +{program} ", outcome.stdout)
 
 
+@pytest.mark.parametrize("name", [*COMMANDS, "run", "streaming"])
+def test_help_names_values_for_what_they_are(name):
+    """Not for the type that a library has for them."""
+    text = run(name, "--help").stdout
+    assert not re.search("INTEGER|RANGE|host TEXT", text)
+    assert "(0)" not in text
+
+
+@pytest.mark.parametrize("name, words", [
+    ("submit", "neither input nor output may be -"),
+    ("run", "with --output -, the result goes to standard output"),
+    ("streaming", "Number of reduce tasks; with 0, the result"),
+    ("worker", "do N tasks, then exit as in a crash"),
+])
+def test_help_says_what_else_a_value_may_be(name, words):
+    assert words in " ".join(run(name, "--help").stdout.split())
+
+
 @pytest.mark.parametrize("name, variables", [
     ("manager", ["HOST", "PORT", "LOGLEVEL"]),
     ("worker", ["HOST", "PORT", "LOGLEVEL"]),
