@@ -1,18 +1,22 @@
-"""Half a minute of random faults; see tests/support/chaos.py."""
+"""Random faults for some seconds; see tests/support/chaos.py."""
 import subprocess
 import sys
 
 import pytest
 
 from tests.support.files import ROOT
+from tests.support.namespaces import needs_namespaces
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-def test_half_a_minute_of_chaos():
+@pytest.mark.parametrize("options", [
+    [], pytest.param(["--signed", "--outages"], marks=needs_namespaces)],
+    ids=["plain", "signed"])
+def test_some_seconds_of_chaos(options):
     """The seed is another one each time; a failure tells it."""
     result = subprocess.run(
-        [sys.executable, "-m", "tests.support.chaos", "--seconds", "30"],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        check=False)
+        [sys.executable, "-m", "tests.support.chaos", "--seconds", "15",
+         *options], cwd=ROOT, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, check=False)
     assert result.returncode == 0, result.stdout

@@ -11,6 +11,7 @@ from mapreduce.protocol.signing import (
     answer,
     worker,
 )
+from tests.support import wire
 
 SECRET = Secret.derive([b"s" * 32])
 NONCE = "0123456789abcdef" * 2
@@ -49,6 +50,13 @@ def test_scheme_on_the_wire():
         b"b3b707448b077aa9dbfd447fe256ba1f48261b843f56a2d19d268c60dd811803 "
         b"038398d7809e85906dfb600343c382963e102fd8a519d193c3a4641aa3037d36\n"
         b"{}")
+
+
+@given(st.binary(max_size=200), receivers, st.binary(min_size=1))
+def test_another_implementation_agrees(payload, receiver, word):
+    """That of the tests, which shares no code with ours."""
+    signed = wire.sign(payload, word, receiver)
+    assert Secret.derive([word]).open(signed, receiver).payload == payload
 
 
 @given(st.binary(max_size=200), receivers)

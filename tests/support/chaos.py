@@ -6,10 +6,15 @@ random, and garbage is sent to all. Each result must be that of the plain
 pipeline. A seed gives the same jobs and the same faults; when exactly they hit
 is up to the machine.
 
+With --signed, the cluster has a secret, and strangers send it messages that
+would do harm if they were signed. With --outages, which root may use, the
+Workers are on two machines (namespaces) of a network that fails.
+
 Exits 1 at the first wrong or missing result, and keeps the logs.
 """
 import argparse
 import collections
+import contextlib
 import hashlib
 import heapq
 import pathlib
@@ -21,14 +26,16 @@ import sys
 import tempfile
 import time
 
-from tests.support import wire
-from tests.support.cluster import Cluster, pipeline
+from tests.support import strangers, wire
+from tests.support.cluster import Cluster, Place, pipeline
 from tests.support.files import (
     EXECUTABLES,
     in_order,
     write_executable,
     write_files,
 )
+from tests.support.namespaces import Network, leave_network
+from tests.support.ports import free_port
 
 NUM_WORKERS = 4
 MAX_DEATHS = 3  # of Workers in a job: over a task of a fourth, a job fails
@@ -36,14 +43,6 @@ JOB_TIMEOUT = 90.0  # seconds; a job takes 10 or 20 when Workers fall silent
 POLL_INTERVAL = 0.01  # seconds
 FAULT_INTERVAL = 0.4  # seconds between two faults, on average
 WORDS = [b"alpha", b"beta", b"gamma", b"\xff\xfe", b"delta", b"a", b"b\0c"]
-GARBAGE = [
-    b"", b"{", b"[]", b"\xff" * 100, b"[" * 100_000, b'{"message_type": 1}',
-    b'{"message_type": "finished", "task_id": 0}', b"9" * 5000,
-    b'{"message_type": "finished", "task_id": 0, "worker_host": "localhost",'
-    b' "worker_port": 1}',
-    b'{"message_type": "new_map_task", "task_id": true}',
-    b'{"message_type": "new_manager_job", "num_mappers": 1e999}',
-]
 
 
 class ChaosError(Exception):
@@ -53,7 +52,7 @@ class ChaosError(Exception):
 class Chaos:
     """A cluster, what is done to it, and what comes of that."""
 
-    def __init__(self, cluster, seed):
+    def __init__(self, cluster, seed, network=None):
         """Prepare jobs; the cluster has its own directory."""
         self.num_jobs = 0
         self.faults = collections.Counter()
@@ -62,6 +61,11 @@ class Chaos:
         self._later = []  # a heap of (time, number, function)
         self._deaths = 0  # in this job
         self._stopped = set()
+        self._network = network
+        # For a network in which nobody else is.
+        self.options = (
+            ["--insecure"] if network and not cluster.secret else [])
+        self._outage = None  # the link that lets nothing through
         self._clients = collections.deque(maxlen=50)
         directory = cluster.directory
         self._output = directory / "output"
@@ -144,10 +148,15 @@ class Chaos:
     # Faults
 
     def _inject_fault(self):
-        fault = self._random.choice([
+        faults = [
             self._kill, self._kill, self._stop_briefly, self._stop_for_long,
             self._send_garbage, self._send_garbage, self._send_datagram,
-            self._say_nothing])
+            self._say_nothing]
+        if self._cluster.secret:
+            faults += [self._forge, self._replay]
+        if self._network:
+            faults += [self._interrupt]
+        fault = self._random.choice(faults)
         if fault():
             self.faults[fault.__name__.strip("_")] += 1
 
@@ -176,8 +185,21 @@ class Chaos:
         return True
 
     def _replace(self, worker, port):
+        if self._outage:  # It could not register.
+            self._after(1, lambda: self._replace(worker, port))
+            return
         self._cluster.workers.remove(worker)
-        self._cluster.start_worker(port=port)
+        self.start_worker(port)
+
+    def start_worker(self, port=None):
+        """Start a Worker; in a network, its machine follows from its port."""
+        port = port or free_port()
+        place = Place()
+        if self._network:
+            machine = 1 + port % self._network.size
+            place = Place(self._network.host(machine),
+                          tuple(self._network.on(machine)))
+        self._cluster.start_worker(*self.options, port=port, place=place)
 
     def _stop_briefly(self):
         """Stop a Worker for less than the Manager waits for heartbeats."""
@@ -203,35 +225,62 @@ class Chaos:
         self._stopped.discard(worker)
         worker.process.send_signal(signal.SIGCONT)
 
+    def _interrupt(self):
+        """Let no packet through, of all machines or of one, for a while.
+
+        Each Worker may be marked dead by that, or register again.
+        """
+        if self._outage or self._deaths >= MAX_DEATHS:
+            return False
+        self._deaths += 1
+        self._outage = self._random.choice(["bridge", "port1", "port2"])
+        self._network.interrupt(self._outage)
+        self._after(self._random.uniform(0.5, 14), self._resume)
+        return True
+
+    def _resume(self):
+        if self._outage:
+            self._network.resume(self._outage)
+            self._outage = None
+
     def _send_garbage(self):
         """Send garbage to the Manager or to a Worker."""
+        return self._send(self._random.choice(strangers.GARBAGE))
+
+    def _forge(self):
+        """Send what would do harm, if it were signed, or for its receiver."""
+        return self._send(strangers.forgery(
+            self._random, self._cluster.secret))
+
+    def _replay(self):
+        """Send a harmless message twice; its copy must be refused."""
+        message = strangers.harmless(self._cluster.secret)
+        return self._send(message) and self._send(message)
+
+    def _send(self, payload):
+        """Send bytes to the Manager or to a Worker."""
         worker = self._victim()
-        ports = [self._cluster.port] + ([worker.port] if worker else [])
-        try:
-            with socket.create_connection(
-                    ("localhost", self._random.choice(ports)), 5) as sock:
-                sock.sendall(self._random.choice(GARBAGE))
-        except OSError:
-            return False
-        return True
+        addresses = [self._cluster.address]
+        if worker and not self._outage:
+            addresses.append((worker.host, worker.port))
+        return strangers.send(self._random.choice(addresses), payload)
 
     def _send_datagram(self):
         """Send a datagram that is garbage, or a stranger's heartbeat."""
         payload = self._random.choice(
-            [*GARBAGE[1:4], wire.encode(wire.heartbeat(1))])
-        with socket.socket(type=socket.SOCK_DGRAM) as sock:
-            sock.connect(("localhost", self._cluster.port))
-            sock.send(payload)
+            [*strangers.GARBAGE[1:4], wire.encode(wire.heartbeat(1))])
+        strangers.send_datagram(self._cluster.address, payload)
         return True
 
     def _say_nothing(self):
         """Connect to the Manager and keep it waiting."""
         self._clients.append(socket.create_connection(
-            ("localhost", self._cluster.port), 5))
+            self._cluster.address, 5))
         return True
 
     def settle(self):
         """Continue and replace whatever waits for it; end the clients."""
+        self._resume()
         while self._later:
             heapq.heappop(self._later)[2]()
         for client in self._clients:
@@ -240,8 +289,6 @@ class Chaos:
 
 def check_end(cluster):
     """End all daemons; check the exit codes and that nothing is left."""
-    # Whoever starts next removes what the killed have left.
-    cluster.start_worker()
     cluster.send(wire.SHUTDOWN)
     # Those that were thought dead have not heard of it.
     for worker in cluster.workers:
@@ -258,16 +305,30 @@ def main():
     parser = argparse.ArgumentParser(description="A random fault test.")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--signed", action="store_true")
+    parser.add_argument("--outages", action="store_true")
     options = parser.parse_args()
     directory = pathlib.Path(tempfile.mkdtemp(prefix="mapreduce-chaos-"))
     print(f"seed {options.seed}, {options.seconds:g} s", flush=True)
-    error = None
-    with Cluster(directory / "cluster") as cluster:
-        chaos = Chaos(cluster, options.seed)
-        cluster.start(NUM_WORKERS)
+    error = network = None
+    with contextlib.ExitStack() as stack:
+        if options.outages:
+            leave_network()
+            network = stack.enter_context(Network(2))
+        cluster = stack.enter_context(Cluster(directory / "cluster"))
+        if options.signed:
+            cluster.sign()
+        if network:
+            cluster.place = Place(network.join())
+        chaos = Chaos(cluster, options.seed, network)
+        cluster.start_manager(*chaos.options)
+        for _ in range(NUM_WORKERS):
+            chaos.start_worker()
         try:
             chaos.run(options.seconds)
             chaos.settle()
+            # What starts next removes what the killed have left.
+            chaos.start_worker()
             check_end(cluster)
         except ChaosError as caught:
             error = caught

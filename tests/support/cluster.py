@@ -3,6 +3,7 @@ import os
 import pathlib
 import socket
 import subprocess
+from typing import NamedTuple
 
 import pytest
 
@@ -31,17 +32,25 @@ def _output_of(executable, data, **kwargs):
                           cwd=ROOT, check=True, **kwargs).stdout
 
 
+class Place(NamedTuple):
+    """Where a daemon runs."""
+
+    host: str = "localhost"
+    prefix: tuple[str, ...] = ()  # the words that run a command there
+
+
 class Daemon:
     """A Manager or a Worker, and its log."""
 
-    def __init__(self, name, port, directory, env, *options):
+    def __init__(self, name, port, directory, env, *options, place=Place()):
         """Start a daemon on a port in the root of the project."""
         self.port = port
+        self.host = place.host
         self.log = directory / f"{name}-{port}.log"
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [*daemon_command(name), "--port", str(port), "--loglevel",
-                 "debug", *options],
+                [*place.prefix, *daemon_command(name), "--host", place.host,
+                 "--port", str(port), "--loglevel", "debug", *options],
                 cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log)
 
@@ -72,6 +81,16 @@ class Cluster:
         self.manager = None
         self.workers = []  # in the order of their start, also the dead
         self.env = {**os.environ, "TMPDIR": str(self.local)}
+        self.place = Place()  # of the Manager
+        self.secret = None
+
+    def sign(self):
+        """Have all processes of this cluster sign what they send."""
+        self.secret = os.urandom(16).hex().encode()
+        path = self.directory / "secret"
+        path.touch(0o600)
+        path.write_bytes(self.secret)
+        self.env["MAPREDUCE_SECRET_FILE"] = str(path)
 
     def __enter__(self):
         """Return the Cluster itself."""
@@ -97,18 +116,19 @@ class Cluster:
         """Start the Manager; return it when its port answers."""
         self.manager = Daemon(
             "manager", self.port, self.directory, self.env,
-            "--shared_dir", str(self.shared), *options)
-        self.wait_for(lambda: answers(self.port))
+            "--shared_dir", str(self.shared), *options, place=self.place)
+        self.wait_for(lambda: answers(self.port, self.place.host))
         return self.manager
 
-    def start_worker(self, *options, port=None):
+    def start_worker(self, *options, port=None, place=Place()):
         """Start a Worker, on a free port unless one is given.
 
         Return it when it listens and, if there is a Manager, is registered.
         """
         worker = Daemon(
             "worker", port or free_port(), self.directory, self.env,
-            "--manager-port", str(self.port), *options)
+            "--manager-host", self.place.host,
+            "--manager-port", str(self.port), *options, place=place)
         self.workers.append(worker)
         if self.manager:
             self.wait_for(lambda: self.knows(worker))
@@ -119,7 +139,7 @@ class Cluster:
     def knows(self, worker):
         """Tell whether a Worker is registered, as often as it was started."""
         return self.manager.says(
-            f"Registered Worker RemoteWorker('localhost', {worker.port})",
+            f"Registered Worker RemoteWorker({worker.host!r}, {worker.port})",
             [other.port for other in self.workers].count(worker.port))
 
     def kill_worker(self, number):
@@ -130,8 +150,15 @@ class Cluster:
     def send(self, message):
         """Send the Manager a message."""
         payload = wire.encode(message)
-        with socket.create_connection(("localhost", self.port)) as sock:
+        if self.secret:
+            payload = wire.sign(payload, self.secret)
+        with socket.create_connection(self.address) as sock:
             sock.sendall(payload)
+
+    @property
+    def address(self):
+        """The host and the port of the Manager."""
+        return self.place.host, self.port
 
     def submit(self, output, **fields):
         """Submit a job: word count, but for the fields that are given."""

@@ -1,5 +1,6 @@
 """Machines of a network: namespaces that are joined by a bridge."""
 import contextlib
+import ctypes
 import os
 import shutil
 import subprocess
@@ -23,6 +24,16 @@ def _ip(*arguments):
     subprocess.run(["ip", *arguments], check=True, capture_output=True)
 
 
+CLONE_NEWNET = 0x40000000
+
+
+def leave_network():
+    """Give this process, which is root's, a network namespace of its own."""
+    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "no network namespace")
+    _ip("link", "set", "lo", "up")
+
+
 needs_namespaces = pytest.mark.skipif(
     not _is_possible(), reason="only root may make network namespaces")
 
@@ -39,6 +50,7 @@ class Network:
         self._prefix = f"mr{os.getpid()}-"
         self._names = [f"{self._prefix}{number}" for number in range(size + 1)]
         self._bridge = self._names[0]
+        self.size = size
 
     def __enter__(self):
         """Join the machines."""
@@ -48,14 +60,24 @@ class Network:
         _ip("-n", self._bridge, "link", "add", "bridge", "type", "bridge")
         self.resume()
         for number, name in enumerate(self._names[1:], start=1):
-            _ip("-n", name, "link", "add", "eth0", "type", "veth", "peer",
-                "name", f"port{number}", "netns", self._bridge)
-            _ip("-n", name, "addr", "add", f"{self.host(number)}/24", "dev",
-                "eth0")
-            _ip("-n", name, "link", "set", "eth0", "up")
-            _ip("-n", self._bridge, "link", "set", f"port{number}", "master",
-                "bridge", "up")
+            self._plug_in(number, "-n", name)
         return self
+
+    def join(self):
+        """Make the namespace of this process one more machine.
+
+        Return its address. See leave_network.
+        """
+        self._plug_in(self.size + 1)
+        return self.host(self.size + 1)
+
+    def _plug_in(self, number, *place):
+        _ip(*place, "link", "add", "eth0", "type", "veth", "peer", "name",
+            f"port{number}", "netns", self._bridge)
+        _ip(*place, "addr", "add", f"{self.host(number)}/24", "dev", "eth0")
+        _ip(*place, "link", "set", "eth0", "up")
+        _ip("-n", self._bridge, "link", "set", f"port{number}", "master",
+            "bridge", "up")
 
     def __exit__(self, *_):
         """Remove all of it."""
@@ -71,10 +93,10 @@ class Network:
         """Return the words that run a command on a machine."""
         return ["ip", "netns", "exec", self._names[number]]
 
-    def interrupt(self):
-        """Let no packet through."""
-        _ip("-n", self._bridge, "link", "set", "bridge", "down")
+    def interrupt(self, link="bridge"):
+        """Let no packet through; port1, e.g., is the link of machine 1."""
+        _ip("-n", self._bridge, "link", "set", link, "down")
 
-    def resume(self):
+    def resume(self, link="bridge"):
         """Let packets through again."""
-        _ip("-n", self._bridge, "link", "set", "bridge", "up")
+        _ip("-n", self._bridge, "link", "set", link, "up")

@@ -39,9 +39,9 @@ def free_port():
             return port
 
 
-def answers(port):
+def answers(port, host="localhost"):
     """Tell whether somebody listens on a TCP port."""
     with contextlib.suppress(OSError):
-        socket.create_connection(("localhost", port)).close()
+        socket.create_connection((host, port)).close()
         return True
     return False

@@ -3,7 +3,11 @@
 They are written out here and not taken from the package, so that tests notice
 a change of what goes over the wire. A Worker's host is always localhost.
 """
+import hashlib
+import hmac
 import json
+import os
+import time
 
 ACK = {"message_type": "register_ack"}
 SHUTDOWN = {"message_type": "shutdown"}
@@ -12,6 +16,19 @@ SHUTDOWN = {"message_type": "shutdown"}
 def encode(message):
     """Return a message as it goes over the wire."""
     return json.dumps(message).encode()
+
+
+def sign(payload, secret, receiver="manager"):
+    """Return a message as a process that has the secret sends it."""
+    def mac(key, *parts):
+        text = b"".join(b"%d:%b" % (len(part), part) for part in parts)
+        return hmac.new(key, text, hashlib.sha256).hexdigest().encode()
+
+    key, name = mac(secret, b"mapreduce-1"), receiver.encode()
+    head = b"mapreduce-1 %d %b %d" % (
+        time.time(), os.urandom(16).hex().encode(), len(payload))
+    head += b" " + mac(key, head, name)
+    return head + b" " + mac(key, head, name, payload) + b"\n" + payload
 
 
 def register(port):
