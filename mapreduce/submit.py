@@ -52,8 +52,7 @@ def main(
     if ways["shutdown"]:
         if ways["wait"]:
             raise click.UsageError("there is no job to --wait for")
-        manager.check_secret()
-        manager.send(messages.ShutdownMessage())
+        manager.shut_down()
         _say(f"Shut down {manager}", quiet)
         return
 
@@ -61,6 +60,10 @@ def main(
         _say(_summary(manager, message), quiet)
 
     if ways["dialect"]:
+        if secret:
+            raise click.UsageError(
+                "the 2017 dialect has no signatures; leave out --secret-file "
+                "and unset MAPREDUCE_SECRET_FILE")
         if ways["wait"]:
             raise click.UsageError(
                 "a Master of the 2017 dialect does not answer questions; "

@@ -16,7 +16,7 @@ from mapreduce.protocol.status import (
     Receipt,
 )
 from mapreduce.utils import outbox
-from mapreduce.utils.door import seal_for
+from mapreduce.utils.door import REFUSAL, seal_for
 
 
 ANSWER_TIMEOUT = 2.0  # seconds, for what a Manager does at once
@@ -36,6 +36,11 @@ class RemoteManager:
         self.host = host
         self.port = port
         self._seal = seal_for(signing.MANAGER, secret)
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether messages to it are signed."""
+        return self._seal is not None
 
     def __str__(self) -> str:
         """Return, e.g., Manager localhost:6000."""
@@ -100,9 +105,7 @@ class RemoteManager:
         NoManager if what listens there is plainly no Manager, and NotReceived
         if the job was sent but not read within ANSWER_TIMEOUT.
         """
-        with self._reached():
-            delivery = outbox.deliver_tcp(
-                self.host, self.port, job, ANSWER_TIMEOUT, self._seal)
+        delivery = self._deliver(job)
         if delivery is None:
             return None
         if delivery.answer is None:
@@ -115,6 +118,28 @@ class RemoteManager:
         with contextlib.suppress(NoManager):
             return self._ask(question, Receipt).job_id
         return None
+
+    def shut_down(self) -> None:
+        """Shut down the Manager and its Workers."""
+        self.check_secret()
+        self._deliver(messages.ShutdownMessage())
+
+    def _deliver(self, message: messages.Message) -> outbox.Delivery | None:
+        """Send a message, and wait a moment for what comes back."""
+        with self._reached():
+            delivery = outbox.deliver_tcp(
+                self.host, self.port, message, ANSWER_TIMEOUT, self._seal)
+        if delivery and delivery.answer == REFUSAL:
+            raise self._wrong_secret()
+        return delivery
+
+    def _wrong_secret(self) -> NoManager:
+        return NoManager(
+            f"{self} has no secret, or another one than this command (see "
+            "--secret-file); or one of the two clocks is wrong: its log says "
+            "which" if self._seal else
+            f"{self} accepts only signed messages: name the file with its "
+            "secret by --secret-file")
 
     def _types_after(
         self, job: messages.JobMessage, answer: bytes
@@ -176,8 +201,7 @@ class RemoteManager:
         except (outbox.NoAnswer, ProtocolError) as error:
             raise NoManager(
                 f"{self} does not answer questions: what listens there is "
-                "another program, an older version, or busy, or it needs a "
-                "secret (--secret-file)"
+                "another program, an older version, or busy"
             ) from error
 
     def _query(
@@ -188,10 +212,7 @@ class RemoteManager:
                 return outbox.ask(
                     self.host, self.port, query, timeout, self._seal)
         except outbox.NotSigned as error:
-            raise NoManager(
-                f"{self} has no secret, or another one than this command (see "
-                "--secret-file); or one of the two clocks is wrong: its log "
-                "says which") from error
+            raise self._wrong_secret() from error
 
     @contextlib.contextmanager
     def _reached(self) -> Iterator[None]:

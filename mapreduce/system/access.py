@@ -119,9 +119,11 @@ def read(path: str) -> Secret:
         problem = f"each line must have {MIN_SECRET} bytes or more"
     if problem:
         name = shlex.quote(path)
+        # A file that is there would keep its owner and its mode.
         raise NoSecret(
             f"the secret file {name}: {problem}; this makes a right one: "
-            f"(umask 077; head -c 32 /dev/urandom | base64 > {name})")
+            f"(umask 077; rm -f {name}; head -c 32 /dev/urandom | base64 > "
+            f"{name})")
     return Secret.derive(words)
 
 

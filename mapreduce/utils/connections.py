@@ -127,6 +127,12 @@ class Connection(_Accepted):
         # The listener must accept the next connection, so the watcher waits.
         self._slow_connections.add(self)
 
+    def refuse(self, note: bytes) -> None:
+        """Send a short note, which has no time to be sent later."""
+        # A socket that has sent nothing takes a few bytes at once.
+        with contextlib.suppress(OSError):
+            self.socket.send(note)
+
     def answer(self, make: Callable[[], bytes]) -> None:
         """Send the bytes that `make` returns; any thread may call this.
 

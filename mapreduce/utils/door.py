@@ -20,6 +20,10 @@ from mapreduce.protocol import signing
 from mapreduce.protocol.signing import Secret, SignatureError
 from mapreduce.utils.incoming import MAX_MESSAGE
 
+# The answer to a message that is not signed, or not rightly. It tells nothing
+# but that a secret is needed, to a client whose message has no other answer.
+REFUSAL = signing.SCHEME + b"\n"
+
 Answer = Callable[[Callable[[], bytes]], None]
 
 

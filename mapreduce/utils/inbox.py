@@ -20,9 +20,9 @@ from typing import Any
 
 from mapreduce.protocol import codec, messages, status
 from mapreduce.protocol.fields import ProtocolError
-from mapreduce.protocol.signing import Secret
+from mapreduce.protocol.signing import Secret, SignatureError
 from mapreduce.utils.connections import Connection
-from mapreduce.utils.door import Door, Seal
+from mapreduce.utils.door import REFUSAL, Door, Seal
 from mapreduce.utils.servers import TcpServer, UdpServer
 
 LOGGER = logging.getLogger(__name__)
@@ -166,6 +166,11 @@ class Inbox:
                 LOGGER.debug(
                     "%s recv\n%s", protocol, codec.Indented(document))
                 message = codec.from_document(document, self._classes)
+            except SignatureError as error:
+                LOGGER.warning("Ignored a %s message: %s", protocol, error)
+                if connection:
+                    connection.refuse(REFUSAL)
+                return
             except ProtocolError as error:
                 LOGGER.warning("Ignored a %s message: %s", protocol, error)
                 return

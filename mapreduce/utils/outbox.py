@@ -10,7 +10,7 @@ from mapreduce.protocol import codec, messages, signing
 from mapreduce.protocol.fields import ProtocolError
 from mapreduce.protocol.signing import SignatureError
 from mapreduce.utils import network
-from mapreduce.utils.door import Seal, signed
+from mapreduce.utils.door import REFUSAL, Seal, signed
 
 LOGGER = logging.getLogger(__name__)
 
@@ -20,10 +20,11 @@ NoAnswer = network.NoAnswer
 LateAnswer = network.LateAnswer
 is_own_failure = network.is_own_failure
 UnknownAnswer = network.UnknownAnswer
+Delivery = network.Delivery
 
 
 class NotSigned(NoAnswer):
-    """The answer to a signed query is missing, or is not signed for it."""
+    """A query or its answer is not signed, or not with the same secret."""
 
 
 def send_tcp(
@@ -45,10 +46,10 @@ def send_tcp(
 def deliver_tcp(
     host: str, port: int, message: messages.Message, timeout: float,
     seal: Seal | None = None,
-) -> network.Delivery | None:
+) -> Delivery | None:
     """Send a message as send_tcp does; return what is known of it then.
 
-    Waits until it is received, for `timeout` seconds. See network.Delivery.
+    Waits until it is received, for `timeout` seconds. See Delivery.
     """
     _log("TCP", host, port, message)
     payload, _ = signed(codec.encode(message), seal)
@@ -63,12 +64,15 @@ def ask(
 
     The timeout is in seconds. Raises OSError if the daemon can't be reached,
     NoAnswer if it does not answer in time, and UnknownAnswer, which is a
-    NoAnswer, if it answers with anything else. With a seal, it is NotSigned,
-    also a NoAnswer, unless the answer is signed.
+    NoAnswer, if it answers with anything else. It is NotSigned, also a
+    NoAnswer, if the daemon refuses the signature or, with a seal, if the
+    answer is not signed.
     """
     _log("TCP", host, port, message)
     question, nonce = signed(codec.encode(message), seal)
     payload = network.tcp_query(host, port, question, timeout)
+    if payload == REFUSAL:
+        raise NotSigned("the query was not signed, or with another secret")
     if not payload and not seal:
         raise NoAnswer("the connection was closed without an answer")
     try:

@@ -225,7 +225,8 @@ class ManagerLink:
         if self._registration.is_overdue():
             LOGGER.warning(
                 "The Manager at %s:%d has not acknowledged this Worker: it "
-                "must be able to connect to %s:%d, see --host",
+                "must be able to connect to %s:%d, see --host, and have the "
+                "same secret, if any, see --secret-file",
                 *self._contact.manager, *self._contact.worker)
 
     def wake(self) -> None:

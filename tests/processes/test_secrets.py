@@ -69,15 +69,27 @@ def test_client_with_another_secret_is_told(signed, tmp_path, words):
     assert len(refused.stderr.splitlines()) == 1
 
 
-def test_client_without_a_secret_has_no_effect(signed, secret):
-    """It is told what may be the reason."""
-    refused = client(signed, "status")
-    assert refused.returncode == 3
-    assert "--secret-file" in refused.stderr
-    assert client(signed, "submit", "--shutdown").returncode == 0
-    assert client(
-        signed, "status", "--secret-file", secret).returncode == 0
-    assert wait_until(lambda: signed.manager.says("it is not signed"))
+@pytest.mark.parametrize("words", [
+    ["submit"], ["submit", "--wait"], ["submit", "--shutdown"], ["status"],
+    ["cancel", "0"]], ids=str)
+def test_client_without_a_secret_is_told(signed, secret, words):
+    """Also by what has no answer; it has no effect."""
+    refused = client(signed, *words)
+    assert (refused.returncode, refused.stdout, refused.stderr) == (3, "", (
+        f"Error: Manager localhost:{signed.port} accepts only signed "
+        "messages: name the file with its secret by --secret-file\n"))
+    status = client(signed, "status", "--secret-file", secret)
+    assert (status.returncode, status.stderr) == (0, "")
+    assert "No jobs" in status.stdout
+    assert signed.manager.says("it is not signed")
+
+
+def test_other_dialect_has_no_secret(signed, secret):
+    """What is signed would not be understood there."""
+    refused = client(
+        signed, "submit", "--dialect", "2017", "--secret-file", secret)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "the 2017 dialect has no signatures" in refused.stderr
 
 
 def test_client_with_a_secret_refuses_a_manager_without(

@@ -28,8 +28,7 @@ num reducers         2
 SUBMITTER = f"{pwd.getpwuid(os.getuid()).pw_name}@{os.uname().nodename}"
 FOREIGN = (
     "Error: Manager localhost:{port} does not answer questions: what listens "
-    "there is another program, an older version, or busy, or it needs a "
-    "secret (--secret-file)\n")
+    "there is another program, an older version, or busy\n")
 UNREACHABLE = (
     "Error: {gone}cannot reach Manager localhost:{port}: Connection refused; "
     "is one running there?\n")

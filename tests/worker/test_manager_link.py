@@ -196,7 +196,8 @@ def test_missing_acknowledgement_is_logged_once(
     contact.keep()
     assert caplog.text.count(
         "has not acknowledged this Worker: it must be able to connect to "
-        "localhost:6001, see --host") == num_warnings
+        "localhost:6001, see --host, and have the same secret, if any, see "
+        "--secret-file") == num_warnings
 
 
 # Reports
