@@ -26,12 +26,13 @@ from mapreduce.display import text
 from mapreduce.engines import local
 from mapreduce.engines.spark_session import Session
 from mapreduce.engines.spark_stage import Counters, SparkTasks
+from mapreduce.manager.kept_output import keep_map_output
 from mapreduce.manager.output_safety import StorageError
 from mapreduce.manager.scheduling import tasks
 from mapreduce.manager.scheduling.job import MAX_ATTEMPTS, ExpectedOutput
 from mapreduce.manager.scheduling.plan import Plan
 from mapreduce.manager.scheduling.snapshot import QueuedJob, queued_job_status
-from mapreduce.manager.storage import Storage, keep_map_output, missing_output
+from mapreduce.manager.storage import Storage, missing_output
 from mapreduce.protocol import layout
 from mapreduce.protocol.extensions import ExtendedJobMessage
 from mapreduce.protocol.status import JobState, JobStatus

@@ -33,12 +33,13 @@ from mapreduce.display import text
 from mapreduce.manager.capabilities import CapabilityProbe
 from mapreduce.manager.output_safety import StorageError
 from mapreduce.manager.queries import Queries
-from mapreduce.manager.scheduling import events
+from mapreduce.manager.replacement import identity_of
+from mapreduce.manager.scheduling import events, facts
 from mapreduce.manager.scheduling.scheduler import Scheduler
 from mapreduce.manager.sender import Sender
+from mapreduce.manager.state.recorder import NoRecorder
 from mapreduce.manager.storage import Storage, missing_output, remove_parts
-from mapreduce.protocol import extensions, layout, messages, signing
-from mapreduce.system import scratch
+from mapreduce.protocol import extensions, messages, signing
 from mapreduce.system.daemon import ending_on
 from mapreduce.utils.door import random_text, seal_for
 from mapreduce.utils.inbox import (
@@ -63,9 +64,33 @@ class ManagerEnvironment:
     on_listening: Callable[[], object] = lambda: None
     status_interval: float = float("inf")  # seconds between two logged ones
     secret: signing.Secret | None = None  # None: nothing is signed
+    recorder: NoRecorder = NoRecorder()  # keeps what outlives the process
 
 
-class Manager:
+class _Core:
+    """The parts of a Manager that have no threads."""
+
+    def __init__(self, environment: ManagerEnvironment) -> None:
+        self._recorder = environment.recorder
+        # Each Manager counts its jobs from 0. The time of its start makes the
+        # ids that tasks see unique, as in Hadoop.
+        self._scheduler = Scheduler(
+            _working_directory(),
+            self._recorder.cluster_id or time.strftime("%Y%m%d%H%M"),
+            random_text if environment.secret else None,
+            bool(self._recorder.owner))
+        self._queries = Queries(
+            self._scheduler, lambda: self._recorder.status)
+
+    def log_jobs(self, what: str) -> None:
+        """Log the jobs that have not ended: what becomes of them."""
+        now = time.monotonic()
+        for job in self._scheduler.snapshot(now).status(now).jobs:
+            if not job.ended:
+                LOGGER.warning("%s %s", what, text.lost(job))
+
+
+class Manager(_Core):
     """A Manager; the constructor runs it from start to end."""
 
     def __init__(
@@ -77,30 +102,29 @@ class Manager:
         Returns after a shutdown message or one of the environment's signals,
         when all threads have ended. Raises OSError if it can't listen there.
         """
-        secret = environment.secret
-        # Each Manager counts its jobs from 0. The time of its start makes the
-        # ids that tasks see unique, as in Hadoop.
-        self._scheduler = Scheduler(
-            _working_directory(), time.strftime("%Y%m%d%H%M"),
-            random_text if secret else None)
+        super().__init__(environment)
         self._is_ending = False
-        self._queries = Queries(self._scheduler)
         # The order matters: TCP must not answer before the directory and the
         # UDP port are there, and threads end before what they use is closed.
         with (
-            scratch.directory(
-                layout.SHARED_DIRECTORY_PREFIX) as shared_directory,
+            self._recorder.shared_directory() as shared_directory,
             udp_server(host, port) as udp,
             tcp_server(host, port) as tcp,
             contextlib.closing(Storage(
-                shared_directory, self._must_stop)) as self._storage,
+                shared_directory, self._must_stop,
+                self._recorder.owner,
+                self._recorder.directory)) as self._storage,
             Inbox(self._preprocess, seal=seal_for(
-                signing.MANAGER, secret)) as self._inbox,
+                signing.MANAGER, environment.secret)) as self._inbox,
             contextlib.closing(Sender(self._inbox)) as self._sender,
             contextlib.closing(CapabilityProbe(self._inbox)) as self._probe,
             ending_on(environment.ending_signals, self.terminate),
         ):
             LOGGER.info("Created shared directory %s", shared_directory)
+            if self._recorder.restore(self._scheduler, self._storage):
+                # The first event, before all that the listeners receive.
+                self._inbox.put(events.Resumed())
+                self._queries.refresh(time.monotonic())
             self._inbox.listen_udp(udp, messages.HeartbeatMessage)
             self._inbox.listen_tcp(
                 tcp, messages.RegisterMessage, messages.ManagerJobMessage,
@@ -111,15 +135,12 @@ class Manager:
                 messages.FailedMessage, messages.ShutdownMessage)
             LOGGER.info("Listening on %s:%d", host, port)
             environment.on_listening()
-            self._run(_Timer(environment.status_interval))
-            self._log_lost_jobs()
+            if self._run(_Timer(environment.status_interval)):
+                self._recorder.end()
+                self.log_jobs("Lost")
+            else:
+                self.log_jobs("Kept" if self._recorder.owner else "Lost")
         LOGGER.info("Ended")
-
-    def _log_lost_jobs(self) -> None:
-        now = time.monotonic()
-        for job in self._scheduler.snapshot(now).status(now).jobs:
-            if not job.ended:
-                LOGGER.warning("Lost %s", text.lost(job))
 
     def terminate(self) -> None:
         """End the Manager but not its Workers; for signal handlers."""
@@ -130,34 +151,40 @@ class Manager:
         """Return whether an end was asked for, even if the loop is busy."""
         return self._is_ending or self._inbox.stop.is_set()
 
-    def _run(self, status_timer: _Timer) -> None:
-        """Handle events, in order of arrival, until the Manager must end."""
+    def _run(self, status_timer: _Timer) -> bool:
+        """Handle events, in order of arrival, until the Manager must end.
+
+        Return whether it was shut down; otherwise a signal has ended it.
+        """
         ticker = Ticker(self._inbox, TICK_INTERVAL, events.Tick())
         while True:
             next_tick = ticker.put_due()
             self._queries.is_waiting = self._inbox.is_empty
-            wake_up = min(next_tick, self._queries.first_end)
+            wake_up = min(
+                next_tick, self._queries.first_end, self._recorder.due)
             try:
                 event, received = self._inbox.get(
                     max(wake_up - time.monotonic(), 0.0))
             except queue.Empty:
+                self._recorder.store()
                 self._queries.release()
                 continue
             self._queries.is_waiting = False
             match event:
                 case EndingSignal():
-                    return
+                    return False
                 case PendingQuery():
                     self._queries.answer(event, received)
                 case Submission():
                     self._submit(event, received)
                 case _:
                     if self._handle(event, received):
-                        return
+                        return True
             self._queries.release()
             # Once a second: a snapshot after each event would be too slow.
             if isinstance(event, events.Tick):
                 self._sender.retry()
+                self._recorder.tick()
                 self._update_status(status_timer, time.monotonic())
 
     def _submit(self, event: Submission, now: float) -> None:
@@ -196,31 +223,45 @@ class Manager:
         self._scheduler.jobs.wall_time = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         while outcomes:
             for action in self._scheduler.handle(outcomes.popleft(), now):
-                match action:
-                    case events.Send():
-                        outcomes.append(self._sender.send(
-                            action.worker, action.message))
-                    case events.AskToRegister():
-                        self._sender.ask_to_register(action.address)
-                    case events.ProbeCapabilities():
-                        self._probe.ask(action.worker)
-                    case events.PrepareJob():
-                        outcomes.append(self._prepare(action))
-                    case events.CheckOutput():
-                        outcomes.append(events.OutputChecked(
-                            action.job_id, missing_output(action.expected)))
-                    case events.KeepMapOutput():
-                        outcomes.append(self._keep_map_output(action))
-                    case events.PublishResult():
-                        outcomes.append(self._publish(action))
-                    case events.DiscardOutput():
-                        remove_parts(action.output_directory)
-                    case events.CleanUpJob():
-                        self._storage.clean_up(action.job_id)
-                        self._queries.note_end()
-                    case events.Exit():
-                        return True
+                if isinstance(action, facts.Fact):
+                    self._recorder.add(action)
+                    continue
+                refused = self._recorder.store()
+                outcomes += refused
+                if isinstance(action, events.Exit):
+                    return True
+                # Otherwise JobBlocked is the outcome.
+                if not isinstance(action, events.PrepareJob) or (
+                        action.job_id not in [
+                            blocked.job_id for blocked in refused]):
+                    outcomes += self._perform(action)
+            outcomes += self._recorder.store()
         return False
+
+    def _perform(self, action: events.Action) -> list[events.Event]:
+        """Perform an action; return its outcome, if it has one."""
+        match action:
+            case events.Send():
+                return [self._sender.send(action.worker, action.message)]
+            case events.AskToRegister():
+                self._sender.ask_to_register(action.address)
+            case events.ProbeCapabilities():
+                self._probe.ask(action.worker)
+            case events.PrepareJob():
+                return [self._prepare(action)]
+            case events.CheckOutput():
+                return [events.OutputChecked(
+                    action.job_id, missing_output(action.expected))]
+            case events.KeepMapOutput():
+                return [self._keep_map_output(action)]
+            case events.PublishResult():
+                return [self._publish(action)]
+            case events.DiscardOutput():
+                remove_parts(action.output_directory)
+            case events.CleanUpJob():
+                self._storage.clean_up(action.job_id)
+                self._queries.note_end()
+        return []
 
     def _prepare(
         self, action: events.PrepareJob
@@ -230,12 +271,14 @@ class Manager:
         self._queries.refresh(time.monotonic())
         try:
             splits = self._storage.prepare(
-                action.job_id, action.submission)
+                action.job_id, action.submission, action.again)
         except StorageError as error:
             return events.JobBlocked(action.job_id, str(error))
+        directory = self._storage.output_directory(action.job_id)
         return events.JobPrepared(
             action.job_id, self._storage.job_directory(action.job_id),
-            splits, self._storage.output_directory(action.job_id))
+            splits, directory,
+            identity_of(directory or action.submission.output_directory))
 
     def _keep_map_output(
         self, action: events.KeepMapOutput

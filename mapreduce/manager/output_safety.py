@@ -132,6 +132,16 @@ def _files_of(command: str | None) -> list[str]:
         return [command]
 
 
+def check_state(paths: list[str], state_directory: str) -> None:
+    """Raise StorageError if a job would write where its Manager's state is."""
+    for path in paths:
+        if _is_within(state_directory, path) or _is_within(
+                path, state_directory):
+            raise StorageError(
+                f"the directory {path!r} is not used: it is, holds or is in "
+                "the state directory of the Manager")
+
+
 def check_kept(
     kept: str, output: str, found: Inputs, shared_directory: str
 ) -> None:

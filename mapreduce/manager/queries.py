@@ -8,14 +8,16 @@ and `is_waiting`.
 """
 from __future__ import annotations
 
+import dataclasses
 import time
+from collections.abc import Callable
 
 from mapreduce.manager.receipts import Receipts
 from mapreduce.manager.scheduling.scheduler import Scheduler
 from mapreduce.manager.scheduling.snapshot import ClusterSnapshot
 from mapreduce.protocol import messages
 from mapreduce.protocol.codec import encode
-from mapreduce.protocol.status import Receipt
+from mapreduce.protocol.status import ManagerStatus, Receipt
 from mapreduce.utils.inbox import PendingQuery
 
 # Seconds for which a query is held, at most: its client gives up after 5.
@@ -25,10 +27,14 @@ MAX_HOLD = 1.0
 class Queries:
     """The last snapshot, and the queries that wait for the end of a job."""
 
-    def __init__(self, scheduler: Scheduler) -> None:
-        """Take the first snapshot."""
+    def __init__(
+        self, scheduler: Scheduler,
+        manager: Callable[[], ManagerStatus | None] = lambda: None,
+    ) -> None:
+        """Take the first snapshot; `manager` returns a part of all."""
         self._scheduler = scheduler
-        self.snapshot = scheduler.snapshot(time.monotonic())
+        self._manager = manager
+        self.snapshot = self.refresh(time.monotonic())
         # While the loop waits for an event, the listener passes status queries
         # on, and they are answered with the present state.
         self.is_waiting = False
@@ -96,7 +102,8 @@ class Queries:
 
     def refresh(self, now: float) -> ClusterSnapshot:
         """Take a new snapshot and return it."""
-        self.snapshot = self._scheduler.snapshot(now)
+        self.snapshot = dataclasses.replace(
+            self._scheduler.snapshot(now), manager=self._manager())
         return self.snapshot
 
 

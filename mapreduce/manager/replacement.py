@@ -6,13 +6,18 @@
 
 It lies beside NAME, because a rename can't cross file systems. A Manager that
 is killed leaves it; the next one that replaces NAME removes it.
+
+If directories have an owner, which is the state of a Manager, they have its
+name after "new-" or "old-", and no mark: no other Manager removes them.
 """
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 
 from mapreduce.manager.output_safety import StorageError, check_content
+from mapreduce.manager.removal import remove_directory
 from mapreduce.protocol import layout
 from mapreduce.protocol.extensions import ExtendedJobMessage
 from mapreduce.system import scratch
@@ -24,17 +29,32 @@ class Replacement:
     All methods but close raise OSError.
     """
 
-    def __init__(self, submission: ExtendedJobMessage) -> None:
+    def __init__(
+        self, submission: ExtendedJobMessage, owner: str = "",
+        directory: str | None = None,
+    ) -> None:
         """Make the hidden directories, and parents that are missing.
 
-        The submission was checked by output_safety.
+        The submission was checked by output_safety. With a directory, use
+        what an earlier Manager of the owner has made, which put the parts
+        there.
         """
         self._submission = submission
+        self._new_parents: list[str] = []
+        self._lock = contextlib.ExitStack()
         parent, name = split_output(submission.output_directory)
         self._output = os.path.join(parent, name)
+        if directory is None:
+            self._make(parent, name, owner)
+        else:
+            self.directory = directory
+            self.hidden = os.path.dirname(directory)
+
+    def _make(self, parent: str, name: str, owner: str) -> None:
         prefix = layout.hidden_prefix(name, "new")
         # Eight random digits. If the name exists, mkdir raises an error.
-        self.hidden = os.path.join(parent, prefix + os.urandom(4).hex())
+        self.hidden = os.path.join(
+            parent, prefix + owner + os.urandom(4).hex())
         self.directory = os.path.join(self.hidden, "new")
         self._new_parents = _missing(parent)
         with contextlib.ExitStack() as undo:
@@ -43,7 +63,8 @@ class Replacement:
             scratch.remove_leftovers(prefix, parent or os.curdir)
             os.mkdir(self.hidden, 0o700)
             undo.callback(os.rmdir, self.hidden)
-            undo.enter_context(scratch.lock(self.hidden))
+            if not owner:
+                undo.enter_context(scratch.lock(self.hidden))
             os.mkdir(self.directory)
             self._lock = undo.pop_all()
 
@@ -92,6 +113,56 @@ class Replacement:
         with contextlib.suppress(OSError):
             for path in self._new_parents:
                 os.rmdir(path)
+
+
+def undo_replacement(submission: ExtendedJobMessage, owner: str) -> None:
+    """Undo what a Manager did that died while it made an output directory.
+
+    An old result gets its name back. With no_clobber, an empty directory is
+    taken for one that it made.
+    """
+    parent, name = split_output(submission.output_directory)
+    output = os.path.join(parent, name)
+    for kind in ("old", "new"):
+        prefix = layout.hidden_prefix(name, kind) + owner
+        for hidden in glob.glob(
+                glob.escape(os.path.join(parent, prefix)) + "*"):
+            _give_back(os.path.join(hidden, "old"), output)
+            remove_directory(hidden)
+    if submission.no_clobber:
+        with contextlib.suppress(OSError):
+            os.rmdir(output)
+
+
+def undo_publication(
+    submission: ExtendedJobMessage, directory: str, identity: tuple[int, ...]
+) -> None:
+    """Undo what `publish` did before its Manager died.
+
+    The directory is that of the parts, with the numbers of its device and
+    inode. Raises OSError.
+    """
+    output = os.path.join(*split_output(submission.output_directory))
+    if not os.path.lexists(directory) and identity_of(output) == identity:
+        os.rename(output, directory)
+    _give_back(os.path.join(os.path.dirname(directory), "old"), output)
+
+
+def _give_back(old: str, output: str) -> None:
+    if os.path.lexists(old) and not os.path.lexists(output):
+        os.rename(old, output)
+
+
+def identity_of(path: str) -> tuple[int, ...]:
+    """Return the numbers of the device and the inode of a directory.
+
+    Nothing if there is none.
+    """
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return ()
+    return status.st_dev, status.st_ino
 
 
 def _missing(path: str) -> list[str]:

@@ -9,19 +9,27 @@ import contextlib
 import errno
 import logging
 import os
-import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
 
+from mapreduce.manager.kept_output import (
+    keep_map_output,
+    make_kept_directory,
+)
 from mapreduce.manager.output_safety import (
     StorageError,
     check_kept,
     check_output,
+    check_state,
     find_inputs,
 )
 from mapreduce.manager.removal import remove_directory, remove_in_steps
-from mapreduce.manager.replacement import Replacement, split_output
+from mapreduce.manager.replacement import (
+    Replacement,
+    split_output,
+    undo_replacement,
+)
 from mapreduce.manager.scheduling.job import ExpectedOutput
 from mapreduce.manager.scheduling.plan import TooManySplits, divide
 from mapreduce.protocol import layout
@@ -32,64 +40,17 @@ from mapreduce.system import scratch
 LOGGER = logging.getLogger(__name__)
 
 
-def _make_kept_directory(kept: str) -> None:
-    try:
-        os.makedirs(kept, exist_ok=True)
-    except OSError as error:
-        raise StorageError(
-            f"cannot make the directory {kept!r} for the map output: "
-            f"{error.strerror}") from error
-
-
-def keep_map_output(job_directory: str, kept: str) -> None:
-    """Copy the map output of a job into a directory, and remove an older one.
-
-    Other files in the directory are left. Raises OSError, and then removes
-    the hidden files that it made.
-    """
-    names = [name for name in os.listdir(job_directory)
-             if layout.is_map_output(name)]
-    hidden = {name: os.path.join(kept, layout.partial_output(name, "kept"))
-              for name in names}
-    try:
-        for name, path in hidden.items():
-            _link(os.path.join(job_directory, name), path)
-        # Only now, when the new output is complete: a full disk must not
-        # cost the user the old one.
-        for name in filter(layout.is_map_output, os.listdir(kept)):
-            os.remove(os.path.join(kept, name))
-        for name, path in hidden.items():
-            os.replace(path, os.path.join(kept, name))
-    except BaseException:  # An ending signal, too, must leave nothing hidden.
-        for path in hidden.values():
-            _remove_file(path)
-        raise
-
-
-def _link(source: str, target: str) -> None:
-    """Give a file a second name, or copy it."""
-    _remove_file(target)  # A killed Manager may have left it.
-    try:
-        os.link(source, target)
-    except OSError:  # Another file system, or one without hard links.
-        shutil.copyfile(source, target)
-
-
-def _remove_file(path: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.remove(path)
-
-
 def replace_directory(
     path: str, checked: os.stat_result | None,
-    must_stop: Callable[[], bool] = lambda: False,
+    must_stop: Callable[[], bool] = lambda: False, owner: str = "",
 ) -> None:
     """Replace a directory by an empty one; also make missing parents.
 
     `checked` is the status of the directory that may be deleted, None if
     there is none. Raises OSError, and does not change the old directory, if
     it can't be moved or is another one. What is not deleted, also because
-    `must_stop` returns True, is left in a hidden directory beside it.
+    `must_stop` returns True, is left in a hidden directory beside it, whose
+    name holds the owner.
     """
     # A link among its parents stays: the directory that it leads to is used.
     # The directory itself is not resolved again: another user may have put a
@@ -105,7 +66,7 @@ def replace_directory(
     # file systems.
     prefix = layout.hidden_prefix(name, "old")
     scratch.remove_leftovers(prefix, parent)
-    hidden = tempfile.mkdtemp(prefix=prefix, dir=parent)
+    hidden = tempfile.mkdtemp(prefix=prefix + owner, dir=parent)
     with scratch.lock(hidden):
         try:
             _exchange(path, hidden, checked)
@@ -224,13 +185,18 @@ class Storage:
 
     def __init__(
         self, shared_directory: str,
-        must_stop: Callable[[], bool] = lambda: False,
+        must_stop: Callable[[], bool] = lambda: False, owner: str = "",
+        state_directory: str = "",
     ) -> None:
         """Use an existing directory.
 
-        While `must_stop` returns True, no old results are deleted.
+        While `must_stop` returns True, no old results are deleted. The owner
+        is the id of a state, in its directory, which has the directories of
+        jobs after this Manager; without one, they go with it.
         """
+        self._state_directory = state_directory
         self._must_stop = must_stop
+        self._owner = owner
         self._shared_directory = shared_directory
         # By job id, for the jobs that keep an old result until their end.
         self._replacements: dict[int, Replacement] = {}
@@ -241,12 +207,16 @@ class Storage:
             self._shared_directory, layout.job_directory(job_id))
 
     def prepare(
-        self, job_id: int, submission: ExtendedJobMessage
+        self, job_id: int, submission: ExtendedJobMessage,
+        again: bool = False,
     ) -> list[Split]:
         """Make the directories of a job; return the splits of its input.
 
-        Raises StorageError with a reason for the user.
+        If it is done again, a Manager of the same owner may have died while
+        it did it. Raises StorageError with a reason for the user.
         """
+        if again:
+            undo_replacement(submission, self._owner)
         # All checks come first: a job that can't run must not delete the
         # result of an earlier one.
         found = find_inputs(
@@ -256,16 +226,21 @@ class Storage:
             submission.output_directory, submission.keep_intermediate)
         checked = status_of(output)
         check_output(submission, found, self._shared_directory)
+        if self._state_directory:
+            check_state([output, *filter(None, [kept])],
+                        self._state_directory)
         if kept is not None:
             check_kept(kept, output, found, self._shared_directory)
-            _make_kept_directory(kept)
+            make_kept_directory(kept)
         # Before the old result is touched: this may fail, too.
         self._make_job_directory(job_id)
         try:
             if submission.keep_old:
-                self._replacements[job_id] = Replacement(submission)
+                self._replacements[job_id] = Replacement(
+                    submission, self._owner)
             else:
-                replace_directory(output, checked, self._must_stop)
+                replace_directory(
+                    output, checked, self._must_stop, self._owner)
         except OSError as error:
             self.clean_up(job_id)
             raise StorageError(
@@ -273,6 +248,20 @@ class Storage:
                 f"{error.strerror or error}"
             ) from error
         return splits
+
+    def adopt(
+        self, job_id: int, submission: ExtendedJobMessage,
+        directory: str | None,
+    ) -> None:
+        """Go on with a job that an earlier Manager of the owner prepared.
+
+        The directory is what `output_directory` has returned for it. Raises
+        OSError.
+        """
+        os.mkdir(self.job_directory(job_id))
+        if directory is not None:
+            self._replacements[job_id] = Replacement(
+                submission, self._owner, directory)
 
     def _make_job_directory(self, job_id: int) -> None:
         path = self.job_directory(job_id)
@@ -329,6 +318,11 @@ class Storage:
             replacement.close()
 
     def close(self) -> None:
+        """Remove the directories of all jobs, unless they have an owner."""
+        if not self._owner:
+            self.remove_all()
+
+    def remove_all(self) -> None:
         """Remove the directories of all jobs."""
         for job_id in list(self._replacements):
             self.clean_up(job_id)

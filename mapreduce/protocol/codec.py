@@ -18,7 +18,7 @@ import types
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from mapreduce.protocol.conversion import build, fields_of
+from mapreduce.protocol.conversion import Field, build, fields_of
 from mapreduce.protocol.extensions import (
     ADDED_FIELDS,
     ExtendedJobMessage,
@@ -88,6 +88,9 @@ _TYPES = {cls: name for name, cls in CLASSES.items()}
 # A parser makes an object of each value, and holds all other threads of Python
 # up meanwhile: with 16 MB of brackets for seconds, and in gigabytes of memory.
 MAX_VALUES = 500_000
+# Fields of answers that are left out if they are None: they were added later,
+# for what a user must ask for.
+OMITTED = {"manager"}
 _ENCODED = "_encoded"  # the attribute that keeps the JSON of a TaskStatus
 
 
@@ -126,7 +129,13 @@ def to_document(record: Message | Record) -> dict[str, Any]:
             name: value for name, value in vars(record).items()
             if value is not None}}
     return {field.key: _to_json(getattr(record, field.name))
-            for field in fields_of(type(record))}
+            for field in _sent_fields(record)}
+
+
+def _sent_fields(record: Any) -> list[Field]:
+    """Return the fields of an answer that are sent: almost always all."""
+    return [field for field in fields_of(type(record)) if not (
+        field.name in OMITTED and getattr(record, field.name) is None)]
 
 
 def _to_json(value: Any) -> Any:
@@ -161,7 +170,7 @@ def encode(
         return json.dumps(to_document(record)).encode("utf-8")
     # Field by field: an answer may list 10,000 tasks, whose JSON is cached.
     items = ", ".join(f'"{field.key}": {_encode(getattr(record, field.name))}'
-                      for field in fields_of(type(record)))
+                      for field in _sent_fields(record))
     return f"{{{items}}}".encode("utf-8")
 
 

@@ -194,12 +194,23 @@ class TaskStatus(_TaskProgress):
 
 
 @dataclasses.dataclass(frozen=True)
+class ManagerStatus:
+    """A Manager that keeps its jobs in a state directory."""
+
+    started_at: str  # as the times of jobs
+    interruptions: int  # after which it went on with its jobs
+    problem: str | None = None  # why it refuses jobs now
+
+
+@dataclasses.dataclass(frozen=True)
 class ClusterStatus:
     """The answer to get_status."""
 
     workers: tuple[WorkerStatus, ...]
     jobs: tuple[JobStatus, ...]
     directory: str  # the working directory of the Manager
+    # None, and left out of the JSON, if the Manager keeps no state.
+    manager: ManagerStatus | None = None
 
     @property
     def is_stuck(self) -> bool:
@@ -262,6 +273,6 @@ class MessageTypes:
 
 Record = (
     WorkerTask | WorkerAddress | WorkerStatus | JobStatus | TaskStatus
-    | AttemptStatus | Counter | JobOption | ClusterStatus | JobDetails
-    | MessageTypes | Receipt
+    | AttemptStatus | Counter | JobOption | ManagerStatus | ClusterStatus
+    | JobDetails | MessageTypes | Receipt
 )

@@ -61,8 +61,8 @@ def test_options_of_a_daemon_stand_in_one_order(main):
     """Addresses first, then what it alone has, then the log."""
     names = [option.opts[0] for option in main.params]
     assert names[:2] == ["--host", "--port"]
-    own = {"--shared_dir", "--status-interval", "--manager-host",
-           "--manager-port", "--fail-after"}
+    own = {"--shared_dir", "--state-dir", "--fresh", "--status-interval",
+           "--manager-host", "--manager-port", "--fail-after"}
     assert set(names[2:names.index("--logfile")]) <= own
     assert not own & set(names[names.index("--logfile"):])
 

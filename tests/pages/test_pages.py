@@ -33,7 +33,7 @@ OPTIONS = sorted(
 RECORDS = [
     records.WorkerStatus, records.JobStatus, records.TaskStatus,
     records.AttemptStatus, records.JobOption, records.Counter,
-    records.ClusterStatus, records.JobDetails]
+    records.ManagerStatus, records.ClusterStatus, records.JobDetails]
 
 
 def text_of(page):

@@ -47,7 +47,8 @@ ROOMS = {
         "engines", "client", "display", "system", "utils", "protocol"},
     "engines": {
         "client", "display", "system", "utils", "protocol", "worker",
-        "manager.scheduling", "manager.storage", "manager.output_safety"},
+        "manager.scheduling", "manager.storage", "manager.output_safety",
+        "manager.kept_output"},
     "client": {"display", "system", "utils", "protocol"},
     "manager": {
         "manager.scheduling", "display.text", "system", "utils", "protocol"},

@@ -27,6 +27,7 @@ KIND_OF_PATH = {
     "engines": "processes",
     "manager": "files",
     "manager/scheduling": "pure",
+    "manager/state": "files",
     "manager/test_capabilities.py": "mocked",
     "manager/test_daemon.py": "mocked",
     "manager/test_sender.py": "mocked",

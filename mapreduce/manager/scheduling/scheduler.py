@@ -280,7 +280,7 @@ class Scheduler:
         if job_id is None:
             LOGGER.info("Ignored %r: its key is known", submission)
         elif not self.jobs.waits(job_id):
-            LOGGER.warning("Refused job %d: too many wait already", job_id)
+            LOGGER.warning("Refused job %d: see its status", job_id)
         else:
             LOGGER.info("Received job %d: %r", job_id, submission)
 

@@ -17,6 +17,7 @@ from mapreduce.protocol.status import (
     JobOption,
     JobState,
     JobStatus,
+    ManagerStatus,
     Stage,
     TaskStatus,
     WorkerStatus,
@@ -97,6 +98,7 @@ class ClusterSnapshot:
     taken: float
     workers: tuple[WorkerStatus, ...]
     jobs: JobsSnapshot
+    manager: ManagerStatus | None = None
 
     def has_ended(self, job_key: str | None) -> bool:
         """Return whether the job with the key has ended."""
@@ -113,7 +115,7 @@ class ClusterSnapshot:
             worker, silent_seconds=round(worker.silent_seconds + age, 3)
         ) for worker in self.workers)
         return ClusterStatus(workers, self.jobs.statuses(age, job_key),
-                             self.jobs.working_directory)
+                             self.jobs.working_directory, self.manager)
 
 
 def queued_job_status(job: QueuedJob, working_directory: str) -> JobStatus:

@@ -40,7 +40,7 @@ def test_job_that_finds_the_queue_full_is_refused(world, limits, caplog):
                              JobState.FAILED]
     assert job(world, "key 3").reason == (
         "too many jobs wait already; submit it again later")
-    assert "Refused job 3: too many wait already" in caplog.text
+    assert "Refused job 3" in caplog.text
 
 
 def test_queue_is_full_by_the_size_of_its_jobs_too(world, limits):

@@ -1,0 +1,61 @@
+"""Keep the map output of a job in the directory that its user wants."""
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+
+from mapreduce.manager.output_safety import StorageError
+from mapreduce.protocol import layout
+
+
+def make_kept_directory(kept: str) -> None:
+    """Make the directory in which a user wants the map output.
+
+    Raises StorageError with a reason for the user.
+    """
+    try:
+        os.makedirs(kept, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"cannot make the directory {kept!r} for the map output: "
+            f"{error.strerror}") from error
+
+
+def keep_map_output(job_directory: str, kept: str) -> None:
+    """Copy the map output of a job into a directory, and remove an older one.
+
+    Other files in the directory are left. Raises OSError, and then removes
+    the hidden files that it made.
+    """
+    names = [name for name in os.listdir(job_directory)
+             if layout.is_map_output(name)]
+    hidden = {name: os.path.join(kept, layout.partial_output(name, "kept"))
+              for name in names}
+    try:
+        for name, path in hidden.items():
+            _link(os.path.join(job_directory, name), path)
+        # Only now, when the new output is complete: a full disk must not
+        # cost the user the old one.
+        for name in filter(layout.is_map_output, os.listdir(kept)):
+            os.remove(os.path.join(kept, name))
+        for name, path in hidden.items():
+            os.replace(path, os.path.join(kept, name))
+    except BaseException:  # An ending signal, too, must leave nothing hidden.
+        for path in hidden.values():
+            _remove_file(path)
+        raise
+
+
+def _link(source: str, target: str) -> None:
+    """Give a file a second name, or copy it."""
+    _remove_file(target)  # A killed Manager may have left it.
+    try:
+        os.link(source, target)
+    except OSError:  # Another file system, or one without hard links.
+        shutil.copyfile(source, target)
+
+
+def _remove_file(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(path)

@@ -1,0 +1,1 @@
+"""Keep what a Manager needs after an interruption: facts and files."""

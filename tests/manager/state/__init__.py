@@ -1,0 +1,1 @@
+"""Tests of what a Manager keeps for its next start."""
