@@ -19,7 +19,8 @@ Examples:
 @job_options.job_options(
     reducer_executable=(None, False),
     num_mappers=(
-        None, "one for each file or split, at most 16 for each Worker"),
+        None, "one for each file or split, at most 16 for each "
+        "Worker if there is a reduce stage"),
     num_reducers=(None, "4 for each Worker"), decompress=True,
     split_size=(
         None, "a quarter of the input of one Worker, from 1M to 64M"))

@@ -184,8 +184,12 @@ def _bad_option(error: FieldError) -> click.UsageError:
     return click.UsageError(f"the {error.field.replace('_', ' ')} {problem}")
 
 
-def max_mappers(num_workers: int) -> int:
+def max_mappers(job: JobSpec, num_workers: int) -> int:
     """Return the limit of map tasks if the user gives no number."""
+    if job.num_reducers == 0:
+        # Each split has a part of its own: what mappers print may be no text,
+        # and then two outputs in one part could not be told apart.
+        return layout.MAX_TASKS
     return min(max(1, num_workers) * MAX_MAP_TASKS, layout.MAX_TASKS)
 
 
@@ -209,7 +213,7 @@ def with_splits(
             return job
         return dataclasses.replace(
             job, num_mappers=None, max_mappers=job.num_mappers)
-    number = max_mappers(num_workers)
+    number = max_mappers(job, num_workers)
     if job.concatenate:
         # One start of the mapper for each Worker, or for each split.
         number = min(number, max(

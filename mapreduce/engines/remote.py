@@ -82,7 +82,7 @@ def run(manager: RemoteManager, job: JobSpec, quiet: bool) -> None:
         living = [worker for worker in manager.status().workers
                   if worker.state is not WorkerState.DEAD]
         job = dataclasses.replace(
-            job, max_mappers=submission.max_mappers(len(living)))
+            job, max_mappers=submission.max_mappers(job, len(living)))
     # Not a share of the input: its files may be on another machine.
     if job.split_size is None:
         job = dataclasses.replace(job, split_size=submission.MAX_SPLIT)

@@ -64,7 +64,9 @@ def _make_result(
 ) -> str:
     """Make the one file of a task whose job has no reduce stage."""
     path = os.path.join(directory, layout.reduce_output(task.task_id))
-    _run_mapper(task, executor, JoinedFile(path).add)
+    with open(path, "wb") as part:
+        # No newline is added: what mappers print may be no text.
+        _run_mapper(task, executor, part.writelines)
     return path
 
 

@@ -272,6 +272,8 @@ def test_run_without_reducers(planned):
     document = planned("-i", INPUT, "--nreducers", "0")
     assert document["num_reducers"] == 0
     assert "reducer_executable" not in document
+    # One for each split, however many there are.
+    assert document["max_mappers"] == 100_000
 
 
 @pytest.mark.parametrize("size, split_size", [

@@ -286,7 +286,7 @@ def test_map_output_alone_is_as_the_mapper_wrote_it(tmp_path, output, mocker):
                          b"a\0", b"")
     popen = mocker.patch("subprocess.Popen", wraps=subprocess.Popen)
     assert map_files(output, inputs, num_partitions=0, task_id=7) == {
-        "part-00007": b"z\n\na\n\xff\r\nb\na\0"}
+        "part-00007": b"z\n\na\xff\r\nb\na\0"}
     assert [call.args[0] for call in popen.call_args_list] == [["cat"]] * 5
 
 
