@@ -1,4 +1,4 @@
-"""The map stage of one task: map, partition, sort, combine, move.
+"""The map stage of one task: map, combine, partition, sort, move.
 
 The output of the mapper is a stream of bytes; no text is decoded. It is never
 in memory as a whole: blocks are read, their lines are distributed to
@@ -39,6 +39,12 @@ from mapreduce.worker.shuffle.partition_files import JoinedFile, PartitionFiles
 
 SORT_MEMORY = "64M"  # that one sort may take, …
 SMALL = 4 * 2**20  # … if its file has more than so many bytes
+# For all output of a task at once. What is sorted at a time should fit into
+# the cache of a core; merging that costs less.
+IN_CACHE = ["-S", "8M", "--parallel=1", "--batch-size=64"]
+
+Take = Callable[[Iterable[bytes]], None]  # has a stream of blocks written
+Source = Callable[[Take], None]  # has all output taken, one or more streams
 
 
 def run_map(
@@ -78,36 +84,47 @@ def _make_partitions(
         os.path.join(directory, layout.map_output(task.task_id, partition))
         for partition in range(task.num_partitions)
     ]
+    run = _combined(task, directory, executor)
     if task.partitioner is not None:
-        _partition_by_command(task, task.partitioner, paths, executor)
+        _partition_by_command(run, task.partitioner, paths, executor)
     elif len(paths) == 1:
-        _join(task, paths[0], executor)
+        _join(run, paths[0])
     else:
-        _partition(task, paths, executor)
-    order = sort_arguments(task)
+        with PartitionFiles(
+                paths, _partitioner(task, len(paths))) as partitions:
+            run(partitions.add)
     for path in paths:
-        _sort(path, order, executor.launcher)
-        if task.combiner is not None and os.path.getsize(path):
-            _combine(task, task.combiner, path, executor)
-            _sort(path, order, executor.launcher)
+        _sort(path, sort_arguments(task), executor.launcher)
     return paths
 
 
-def _join(
-    task: ExtendedMapTaskMessage, path: str, executor: Executor
-) -> None:
-    """Put the map output, in complete lines, into one file."""
+def _combined(
+    task: ExtendedMapTaskMessage, directory: str, executor: Executor
+) -> Source:
+    """Return what runs the mapper, and the combiner if there is one.
+
+    The combiner gets all map output of the task at once. It may print other
+    keys than it read, so only then the lines have their partitions.
+    """
+    def run_mapper(take: Take) -> None:
+        _run_mapper(task, executor, take)
+
+    def run_both(take: Take) -> None:
+        path = os.path.join(directory, "map-output")
+        _join(run_mapper, path)
+        if os.path.getsize(path):
+            _sort(path, sort_arguments(task), executor.launcher, IN_CACHE)
+            _combine(task, path, executor, take)
+        os.unlink(path)
+
+    return run_mapper if task.combiner is None else run_both
+
+
+def _join(run: Source, path: str) -> None:
+    """Put all output, in complete lines, into one file."""
     joined = JoinedFile(path)
-    _run_mapper(task, executor, joined.add)
+    run(joined.add)
     joined.complete()
-
-
-def _partition(
-    task: ExtendedMapTaskMessage, paths: list[str], executor: Executor
-) -> None:
-    """Distribute the map output by the hash of the keys."""
-    with PartitionFiles(paths, _partitioner(task, len(paths))) as partitions:
-        _run_mapper(task, executor, partitions.add)
 
 
 def _partitioner(
@@ -120,49 +137,50 @@ def _partitioner(
 
 
 def _partition_by_command(
-    task: ExtendedMapTaskMessage, partitioner: str, paths: list[str],
-    executor: Executor,
+    run: Source, partitioner: str, paths: list[str], executor: Executor
 ) -> None:
-    """Distribute the map output as a partitioner says, which reads it all."""
+    """Distribute all output as a partitioner says, which reads it all."""
     path = f"{paths[0]}-all"
-    _join(task, path, executor)
+    _join(run, path)
     run_partitioner(partitioner, path, paths, executor)
     os.unlink(path)
 
 
 def _combine(
-    task: ExtendedMapTaskMessage, combiner: str, path: str, executor: Executor
+    task: ExtendedMapTaskMessage, path: str, executor: Executor, take: Take
 ) -> None:
-    """Have the content of a file replaced by what a combiner makes of it."""
-    combined = f"{path}-combined"
-    title = f"{combiner} as the combiner"
+    """Have taken what the combiner prints for the content of a file."""
+    assert task.combiner is not None
+    title = f"{task.combiner} as the combiner"
     rewrite, restore = for_reducer(task), from_combiner(task)
-    with open_input(path) as file, open(combined, "wb") as output:
-        if rewrite is None or restore is None:
-            with executor.running(combiner, title, stdin=file,
-                                  stdout=subprocess.PIPE) as process:
-                output.writelines(process.read())
-        else:
-            with executor.running(combiner, title, stdin=subprocess.PIPE,
-                                  stdout=subprocess.PIPE) as process:
-                output.writelines(restore(process.read(rewrite(
-                    read_blocks(path, BLOCK, keep_open=True)))))
-    os.replace(combined, path)
+    if rewrite is None or restore is None:
+        with open_input(path) as file, executor.running(
+                task.combiner, title, stdin=file,
+                stdout=subprocess.PIPE) as process:
+            take(process.read())
+        return
+    with executor.running(task.combiner, title, stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as process:
+        take(restore(process.read(rewrite(
+            read_blocks(path, BLOCK, keep_open=True)))))
 
 
-def _sort(path: str, order: list[str], launcher: Launcher) -> None:
+def _sort(
+    path: str, order: list[str], launcher: Launcher,
+    limit: Sequence[str] = ("-S", SORT_MEMORY),
+) -> None:
     """Sort a file in place, by bytes; what spills over goes beside it.
 
     Left to itself, `sort` would take memory without bound for a large file.
     """
     env = {**os.environ, "LC_ALL": "C", "TMPDIR": os.path.dirname(path)}
-    limit = ["-S", SORT_MEMORY] if os.path.getsize(path) > SMALL else []
+    if os.path.getsize(path) <= SMALL:
+        limit = ()
     launcher.run(["sort", *limit, *order, "-o", path, path], "sort", env)
 
 
 def _run_mapper(
-    task: ExtendedMapTaskMessage, executor: Executor,
-    take: Callable[[Iterable[bytes]], None],
+    task: ExtendedMapTaskMessage, executor: Executor, take: Take
 ) -> None:
     """Have the output of each process taken: a stream that comes in blocks.
 
@@ -191,7 +209,7 @@ def _run_mapper(
 
 def _run_on_split(
     task: ExtendedMapTaskMessage, split: Split, executor: Executor,
-    take: Callable[[Iterable[bytes]], None],
+    take: Take,
 ) -> None:
     title = f"{task.executable} on the input {describe(split)}"
     names = {"mapreduce_map_input_file": split.path}

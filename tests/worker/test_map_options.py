@@ -146,18 +146,41 @@ def test_mapper_of_a_plain_task_finds_its_environment_as_it_was(
 # Combiner
 
 @pytest.mark.parametrize("num_partitions", [1, 3])
-def test_combiner_gets_each_partition_sorted(
-        write, output, num_partitions):
+def test_combiner_gets_the_map_output_sorted(
+        write, output, mocker, num_partitions):
+    """As a whole: its own lines, of other keys, are then partitioned."""
     words = b"".join(b"%d\n" % (n * n % 97) for n in range(9_999))
-    files = map_files(output, [write(words)], combiner="uniq -c",
+    popen = mocker.patch("subprocess.Popen", wraps=subprocess.Popen)
+    files = map_files(output, [write(words)] * 2, combiner="uniq -c",
                       num_partitions=num_partitions)
+    assert [call.args[0][0] for call in popen.call_args_list] == [
+        "cat", "cat", "sort", "uniq", *["sort"] * num_partitions]
+    counts = pipe(words * 2, "sort | uniq -c").splitlines(keepends=True)
     assert files == {
-        f"maptask00000-part{partition:05d}": pipe(b"".join(
-            line for line in words.splitlines(keepends=True)
-            if partition_of(line.strip(), num_partitions) == partition),
-            "sort | uniq -c | sort")
+        f"maptask00000-part{partition:05d}": sort_lines(b"".join(
+            line for line in counts
+            if partition_of(line.rstrip(b"\n"), num_partitions) == partition))
         for partition in range(num_partitions)
     }
+
+
+def test_keys_that_a_combiner_changes_meet_in_one_partition(write, output):
+    path = write(b"Word\t1\nword\t2\nWORD\t3\nwORD\t4\n")
+    files = map_files(output, [path], combiner="tr A-Z a-z", num_partitions=8)
+    assert sorted(files.values()) == [b""] * 7 + [
+        b"word\t1\nword\t2\nword\t3\nword\t4\n"]
+
+
+def test_partitioner_reads_what_the_combiner_prints(write, output):
+    files = map_files(output, [write(b"a\nb\na\n")], combiner="uniq",
+                      num_partitions=2, partitioner="printf '1\n0\n'")
+    assert list(files.values()) == [b"b\n", b"a\n"]
+
+
+def test_line_of_a_combiner_gets_its_newline(write, output):
+    files = map_files(output, [write(b"a\n")], combiner="printf 'b\na'",
+                      num_partitions=3)
+    assert b"".join(sorted(files.values())) == b"a\nb\n"
 
 
 def test_combiner_may_print_in_any_order(write, map_splits):
@@ -165,10 +188,13 @@ def test_combiner_may_print_in_any_order(write, map_splits):
     assert map_splits([Split(path)], combiner="sort -r") == sort_lines(LINES)
 
 
-def test_combiner_has_nothing_to_do_with_an_empty_partition(write, output):
-    files = map_files(output, [write(b"a\n")], combiner="echo once",
+@pytest.mark.parametrize("content, parts", [
+    (b"a\n", [b""] * 8 + [b"once\n"]), (b"", [b""] * 9)], ids=repr)
+def test_combiner_has_nothing_to_do_with_no_output(
+        write, output, content, parts):
+    files = map_files(output, [write(content)], combiner="echo once",
                       num_partitions=9)
-    assert sorted(files.values()) == [b""] * 8 + [b"once\n"]
+    assert sorted(files.values()) == parts
 
 
 def test_failing_combiner_is_named(tmp_path, write, fail):
