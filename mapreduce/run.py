@@ -23,7 +23,8 @@ Examples:
         "Worker if there is a reduce stage"),
     num_reducers=(None, "4 for each Worker"), decompress=True,
     split_size=(
-        None, "a quarter of the input of one Worker, from 1M to 64M"))
+        None, "a quarter of the input of one Worker, up to 64M, but files "
+        "up to 16M stay whole"))
 @choice.engine_options
 @command.common_options
 def main(job: job_options.JobSpec, quiet: bool, **fields: Any) -> None:

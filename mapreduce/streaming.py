@@ -4,10 +4,10 @@ The job is done by the local engine, as with mapreduce-run, or by a Manager.
 """
 from __future__ import annotations
 
-import difflib
+import itertools
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -16,51 +16,25 @@ from mapreduce.client import (
     command,
     completion,
     errors,
+    hadoop,
     job_options,
     key_options,
 )
-from mapreduce.client.job_options import COUNT, COUNT_OR_ZERO, JobSpec
+from mapreduce.client.hadoop import PROPERTIES
+from mapreduce.client.job_options import COUNT_OR_ZERO, JobSpec
 from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.display.text import clean
 from mapreduce.engines import choice, remote
 from mapreduce.protocol import messages
-from mapreduce.protocol.fields import MAX_SECONDS
 from mapreduce.protocol.signing import Secret
 from mapreduce.system.access import secret_option
-from mapreduce.system.command_line import Number
 
 NO_REDUCER = "NONE"
 LOCAL = "file://"  # the prefix of a local path
 # A comma between names. In Hadoop, a comma in braces is part of a pattern.
 COMMA = re.compile(r",(?![^{]*})")
 IDENTITY = "cat"  # does what Hadoop does without -reducer
-
-# For each property, the field of the job and the type of its value.
-PROPERTIES: dict[str, tuple[str, click.ParamType[Any]]] = {
-    "mapreduce.job.maps": ("num_mappers", COUNT),
-    "mapreduce.job.reduces": ("num_reducers", COUNT_OR_ZERO),
-    "mapreduce.job.name": ("job_name", click.STRING),
-    "mapreduce.map.maxattempts": ("max_map_attempts", COUNT),
-    "mapreduce.reduce.maxattempts": ("max_reduce_attempts", COUNT),
-    "mapreduce.task.timeout": ("task_timeout", Number(0)),
-    "mapreduce.input.fileinputformat.split.maxsize": (
-        "split_size", Number(0)),
-    **key_options.PROPERTIES,
-}
-
-# Old names, and options that this command has in another form.
-RENAMED = {
-    "mapred.map.tasks": "mapreduce.job.maps",
-    "mapred.reduce.tasks": "mapreduce.job.reduces",
-    "mapred.job.name": "mapreduce.job.name",
-    "mapred.map.max.attempts": "mapreduce.map.maxattempts",
-    "mapred.reduce.max.attempts": "mapreduce.reduce.maxattempts",
-    "mapred.task.timeout": "mapreduce.task.timeout",
-    "mapred.max.split.size": "mapreduce.input.fileinputformat.split.maxsize",
-    **key_options.RENAMED,
-    "-jobconf": "-D",
-    "-cacheFile": "-file",
-}
+IDLE = "options without effect"
 
 EXAMPLES = """\b
 Example:
@@ -70,59 +44,85 @@ Example:
 
 
 class StreamingCommand(command.JobCommand):
-    """A command that suggests the nearest option for an unknown one."""
+    """A command that knows all options of Hadoop, also those without effect.
+
+    In `ctx.meta`, the names of these are `IDLE`.
+    """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the arguments; raise UsageError for an unknown option."""
+        """Parse the arguments; raise UsageError for all that is impossible."""
         if ctx.resilient_parsing:  # For the completion of the shell.
             return super().parse_args(ctx, args)
         # Before click does: its message for an unknown option with one dash
-        # would name only the first letter.
+        # would name only the first letter, and each message only one option.
         known = {name: option for option in self.get_params(ctx)
                  if isinstance(option, click.Option)
                  for name in (*option.opts, *option.secondary_opts)}
+        words = _Words(known)
+        words.read(args)
+        if words.errors:
+            raise errors.UsageError("\n".join(words.errors))
+        ctx.meta[IDLE] = words.idle
+        return super().parse_args(ctx, words.kept)
+
+
+class _Words:
+    """The words of a command line, sorted out."""
+
+    def __init__(self, known: dict[str, click.Option]) -> None:
+        self.kept: list[str] = []  # for click
+        self.idle: list[str] = []
+        self.errors: list[str] = []
+        self._known = known
+
+    def read(self, args: list[str]) -> None:
+        """Sort all words out."""
+        properties: list[str] = []
         words = iter(args)
         for word in words:
-            name, equals, _ = word.partition("=")
-            if name in known:
-                if not (known[name].is_flag or known[name].count or equals):
-                    next(words, None)
-            elif name.startswith("-") and not name.startswith("-D"):
-                raise _unknown("option", name, known)
-        return super().parse_args(ctx, args)
+            if word.startswith("-D") or word == "-jobconf":
+                text = word[2:] if word[2:] and word != "-jobconf" else (
+                    next(words, ""))
+                properties.append(text)
+                self.kept += ["-D", text]
+            else:
+                self._read(word, words)
+        found = hadoop.read_properties(properties)
+        self.errors += found.errors
+        self.idle += found.idle
+
+    def _read(self, word: str, words: Iterator[str]) -> None:
+        name, equals, value = word.partition("=")
+        if name in self._known:
+            option = self._known[name]
+            self.kept.append(word)
+            if not (option.is_flag or option.count or equals):
+                self.kept += itertools.islice(words, 1)
+        elif name in hadoop.IDLE_OPTIONS:
+            if hadoop.IDLE_OPTIONS[name] and not equals:
+                next(words, None)
+            self.idle.append(name)
+        elif name in hadoop.FORMAT_OPTIONS:
+            value = value if equals else next(words, "")
+            if value.rpartition(".")[2] not in hadoop.USUAL:
+                self._refuse(f"{name} {value}", hadoop.FORMAT_OPTIONS[name])
+        elif name in hadoop.IMPOSSIBLE_OPTIONS:
+            if not equals:
+                next(words, None)
+            self._refuse(name, hadoop.IMPOSSIBLE_OPTIONS[name])
+        elif name.startswith("-") and len(name) > 1:
+            self.errors.append(hadoop.unknown_option(name, self._known))
+        else:
+            self.kept.append(word)
+
+    def _refuse(self, name: str, advice: str) -> None:
+        self.errors.append(f"{name} is not possible here: {advice}")
 
 
-def _unknown(
-    what: str, name: str, known: Iterable[str]
-) -> errors.UsageError:
-    # cutoff=0: there is always a suggestion, even if no name is similar.
-    nearest = RENAMED.get(name) or difflib.get_close_matches(
-        name, known, n=1, cutoff=0)[0]
-    return errors.UsageError(
-        f"unknown {what} {name!r}; the nearest known one is {nearest}")
-
-
-def _fields_of(
+def _properties(
     _: click.Context, __: click.Parameter, values: tuple[str, ...]
-) -> dict[str, Any]:
-    """Return the fields of a job for properties such as NAME=VALUE."""
-    fields = {}
-    for text in values:
-        name, equals, value = map(str.strip, text.partition("="))
-        if name not in PROPERTIES:
-            raise _unknown("property", name, PROPERTIES)
-        if not equals:
-            raise errors.UsageError(
-                f"-D {name} lacks a value: -D {name}=VALUE")
-        field, kind = PROPERTIES[name]
-        try:
-            fields[field] = kind.convert(value, None, None)
-        except click.BadParameter as error:
-            raise errors.UsageError(f"-D {name}: {error.message}") from error
-    if "task_timeout" in fields:  # Hadoop counts milliseconds.
-        fields["task_timeout"] = min(
-            fields["task_timeout"] / 1000, MAX_SECONDS)
-    return fields
+) -> hadoop.Properties:
+    return hadoop.read_properties(values)
 
 
 def _address(
@@ -201,8 +201,9 @@ def _path(name: str) -> str:
               callback=_separate, help="Accepted, but no file is copied: "
               "executables run in the working directory.")
 @click.option("-D", "properties", metavar="NAME=VALUE", multiple=True,
-              callback=_fields_of, help="Set a property, one of "
-              f"{', '.join(PROPERTIES)}.")
+              callback=_properties, help="Set a property, one of "
+              f"{', '.join(PROPERTIES)}, or a variable for all "
+              "executables.")
 @click.option("-manager", metavar="HOST:PORT", callback=_address,
               help="Submit the job to this Manager and wait for its end.")
 @secret_option
@@ -220,6 +221,8 @@ def main(
     """Run a job that was written for Hadoop Streaming."""
     engine = choice.pop_options(fields)
     files, job = fields.pop("files"), _job(fields)
+    if not quiet:
+        _note_idle(click.get_current_context().meta[IDLE])
     if manager is None:
         if not quiet:
             _note_missing_files(files)
@@ -234,16 +237,27 @@ def _job(fields: dict[str, Any]) -> JobSpec:
     properties = fields.pop("properties")
     given = {name: value for name, value in fields.items()
              if value is not None}
+    given["environment"] = {
+        **properties.environment, **(given.get("environment") or {})}
     # As in Hadoop: an option overrides the property, and an output directory
     # that exists is an error.
-    job = {"num_reducers": 1, **properties, **given, "no_clobber": True}
+    job = {"num_reducers": 1, **properties.fields, **given,
+           "no_clobber": True, "hadoop_inputs": True}
     if job["reducer_executable"] == NO_REDUCER:
         job["num_reducers"] = 0
     # Without reduce tasks, Hadoop ignores both, so this must not be an error.
     if not job["num_reducers"]:
         job["combiner"] = job["partitioner"] = None
     key_options.complete_hadoop(job)
+    hadoop.plan_splits(job, job["input_paths"])
     return JobSpec.from_options(job)
+
+
+def _note_idle(names: list[str]) -> None:
+    """Print one line for all that has no effect."""
+    if names:
+        command.tell(clean(
+            f"Without effect here: {', '.join(dict.fromkeys(names))}"))
 
 
 def _note_missing_files(files: list[str]) -> None:

@@ -20,11 +20,14 @@ MANY_FILES = 500
 SMALL = 2**20  # bytes
 
 
-def about_inputs(job: JobSpec, files: Sequence[str]) -> Iterator[str]:
-    """Return lines on the files that the input of a job has."""
+def about_inputs(
+    job: JobSpec, files: Sequence[str], skipped: inputs.Skipped
+) -> Iterator[str]:
+    """Return lines on the files that the input of a job has, and has not."""
+    yield from _about(skipped)
     if not files:
         what = ("holds only directories, which are skipped"
-                if _any_directory(job.input_paths) else "holds no file")
+                if skipped.directories else "holds no file")
         yield f"The input {what}: the mapper will not run"
         return
     sizes = [os.path.getsize(path) for path in files if os.path.exists(path)]
@@ -37,10 +40,34 @@ def about_inputs(job: JobSpec, files: Sequence[str]) -> Iterator[str]:
                "map task")
 
 
-def _any_directory(paths: Sequence[str]) -> bool:
-    return any(
-        entry.is_dir() for path in inputs.list_directories(paths)
-        for entry in os.scandir(path))
+def about_skipped(job: JobSpec) -> Iterator[str]:
+    """Return lines on what a Manager will leave out, as far as it is here."""
+    skipped = inputs.Skipped()
+    # The Manager may find what is not here.
+    with contextlib.suppress(inputs.InputError):
+        inputs.list_inputs(job.input_paths, job.rules, skipped)
+        yield from _about(skipped)
+
+
+def _about(skipped: inputs.Skipped) -> Iterator[str]:
+    if number := skipped.directories:
+        yield (f"Skipped {number} director{'y' if number == 1 else 'ies'} in "
+               "the input; --recursive reads the files there, too")
+    if number := skipped.hidden:
+        yield (f"Left out {number} hidden name{'s' * (number > 1)} in the "
+               "input, which begin with . or _, as Hadoop does")
+
+
+def about_division(files: Sequence[str], size: int | None) -> Iterator[str]:
+    """Return a line if files are divided, and their user did not ask."""
+    divided = [path for path in files if size and not is_compressed(path)
+               and os.path.exists(path) and os.path.getsize(path) > size]
+    if not divided:
+        return
+    more = f" and {len(divided) - 1} more" if divided[1:] else ""
+    yield (f"Several mappers share {os.path.basename(divided[0])!r}{more}, "
+           "each with some of the lines; --split-size 0 gives a whole file "
+           "to one mapper")
 
 
 def about_result(path: str) -> Iterator[str]:

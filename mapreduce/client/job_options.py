@@ -17,6 +17,7 @@ import click
 from mapreduce.client import completion, key_options
 from mapreduce.protocol import fields, layout
 from mapreduce.system.command_line import Number
+from mapreduce.system.inputs import Rules
 
 Decorated = Callable[..., Any]
 
@@ -48,6 +49,13 @@ class _InputSpec:
     split_size: int | None = None  # bytes; 0: files are never split
     concatenate: bool = False
     skip_bad_inputs: bool = False
+    recursive: bool = False
+    hadoop_inputs: bool = False
+
+    @property
+    def rules(self) -> Rules:
+        """Which files are input."""
+        return Rules(self.skip_bad_inputs, self.recursive, self.hadoop_inputs)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -215,6 +223,8 @@ def job_options(**defaults: Any) -> Callable[[Decorated], Decorated]:
                    callback=size, help="Split files that are larger than "
                    "this, such as 64M, at the ends of lines, so that several "
                    "mappers share one; 0: never."),
+            click.option("--recursive", is_flag=True, help="Read also the "
+                         "files in directories of an input directory."),
             input_options,
             key_options.key_options,
             *PLAIN_OPTIONS,

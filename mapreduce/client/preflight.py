@@ -30,7 +30,9 @@ BLOCK = 2**20  # bytes of one read of standard input, at most
 
 
 @contextlib.contextmanager
-def stdin_as_file(paths: Sequence[str]) -> Iterator[list[str]]:
+def stdin_as_file(
+    paths: Sequence[str], rules: inputs.Rules = inputs.Rules()
+) -> Iterator[list[str]]:
     """Yield the paths, with a temporary copy of standard input for STDIN.
 
     The copy is removed at the end of the block.
@@ -40,7 +42,7 @@ def stdin_as_file(paths: Sequence[str]) -> Iterator[list[str]]:
         return
     # First the other paths: reading standard input may take hours, and a
     # wrong path should be reported before.
-    list_files([path for path in paths if path != STDIN])
+    list_files([path for path in paths if path != STDIN], rules)
     scratch.remove_leftovers(layout.INPUT_DIRECTORY_PREFIX)
     with scratch.directory(layout.INPUT_DIRECTORY_PREFIX) as directory:
         copy = os.path.join(directory, "stdin")
@@ -94,14 +96,17 @@ def _print_files(paths: Sequence[str]) -> None:
     sys.stdout.flush()
 
 
-def list_files(paths: Sequence[str], with_bad: bool = False) -> list[str]:
+def list_files(
+    paths: Sequence[str], rules: inputs.Rules = inputs.Rules(),
+    skipped: inputs.Skipped | None = None,
+) -> list[str]:
     """Return the files of the input, or raise UsageError."""
     try:
-        files = inputs.list_inputs(paths, with_bad)
+        files = inputs.list_inputs(paths, rules, skipped)
     except inputs.InputError as error:
         raise UsageError(f"{error}{_pipe_hint(paths)}") from error
     closed = [path for path in files if not os.access(path, os.R_OK)]
-    if closed and not with_bad:
+    if closed and not rules.with_bad:
         names = ", ".join(map(repr, closed[:inputs.MAX_ERRORS]))
         more = len(closed) - inputs.MAX_ERRORS
         raise UsageError(

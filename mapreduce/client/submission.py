@@ -40,6 +40,9 @@ MAX_MAP_TASKS = 16
 # Bytes. For a smaller split, starting the mapper takes longer than its work;
 # with larger ones, the last tasks of a job take too long.
 MIN_SPLIT, MAX_SPLIT = 2**20, 2**26
+# Bytes of a file that is never divided without being asked for: a mapper may
+# expect a header, or a document.
+WHOLE = 2**24
 
 
 def validate(job: JobSpec) -> JobSpec:
@@ -204,7 +207,8 @@ def with_splits(
     size = job.split_size
     sizes = [_size_to_split(path) for path in files]
     if size is None:  # Not 0, by which a user forbids splitting.
-        size = split_size(files, num_workers)
+        size = max(split_size(files, num_workers), *(
+            length for length in (0, *sizes) if length <= WHOLE))
         if job.num_mappers:
             size = _size_for(job.num_mappers, sizes, size)
     job = dataclasses.replace(job, split_size=size)
@@ -213,7 +217,7 @@ def with_splits(
             return job
         return dataclasses.replace(
             job, num_mappers=None, max_mappers=job.num_mappers)
-    number = max_mappers(job, num_workers)
+    number = max(max_mappers(job, num_workers), job.max_mappers or 0)
     if job.concatenate:
         # One start of the mapper for each Worker, or for each split.
         number = min(number, max(

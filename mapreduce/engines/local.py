@@ -72,14 +72,17 @@ def run(
             ("reducer", job.reducer_executable),
             ("combiner", job.combiner), ("partitioner", job.partitioner)):
         preflight.check_command(what, command, path)
-    with (preflight.stdin_as_file(job.input_paths) as paths,
+    with (preflight.stdin_as_file(job.input_paths, job.rules) as paths,
           preflight.stdout_as_directory(output) as directory):
-        files = preflight.list_files(paths, job.skip_bad_inputs)
+        skipped = inputs.Skipped()
+        files = preflight.list_files(paths, job.rules, skipped)
+        planned = submission.with_splits(job, files, num_workers)
         if not quiet:
-            tell_all(hints.about_inputs(job, files))
+            tell_all(hints.about_inputs(job, files, skipped))
+            if job.split_size is None:
+                tell_all(hints.about_division(files, planned.split_size))
         job = dataclasses.replace(
-            submission.with_splits(job, files, num_workers),
-            input_paths=tuple(paths), output_directory=directory)
+            planned, input_paths=tuple(paths), output_directory=directory)
         message = submission.build_extended(job, follow=True)
         _do(message, start(message) if start else _LocalRun(
             LocalCluster(num_workers), message, quiet), quiet, output)
@@ -155,7 +158,9 @@ def _bad_inputs(job: ExtendedJobMessage, ended: JobStatus) -> str:
                      ended.reason or ""):
         return ""
     bad = find_bad(
-        list(map(Split, inputs.list_inputs(job.input_paths, with_bad=True))),
+        list(map(Split, inputs.list_inputs(job.input_paths, inputs.Rules(
+            with_bad=True, recursive=bool(job.recursive),
+            as_hadoop=bool(job.hadoop_inputs))))),
         bool(job.decompress))
     if not bad:
         return ""

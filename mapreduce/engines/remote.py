@@ -37,6 +37,7 @@ def submit(
     message = submission.build_message(job, follow=wait)
     if not quiet:
         tell_all(hints.about_compression(job))
+        tell_all(hints.about_skipped(job))
     known: tuple[str, ...] = ()
     # Every Manager accepts the message of the specification.
     if not isinstance(message, ManagerJobMessage):
@@ -83,9 +84,6 @@ def run(manager: RemoteManager, job: JobSpec, quiet: bool) -> None:
                   if worker.state is not WorkerState.DEAD]
         job = dataclasses.replace(
             job, max_mappers=submission.max_mappers(job, len(living)))
-    # Not a share of the input: its files may be on another machine.
-    if job.split_size is None:
-        job = dataclasses.replace(job, split_size=submission.MAX_SPLIT)
     job = dataclasses.replace(job, environment=job.environment or {})
     message = submission.build_extended(submission.validate(job), follow=True)
     manager.check_accepts(message)

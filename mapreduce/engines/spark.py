@@ -45,6 +45,7 @@ SUPPORTED = {
     "input_paths", "output_directory", "mapper_executable",
     "reducer_executable", "combiner", "partitioner", "num_mappers",
     "max_mappers", "num_reducers", "decompress", "split_size", "concatenate",
+    "recursive", "hadoop_inputs",
     "skip_bad_inputs", "keep_intermediate", "no_clobber", "keep_old",
     "overwrite", "environment", "max_map_attempts", "max_reduce_attempts",
     "task_timeout", "job_name", "separator", "key_fields", "key_separator",

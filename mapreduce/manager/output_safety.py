@@ -32,11 +32,13 @@ class Inputs:
             os.path.dirname(path) or os.curdir for path in self.files)}
 
 
-def find_inputs(names: list[str], with_bad: bool = False) -> Inputs:
+def find_inputs(
+    names: list[str], rules: inputs.Rules = inputs.Rules()
+) -> Inputs:
     """Return the input for names and patterns, or raise StorageError."""
     try:
         return Inputs(
-            inputs.list_inputs(names, with_bad),
+            inputs.list_inputs(names, rules),
             inputs.list_directories(names))
     except inputs.InputError as error:
         raise StorageError(str(error)) from error

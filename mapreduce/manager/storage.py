@@ -36,6 +36,7 @@ from mapreduce.protocol import layout
 from mapreduce.protocol.extensions import ExtendedJobMessage
 from mapreduce.protocol.fields import Split
 from mapreduce.system import scratch
+from mapreduce.system.inputs import Rules
 
 LOGGER = logging.getLogger(__name__)
 
@@ -219,8 +220,10 @@ class Storage:
             undo_replacement(submission, self._owner)
         # All checks come first: a job that can't run must not delete the
         # result of an earlier one.
-        found = find_inputs(
-            submission.input_paths, bool(submission.skip_bad_inputs))
+        found = find_inputs(submission.input_paths, Rules(
+            with_bad=bool(submission.skip_bad_inputs),
+            recursive=bool(submission.recursive),
+            as_hadoop=bool(submission.hadoop_inputs)))
         splits = _splits(submission, found.files)
         output, kept = (
             submission.output_directory, submission.keep_intermediate)

@@ -45,7 +45,7 @@ from mapreduce.protocol.fields import (
 ADDED_FIELDS = frozenset({
     "keep_old", "overwrite", "concatenate", "skip_bad_inputs",
     "separator", "key_fields", "partition_by", "sort_options",
-    "key_separator", "reducer_separator"})
+    "key_separator", "reducer_separator", "recursive", "hadoop_inputs"})
 
 
 def _text(message: Any, name: str) -> str:
@@ -109,6 +109,17 @@ class _Planning:
     num_mappers: OptionalCount = None
     max_mappers: OptionalCount = None
     split_size: OptionalSize = None  # bytes, at most; None: whole files
+    # The files in directories of an input directory are input, too.
+    recursive: OptionalFlag = None
+    # Hidden files are none, and a directory in the input is an error, unless
+    # recursive: as in Hadoop.
+    hadoop_inputs: OptionalFlag = None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Outputs:
+    """What the Manager keeps and replaces."""
+
     # The job fails if its output directory exists.
     no_clobber: OptionalFlag = None
     keep_intermediate: OptionalPath = None  # a directory for the map output
@@ -135,7 +146,8 @@ class _ExtendedJobFields:
 # A dataclass takes the fields of its last base first. So the required fields,
 # which have no defaults, are in the last base.
 @dataclasses.dataclass(frozen=True)
-class ExtendedJobMessage(_Limits, _MapOptions, _Planning, _ExtendedJobFields):
+class ExtendedJobMessage(
+        _Limits, _MapOptions, _Outputs, _Planning, _ExtendedJobFields):
     """A client submits a job with options beyond the specification."""
 
     job_key: OptionalName = None

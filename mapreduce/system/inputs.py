@@ -1,10 +1,11 @@
 """Find the input files of a job. No file is opened here."""
 from __future__ import annotations
 
+import dataclasses
 import glob
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 LOGGER = logging.getLogger(__name__)
 
@@ -28,19 +29,42 @@ def place_of(path: str) -> str:
         return " in the working directory, which is gone"
 
 
-def list_inputs(names: Iterable[str], with_bad: bool = False) -> list[str]:
+@dataclasses.dataclass(frozen=True)
+class Rules:
+    """Which files in a directory are input."""
+
+    with_bad: bool = False  # also those that can't be used
+    recursive: bool = False  # those in directories of the directory, too
+    # Names that begin with "." or "_" are left out, and a directory in the
+    # directory is an error, unless recursive.
+    as_hadoop: bool = False
+
+
+@dataclasses.dataclass
+class Skipped:
+    """How many members of directories were left out."""
+
+    directories: int = 0
+    hidden: int = 0
+
+
+def list_inputs(
+    names: Iterable[str], rules: Rules = Rules(),
+    skipped: Skipped | None = None,
+) -> list[str]:
     """Return the paths of all input files, in the order of the names.
 
     A name may be a file; a directory, for the files directly in it, sorted by
     name; or a pattern as in a shell. A name that exists is never a pattern.
     A file that two names include is listed twice. Symbolic links to files
-    count as files; subdirectories are skipped. Raises InputError for names
-    that match nothing, and for pipes, sockets, devices and broken links; with
-    bad ones, those of a directory are listed as files.
+    count as files; subdirectories are skipped, or read at their place among
+    the names. What was left out is added to `skipped`. Raises InputError for
+    names that match nothing, and for pipes, sockets, devices and broken links;
+    with bad ones, those of a directory are listed as files.
     """
-    errors: list[str] = []
-    paths = [path for name in names
-             for path in _files(name, with_bad, errors.append)]
+    lister = _Lister(rules, skipped or Skipped())
+    paths = [path for name in names for path in lister.files_of(name)]
+    errors = lister.errors
     if errors:
         more = len(errors) - MAX_ERRORS
         raise InputError("; ".join(
@@ -54,18 +78,87 @@ def list_directories(names: Iterable[str]) -> list[str]:
             if os.path.isdir(path)]
 
 
-def _files(
-    name: str, with_bad: bool, add_error: Callable[[str], object]
-) -> Iterable[str]:
-    """Return the files of one name, and report what can't be used."""
-    # Without duplicates: the pattern "**" matches a directory and its files.
-    files: dict[str, None] = {}
-    try:
-        for path in _paths(name):
-            files.update(dict.fromkeys(_files_in(path, with_bad, add_error)))
-    except InputError as error:
-        add_error(str(error))
-    return files
+class _Lister:
+    """Lists files by rules, and gathers errors."""
+
+    def __init__(self, rules: Rules, skipped: Skipped) -> None:
+        self.errors: list[str] = []
+        self._rules = rules
+        self._skipped = skipped
+
+    def files_of(self, name: str) -> Iterable[str]:
+        """Return the files of one name."""
+        # Without duplicates: the pattern "**" matches a directory and its
+        # files.
+        files: dict[str, None] = {}
+        try:
+            for path in self._matches(name):
+                files.update(dict.fromkeys(self._files_in(
+                    path, frozenset([os.path.realpath(path)]))))
+        except InputError as error:
+            self.errors.append(str(error))
+        return files
+
+    def _matches(self, name: str) -> list[str]:
+        paths = _paths(name)
+        if paths == [name]:  # A user may name a hidden file.
+            return paths
+        shown = [path for path in paths if not self._is_hidden(path)]
+        if not shown:
+            raise InputError(f"no file matches the input {name!r}"
+                             f"{place_of(name)}, except hidden ones")
+        return shown
+
+    def _is_hidden(self, path: str) -> bool:
+        hidden = self._rules.as_hadoop and (
+            os.path.basename(path).startswith((".", "_")))
+        self._skipped.hidden += hidden
+        return hidden
+
+    def _files_in(
+        self, path: str, ancestors: frozenset[str]
+    ) -> Iterator[str]:
+        if os.path.isfile(path):
+            yield path
+            return
+        # One system call for all cases: a check before could be outdated.
+        try:
+            names = os.listdir(path)
+        except NotADirectoryError as error:
+            raise InputError(
+                f"the input {path!r} is no regular file") from error
+        except OSError as error:
+            raise InputError(
+                f"cannot read the input {path!r}: {error.strerror}"
+                f"{place_of(path)}") from error
+        for name in sorted(names):
+            member = os.path.join(path, name)
+            if self._is_hidden(member):
+                continue
+            if os.path.isdir(member):
+                yield from self._files_below(member, ancestors)
+            elif self._rules.with_bad or os.path.isfile(member):
+                yield member
+            else:
+                self.errors.append(f"the input {member!r} is no regular file")
+
+    def _files_below(
+        self, directory: str, ancestors: frozenset[str]
+    ) -> Iterator[str]:
+        """Iterate over the files of a directory in the input, if wanted."""
+        real = os.path.realpath(directory)
+        if self._rules.recursive:
+            # A link to a directory above would have no end.
+            if real not in ancestors:
+                yield from self._files_in(directory, ancestors | {real})
+        elif self._rules.as_hadoop:
+            self.errors.append(
+                f"the input {directory!r} is a directory in a directory; to "
+                "read it, too, add -D mapreduce.input.fileinputformat.input."
+                "dir.recursive=true")
+        else:
+            self._skipped.directories += 1
+            LOGGER.info("Skipped %r: a directory in the input", directory)
 
 
 def _paths(name: str) -> list[str]:
@@ -78,28 +171,3 @@ def _paths(name: str) -> list[str]:
         raise InputError(
             f"no file matches the input {name!r}{place_of(name)}")
     return matches
-
-
-def _files_in(
-    path: str, with_bad: bool, add_error: Callable[[str], object]
-) -> Iterator[str]:
-    if os.path.isfile(path):
-        yield path
-        return
-    # One system call for all cases: a check before could be outdated.
-    try:
-        names = os.listdir(path)
-    except NotADirectoryError as error:
-        raise InputError(f"the input {path!r} is no regular file") from error
-    except OSError as error:
-        raise InputError(
-            f"cannot read the input {path!r}: {error.strerror}"
-            f"{place_of(path)}") from error
-    for name in sorted(names):
-        member = os.path.join(path, name)
-        if os.path.isdir(member):
-            LOGGER.info("Skipped %r: a directory in the input", member)
-        elif with_bad or os.path.isfile(member):
-            yield member
-        else:
-            add_error(f"the input {member!r} is no regular file")

@@ -4,9 +4,11 @@ import os
 import pytest
 
 from mapreduce.client import hints
+from mapreduce.client.job_options import JobSpec
 from mapreduce.protocol import codec
 from mapreduce.protocol.extensions import ExtendedJobMessage
 from mapreduce.protocol.status import ClusterStatus
+from mapreduce.system.inputs import Skipped
 from tests.support.fake_manager import cluster, job
 
 REASON = "cannot read the input 'in': No such file or directory in /cluster"
@@ -39,3 +41,42 @@ def test_other_failures_have_no_such_line(path, fields):
 
 def test_result_on_another_machine_is_not_called_empty(tmp_path):
     assert not list(hints.about_result(str(tmp_path / "missing")))
+
+
+@pytest.mark.parametrize("skipped, lines", [
+    (Skipped(1), ["Skipped 1 directory in the input; --recursive reads the "
+                  "files there, too"]),
+    (Skipped(2, 1), ["Skipped 2 directories in the input; --recursive reads "
+                     "the files there, too",
+                     "Left out 1 hidden name in the input, which begin with "
+                     ". or _, as Hadoop does"]),
+])
+def test_what_is_left_out_of_the_input(tmp_path, skipped, lines):
+    path = tmp_path / "file"
+    path.write_bytes(b"a")
+    job = JobSpec(input_paths=(str(tmp_path),), output_directory="out",
+                  mapper_executable="cat")
+    assert list(hints.about_inputs(job, [str(path)], skipped)) == lines
+
+
+def test_input_of_which_nothing_is_left(tmp_path):
+    job = JobSpec(input_paths=(str(tmp_path),), output_directory="out",
+                  mapper_executable="cat")
+    assert list(hints.about_inputs(job, [], Skipped(hidden=2))) == [
+        "Left out 2 hidden names in the input, which begin with . or _, as "
+        "Hadoop does",
+        "The input holds no file: the mapper will not run"]
+
+
+@pytest.mark.parametrize("size, lines", [
+    (3, []), (None, []), (2, [
+        "Several mappers share 'a', each with some of the lines; "
+        "--split-size 0 gives a whole file to one mapper"]),
+    (1, ["Several mappers share 'a' and 1 more, each with some of the lines; "
+         "--split-size 0 gives a whole file to one mapper"]),
+])
+def test_files_that_are_divided(tmp_path, size, lines):
+    for name, content in (("a", b"abc"), ("b", b"xy"), ("c.gz", b"xyz")):
+        (tmp_path / name).write_bytes(content)
+    files = [str(tmp_path / name) for name in ("a", "b", "c.gz")]
+    assert list(hints.about_division(files, size)) == lines

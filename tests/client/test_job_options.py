@@ -16,7 +16,8 @@ from tests.support.files import EXECUTABLES, ROOT, TESTDATA
 INPUT = str(TESTDATA / "input")
 MAPPER = str(EXECUTABLES / "wc_map.sh")
 REDUCER = str(EXECUTABLES / "wc_reduce.sh")
-TYPES = {"message_types": ["new_manager_job", "new_extended_job"]}
+TYPES = {"message_types": ["new_manager_job", "new_extended_job",
+                           "new_extended_job.recursive"]}
 # What mapreduce-submit sends for no option, if one of ours is there.
 EXTENDED = {
     "message_type": "new_extended_job",
@@ -44,6 +45,7 @@ OPTIONS = [
     (["--partitioner", "./part"], {"partitioner": "./part"}),
     (["--cmdenv", "A=1", "--cmdenv", "B=x=y", "--cmdenv", "C="],
      {"environment": {"A": "1", "B": "x=y", "C": ""}}),
+    (["--recursive"], {"recursive": True}),
     (["--no-clobber"], {"no_clobber": True}),
     (["--max-attempts", "1"],
      {"max_map_attempts": 1, "max_reduce_attempts": 1}),
@@ -246,7 +248,7 @@ def test_run_plans_for_its_workers(planned):
         "keep_old": True}
 
 
-@pytest.mark.parametrize("options, fields", OPTIONS[4:16], ids=str)
+@pytest.mark.parametrize("options, fields", OPTIONS[4:17], ids=str)
 def test_run_says_it(planned, options, fields):
     """As submit does."""
     # Commands have to be there.
@@ -277,10 +279,9 @@ def test_run_without_reducers(planned):
 
 
 @pytest.mark.parametrize("size, split_size", [
-    (0, 2**20), (12 * 2**20 - 1, 2**20), (24 * 2**20, 2 * 2**20),
-    (2**40, 2**26)])
+    (0, 2**20), (2**24, 2**24), (24 * 2**20, 2 * 2**20), (2**40, 2**26)])
 def test_splits_of_run(planned, tmp_path, size, split_size):
-    """Four a Worker, but neither tiny nor huge."""
+    """Four a Worker, but neither tiny nor huge; 16 MiB are no reason."""
     with open(tmp_path / "sparse", "wb") as file:
         file.truncate(size)
     document = planned("-i", str(tmp_path), "-r", "cat")

@@ -144,3 +144,11 @@ def test_run_takes_options_for_keys(planned):
 def test_run_starts_few_mappers_for_concatenated_files(planned):
     document = planned("-i", INPUT, "-r", "cat", "--concatenate")
     assert (document["max_mappers"], document["concatenate"]) == (3, True)
+
+
+def test_small_file_beside_a_large_one_stays_whole(planned, tmp_path):
+    for name, size in (("large", 24 * 2**20), ("small", 3 * 2**20)):
+        with open(tmp_path / name, "wb") as file:
+            file.truncate(size)
+    document = planned("-i", str(tmp_path), "-r", "cat")
+    assert document["split_size"] == 3 * 2**20

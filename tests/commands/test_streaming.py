@@ -13,7 +13,9 @@ INPUT = str(TESTDATA / "input")
 MAPPER = str(EXECUTABLES / "wc_map.sh")
 REDUCER = str(EXECUTABLES / "wc_reduce.sh")
 REQUIRED = ["-input", INPUT, "-output", "output", "-mapper", MAPPER]
-TYPES = {"message_types": ["new_extended_job"]}
+TYPES = {"message_types": [
+    "new_extended_job", "new_extended_job.hadoop_inputs"]}
+SIZE = sum(path.stat().st_size for path in (TESTDATA / "input").iterdir())
 
 COMPARATOR = ("org.apache.hadoop.mapreduce.lib.partition."
               "KeyFieldBasedComparator")
@@ -23,8 +25,8 @@ LOCAL = {
     "message_type": "new_extended_job", "input_paths": [INPUT],
     "output_directory": "output", "mapper_executable": MAPPER,
     "reducer_executable": "cat", "num_reducers": 1, "max_mappers": 32,
-    "split_size": 2**20, "decompress": True, "environment": {},
-    "no_clobber": True, "keep_old": True,
+    "split_size": 2**27, "decompress": True, "environment": {},
+    "hadoop_inputs": True, "no_clobber": True, "keep_old": True,
 }
 REMOTE = {name: value for name, value in LOCAL.items() if name != "keep_old"}
 
@@ -81,7 +83,13 @@ def _planned(mocker):
     (["-numReduceTasks", "3", "-D", "mapreduce.job.reduces=2"],
      {"num_reducers": 3}),
     (["-D", "mapreduce.job.maps=7"],
-     {"num_mappers": 7, "max_mappers": None}),
+     {"split_size": SIZE // 7}),
+    (["-jobconf", "mapred.reduce.tasks=3"], {"num_reducers": 3}),
+    (["-D", "my.threshold=5", "-cmdenv", "A=1"],
+     {"environment": {"my_threshold": "5", "A": "1"}}),
+    (["-D", "mapreduce.input.fileinputformat.input.dir.recursive=true"],
+     {"recursive": True}),
+    (["-inputformat", "org.apache.hadoop.mapred.TextInputFormat"], {}),
     (["-D", "mapreduce.job.name=a = b"], {"job_name": "a = b"}),
     (["-D", "mapreduce.map.maxattempts=2",
       "-D", "mapreduce.reduce.maxattempts=1"],
@@ -156,12 +164,9 @@ def test_files_that_are_elsewhere(planned, monkeypatch, options, files):
      "-input"),
     (["--mapper=x"], "unknown option '--mapper'; the nearest known one is "
      "-mapper"),
-    (["-numMapTasks", "3"], "unknown option '-numMapTasks'; the nearest "
-     "known one is -numReduceTasks"),
-    (["-D", "mapred.reduce.tasks=3"], "unknown property "
-     "'mapred.reduce.tasks'; the nearest known one is mapreduce.job.reduces"),
-    (["-jobconf", "a=b"], "unknown option '-jobconf'; the nearest known one "
-     "is -D"),
+    (["-numMapTasks", "3"], "unknown option '-numMapTasks'\n"),
+    (["-jobconf", "mapred.reduce.task=3"], "unknown property "
+     "'mapred.reduce.task'; the nearest known one is mapreduce.job.reduces"),
     (["-D", "mapreduce.job.map=3"], "unknown property 'mapreduce.job.map'; "
      "the nearest known one is mapreduce.job.maps"),
     (["-D", "mapreduce.partition.keypartitioner.options=-k1.2,1"],
@@ -174,7 +179,7 @@ def test_files_that_are_elsewhere(planned, monkeypatch, options, files):
     (["-D", "mapreduce.job.output.key.comparator.class=a.b.C"],
      "-D mapreduce.job.output.key.comparator.class: no Java class 'a.b.C' "
      "can run here"),
-    (["-Dx"], "unknown property 'x'; the nearest known one is mapreduce."),
+    (["-Dx"], "-D x lacks a value: -D x=VALUE"),
     (["-D", "mapreduce.job.maps"],
      "-D mapreduce.job.maps lacks a value: -D mapreduce.job.maps=VALUE"),
     (["-D", "mapreduce.job.maps=many"], "-D mapreduce.job.maps: 'many' is "),
@@ -185,6 +190,32 @@ def test_what_is_not_known(options, error):
     code, stdout, stderr = start(*REQUIRED, *options)
     assert (code, stdout, stderr.count("\n")) == (2, "", 1)
     assert stderr.startswith(f"Error: {error}")
+
+
+def test_all_refusals_come_at_once():
+    code, stdout, stderr = start(
+        *REQUIRED, "-libjars", "x.jar", "-maper", "y", "-inputformat",
+        "a.SequenceFileInputFormat", "-D", "mapreduce.job.reducs=1")
+    assert (code, stdout) == (2, "")
+    assert stderr == (
+        "Error: -libjars is not possible here: no Java runs here; use "
+        "-mapper, -reducer and -partitioner COMMAND\n"
+        "unknown option '-maper'; the nearest known one is -mapper\n"
+        "-inputformat a.SequenceFileInputFormat is not possible here: input "
+        "is read as lines; convert it before, or in the mapper\n"
+        "unknown property 'mapreduce.job.reducs'; the nearest known one is "
+        "mapreduce.job.reduces\n")
+
+
+def test_one_line_names_what_has_no_effect(mocker):
+    mocker.patch.object(
+        importlib.import_module("mapreduce.engines.local"), "_do")
+    options = [*REQUIRED, "-D", "mapreduce.map.memory.mb=9", "-verbose",
+               "-mapdebug", "x", "-jobconf", "mapred.job.queue.name=q"]
+    assert start(*options) == (0, "", (
+        "Without effect here: -verbose, -mapdebug, -D "
+        "mapreduce.map.memory.mb, -D mapred.job.queue.name\n"))
+    assert start(*options, "--quiet") == (0, "", "")
 
 
 def test_shell_completes_words_after_a_wrong_one():
@@ -252,7 +283,7 @@ def test_job_for_a_manager(mocker, workers, max_mappers):
     assert document == {
         **REMOTE, "input_paths": ["books"], "output_directory": "out",
         "mapper_executable": "./map", "max_mappers": max_mappers,
-        "split_size": 2**26, "job_key": document["job_key"],
+        "job_key": document["job_key"],
         "submitted_by": document["submitted_by"]}
 
 

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from mapreduce.system.inputs import InputError, list_inputs
+from mapreduce.system.inputs import InputError, Rules, Skipped, list_inputs
 
 
 @pytest.fixture(name="tree", autouse=True)
@@ -71,3 +71,60 @@ def test_what_is_no_input_is_named(tree, name, reason):
     with pytest.raises(InputError) as caught:
         list_inputs([name])
     assert str(caught.value) == reason.format(here=f" in {os.getcwd()}")
+
+
+# Rules
+
+def test_directories_in_an_input_are_read_at_their_place(tree):
+    (tree / "in" / "sub" / "up").symlink_to(tree / "in")
+    (tree / "in" / "bb").mkdir()
+    (tree / "in" / "bb" / "e").touch()
+    skipped = Skipped()
+    assert list_inputs(["in"], Rules(recursive=True), skipped) == [
+        "in/b", "in/bb/e", "in/c", "in/sub/d"]
+    assert skipped == Skipped()
+
+
+def test_directories_in_an_input_are_counted(tree):
+    skipped = Skipped()
+    assert list_inputs(["in"], skipped=skipped) == ["in/b", "in/c"]
+    assert skipped == Skipped(directories=1)
+
+
+@pytest.fixture(name="hidden")
+def hide(tree):
+    """Add what jobs of Hadoop leave beside their results."""
+    for name in ("_SUCCESS", ".c.crc", "in/_SUCCESS", "in/.b.crc"):
+        (tree / name).touch()
+    (tree / "in" / "_logs").mkdir()
+
+
+@pytest.mark.usefixtures("hidden")
+@pytest.mark.parametrize("name, files, number", [
+    ("in", ["in/b", "in/c", "in/sub/d"], 3),
+    ("in/[bc_]*", ["in/b", "in/c"], 2),
+    ("in/_SUCCESS", ["in/_SUCCESS"], 0),
+])
+def test_hidden_files_are_left_out_as_in_hadoop(name, files, number):
+    skipped = Skipped()
+    rules = Rules(recursive=True, as_hadoop=True)
+    assert list_inputs([name], rules, skipped) == files
+    assert skipped == Skipped(hidden=number)
+
+
+@pytest.mark.usefixtures("hidden")
+def test_hidden_files_are_input_elsewhere(tree):
+    (tree / "in" / "sub" / "d").unlink()
+    assert list_inputs(["in"]) == [
+        "in/.b.crc", "in/_SUCCESS", "in/b", "in/c"]
+
+
+@pytest.mark.parametrize("name, reason", [
+    ("in", "the input 'in/sub' is a directory in a directory; to read it, "),
+    ("_*", "no file matches the input '_*'"),
+])
+def test_what_is_no_input_in_hadoop(tree, name, reason):
+    (tree / "_SUCCESS").touch()
+    with pytest.raises(InputError) as caught:
+        list_inputs([name], Rules(as_hadoop=True))
+    assert str(caught.value).startswith(reason)

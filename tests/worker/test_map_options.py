@@ -177,12 +177,6 @@ def test_partitioner_reads_what_the_combiner_prints(write, output):
     assert list(files.values()) == [b"b\n", b"a\n"]
 
 
-def test_line_of_a_combiner_gets_its_newline(write, output):
-    files = map_files(output, [write(b"a\n")], combiner="printf 'b\na'",
-                      num_partitions=3)
-    assert b"".join(sorted(files.values())) == b"a\nb\n"
-
-
 def test_combiner_may_print_in_any_order(write, map_splits):
     path = write(LINES)
     assert map_splits([Split(path)], combiner="sort -r") == sort_lines(LINES)

@@ -1,0 +1,105 @@
+"""Options and properties of Hadoop: known, idle, impossible or unknown."""
+import pytest
+
+from mapreduce.client import hadoop
+from mapreduce.client.hadoop import Properties, read_properties
+
+
+@pytest.mark.parametrize("text, fields", [
+    ("mapred.reduce.tasks=3", {"num_reducers": 3}),
+    ("mapred.map.tasks=3", {"maps": 3}),
+    ("mapred.job.name=a = b", {"job_name": "a = b"}),
+    ("mapred.min.split.size=5", {"min_split": 5}),
+    ("mapred.max.split.size=5", {"max_split": 5}),
+    ("mapred.task.timeout=500", {"task_timeout": 0.5}),
+    ("mapred.input.dir.recursive=true", {"recursive": True}),
+    ("mapreduce.input.fileinputformat.input.dir.recursive=false",
+     {"recursive": False}),
+])
+def test_old_and_new_names_are_known(text, fields):
+    assert read_properties([text]) == Properties(fields)
+
+
+@pytest.mark.parametrize("name", """
+    mapreduce.map.memory.mb mapred.child.java.opts mapred.job.queue.name
+    mapreduce.job.queuename mapreduce.job.priority mapreduce.map.cpu.vcores
+    mapred.map.tasks.speculative.execution mapreduce.job.jvm.numtasks
+    io.sort.mb mapreduce.task.io.sort.factor mapred.fairscheduler.pool
+    mapreduce.job.reduce.slowstart.completedmaps yarn.scheduler.x fs.defaultFS
+    mapred.compress.map.output mapreduce.map.output.compress.codec
+    mapreduce.job.running.map.limit mapreduce.job.tags dfs.blocksize
+    mapreduce.job.ubertask.enable mapred.job.map.memory.mb
+    stream.map.input.ignoreKey mapreduce.job.user.classpath.first
+    """.split())
+def test_property_of_a_cluster_has_no_effect(name):
+    assert read_properties([f"{name}=1"]) == Properties(idle=[f"-D {name}"])
+
+
+@pytest.mark.parametrize("text, advice", [
+    ("mapreduce.job.map.class=a.B", "no Java runs here; use -mapper, "),
+    ("mapred.input.format.class=a.XmlInputFormat", "input is read as lines"),
+    ("mapreduce.output.textoutputformat.separator=,", "results are what "),
+    ("mapred.cache.files=x", "name them by -files and -archives"),
+    ("mapred.output.dir=x", "name them by -input and -output"),
+    ("mapreduce.job.output.key.class=a.IntWritable", "no Java runs here"),
+])
+def test_property_that_nothing_here_can_do(text, advice):
+    name = text.partition("=")[0]
+    (error,) = read_properties([text]).errors
+    assert error.startswith(f"-D {name} is not possible here: {advice}")
+
+
+@pytest.mark.parametrize("text", [
+    "mapreduce.job.output.key.class=org.apache.hadoop.io.Text",
+    "mapred.input.format.class=org.apache.hadoop.mapred.TextInputFormat"])
+def test_class_that_does_what_happens_anyway_has_no_effect(text):
+    name = text.partition("=")[0]
+    assert read_properties([text]) == Properties(idle=[f"-D {name}"])
+
+
+@pytest.mark.parametrize("name, nearest", [
+    ("mapreduce.job.reducs", "mapreduce.job.reduces"),
+    ("mapreduce.job.reducers", "mapreduce.job.reduces"),
+    ("mapreduce.task.timoeut", "mapreduce.task.timeout"),
+    ("mapred.reduce.task", "mapreduce.job.reduces"),
+    ("mapreduce.job.wurst", None), ("stream.nothing", None),
+])
+def test_nearest_property_is_named_only_for_a_slip(name, nearest):
+    hint = f"; the nearest known one is {nearest}" if nearest else ""
+    assert read_properties([f"{name}=1"]) == Properties(
+        errors=[f"unknown property {name!r}{hint}"])
+
+
+def test_property_of_the_user_is_a_variable_of_the_tasks():
+    assert read_properties(["my.threshold=5", "a.b-c=x=y"]) == Properties(
+        environment={"my_threshold": "5", "a_b_c": "x=y"})
+
+
+@pytest.mark.parametrize("name, known, nearest", [
+    ("-inptu", ["-input", "-io"], "-input"), ("-x", ["-D"], None),
+    ("-numMapTasks", ["-numReduceTasks"], None),
+    ("-reduser", ["-reducer"], "-reducer"),
+])
+def test_nearest_option_is_named_only_for_a_slip(name, known, nearest):
+    hint = f"; the nearest known one is {nearest}" if nearest else ""
+    assert hadoop.unknown_option(name, known) == (
+        f"unknown option {name!r}{hint}")
+
+
+@pytest.mark.parametrize("fields, size", [
+    ({}, 2**27), ({"max_split": 5}, 5), ({"max_split": 2**40}, 2**27),
+    ({"min_split": 2**30}, 2**30), ({"max_split": 5, "min_split": 7}, 7),
+    ({"max_split": 0}, 0),
+])
+def test_files_are_divided_as_in_hadoop(fields, size):
+    job = dict(fields)
+    hadoop.plan_splits(job, ["no such file"])
+    assert job == {"split_size": size}
+
+
+def test_number_of_maps_is_a_hint(tmp_path):
+    (tmp_path / "file").write_bytes(bytes(1000))
+    for fields, size in (({}, 250), ({"min_split": 400}, 400)):
+        job = {"maps": 4, **fields}
+        hadoop.plan_splits(job, [str(tmp_path)])
+        assert job == {"split_size": size, "max_mappers": 4}
