@@ -20,14 +20,13 @@ from typing import Any
 import click
 
 from mapreduce.manager.scheduling import events
-from mapreduce.protocol import messages
-from mapreduce.protocol import messages_2017 as dialect
+from mapreduce.protocol import messages, messages_2017 as dialect
 from mapreduce.protocol.layout import LOCAL_DIRECTORY_PREFIX
 from mapreduce.spec2017 import plan, scheduler
 from mapreduce.system import daemon, inputs, scratch
 from mapreduce.utils import outbox
 from mapreduce.utils.inbox import EndingSignal, Inbox, Ticker
-from mapreduce.utils.network import MessageTooLong, tcp_server, udp_server
+from mapreduce.utils.network import tcp_server, udp_server
 from mapreduce.worker.errors import TaskError, TaskInterrupted
 from mapreduce.worker.output import OutputDirectory
 from mapreduce.worker.shuffle.grouping import cut_files
@@ -57,6 +56,7 @@ class Master:
         # Registrations whose ack was refused, and when they are given up.
         self._unacknowledged: dict[dialect.RegisterMessage, float] = {}
         self._steps: queue.SimpleQueue[plan.Step | None] = queue.SimpleQueue()
+        self._must_end = False
         with (
             udp_server(HOST, port - 1) as udp,
             tcp_server(HOST, port) as tcp,
@@ -78,6 +78,7 @@ class Master:
 
     def terminate(self) -> None:
         """Have the Master end, without its Workers; for signal handlers."""
+        self._must_end = True
         self._inbox.put(EndingSignal())
 
     def _run(self) -> None:
@@ -121,7 +122,7 @@ class Master:
     ) -> Iterator[scheduler.Event]:
         """Send an ack; a Worker may register before it listens."""
         ack = dialect.RegisterAckMessage(**vars(message))
-        if _send(message.worker_host, message.worker_port, ack):
+        if self._send(message.worker_host, message.worker_port, ack):
             del self._unacknowledged[message]
             yield message
         elif now >= self._unacknowledged[message]:
@@ -132,7 +133,8 @@ class Master:
         """Carry an action out; iterate over what has come of it."""
         match action:
             case events.Send(worker, message):
-                yield (events.MessageSent if _send(*worker.address, message)
+                yield (events.MessageSent
+                       if self._send(*worker.address, message)
                        else events.WorkerUnreachable)(worker)
             case scheduler.MakeFolders(job):
                 try:
@@ -185,6 +187,14 @@ class Master:
                 self._check()
                 output.commit(path)
 
+    def _send(self, host: str, port: int, message: messages.Message) -> bool:
+        return outbox.try_to_send(host, port, message, self._wait)
+
+    def _wait(self) -> bool:
+        """Wait for what this machine lacks; return whether to go on."""
+        self._inbox.stop.wait(TICK_INTERVAL)
+        return not self._must_end
+
     def _check(self) -> None:
         if self._inbox.stop.is_set():
             raise TaskInterrupted
@@ -198,15 +208,6 @@ def _find_files(
         if len(paths) == len(expected) and all(map(os.path.isfile, paths)):
             return paths
     return None
-
-
-def _send(host: str, port: int, message: messages.Message) -> bool:
-    try:
-        outbox.send_tcp(host, port, message)
-    except (OSError, MessageTooLong) as error:
-        LOGGER.warning("Cannot send to %s:%d: %s", host, port, error)
-        return False
-    return True
 
 
 def _clear(profile: plan.Profile) -> None:

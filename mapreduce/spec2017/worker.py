@@ -10,8 +10,7 @@ from collections.abc import Callable
 
 import click
 
-from mapreduce.protocol import messages
-from mapreduce.protocol import messages_2017 as dialect
+from mapreduce.protocol import messages, messages_2017 as dialect
 from mapreduce.protocol.layout import LOCAL_DIRECTORY_PREFIX, MAX_TASKS
 from mapreduce.system import daemon, scratch
 from mapreduce.worker import daemon as base
@@ -125,14 +124,12 @@ def main(master_port: int, worker_port: int) -> None:
 
     It ends with exit code 1 when an executable fails.
     """
-    def serve(
-        port: int, on_listening: Callable[[], None], _: object
-    ) -> None:
+    def serve(port: int, ready: Callable[[], None], _: object) -> None:
         # Before the Worker: its first process is guarded, too.
         with running_reaper() as reaper:
             worker = Worker(HOST, port, HOST, master_port, (
                 base.WorkerEnvironment(
-                    daemon.ENDING_SIGNALS, reaper, None, on_listening)))
+                    daemon.ENDING_SIGNALS, reaper, None, ready)))
         if worker.has_failed:
             sys.exit(1)
 

@@ -43,6 +43,25 @@ def send_tcp(
     network.tcp_client(host, port, signed(payload, seal)[0])
 
 
+def try_to_send(
+    host: str, port: int, message: messages.Message, wait: Callable[[], bool]
+) -> bool:
+    """Send a message; return False if its receiver can't be reached.
+
+    What this machine lacks, such as file descriptors, says nothing of the
+    receiver. Then `wait` is called, and returns whether to try again.
+    """
+    while True:
+        try:
+            send_tcp(host, port, message)
+            return True
+        except (OSError, network.MessageTooLong) as error:
+            LOGGER.warning("Cannot send to %s:%d: %s", host, port, error)
+            if not (isinstance(error, OSError)
+                    and network.is_own_failure(error) and wait()):
+                return False
+
+
 def deliver_tcp(
     host: str, port: int, message: messages.Message, timeout: float,
     seal: Seal | None = None,
