@@ -58,6 +58,7 @@ def sort_files(paths: list[str], target: str, check: Check) -> None:
         with open(runs[-1], "wb") as run:
             lines.sort()
             run.writelines(lines)
+        lines.clear()  # Before the next load takes as much memory.
     with open(target, "wb") as file:
         file.writelines(_merge(runs, check))
     for path in runs:

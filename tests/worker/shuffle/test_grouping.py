@@ -128,3 +128,17 @@ def test_grouping_takes_little_memory(tmp_path, monkeypatch, line):
     finally:
         tracemalloc.stop()
     assert peak < len(content)
+
+
+def test_one_load_is_in_memory_at_a_time(tmp_path, monkeypatch):
+    memory = 2**20
+    monkeypatch.setattr(grouping, "MEMORY", memory)
+    [path] = write_files(tmp_path / "input", b"".join(
+        b"%07d\n" % (n * 7919 % 10**7) for n in range(60_000)))
+    tracemalloc.start()
+    try:
+        grouping.sort_files([path], str(tmp_path / "sorted"), do_nothing)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.7 * memory
