@@ -120,9 +120,15 @@ class RemoteManager:
         return None
 
     def shut_down(self) -> None:
-        """Shut down the Manager and its Workers."""
+        """Shut down the Manager and its Workers.
+
+        Raises NoManager if what listens there is plainly another program.
+        """
         self.check_secret()
-        self._deliver(messages.ShutdownMessage())
+        delivery = self._deliver(messages.ShutdownMessage())
+        if delivery and delivery.answer:  # A Manager sends nothing back.
+            raise NoManager(f"what listens at {self.host}:{self.port} is no "
+                            "Manager but another program")
 
     def _deliver(self, message: messages.Message) -> outbox.Delivery | None:
         """Send a message, and wait a moment for what comes back."""

@@ -84,8 +84,11 @@ def run(
         job = dataclasses.replace(
             planned, input_paths=tuple(paths), output_directory=directory)
         message = submission.build_extended(job, follow=True)
+        # One line is enough: an empty input has an empty result.
+        has_input = submission.total_size(files) > 0
         _do(message, start(message) if start else _LocalRun(
-            LocalCluster(num_workers), message, quiet), quiet, output)
+            LocalCluster(num_workers), message, quiet), quiet, output,
+            has_input)
 
 
 def _with_defaults(job: JobSpec, num_workers: int) -> JobSpec:
@@ -108,7 +111,8 @@ def _num_cores() -> int:
 
 
 def _do(
-    job: ExtendedJobMessage, attempt: Run, quiet: bool, output: str
+    job: ExtendedJobMessage, attempt: Run, quiet: bool, output: str,
+    has_input: bool,
 ) -> None:
     """Do a job, and report how it ended."""
     try:
@@ -132,7 +136,8 @@ def _do(
         raise JobFailed(failed.message + _bad_inputs(job, ended)) from failed
     if not quiet:
         num_parts = ended.reduce_tasks or ended.map_tasks
-        tell_all(hints.about_result(ended.output_directory))
+        if has_input:
+            tell_all(hints.about_result(ended.output_directory))
         tell(f"Done in {text.duration(ended.seconds)}: "
              f"{_count(num_parts, 'part')} in "
              f"{_name_of(output)}")

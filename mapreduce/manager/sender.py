@@ -272,7 +272,8 @@ def _attempt(delivery: _Delivery, secret: Secret | None) -> Outcome:
             message.task_id, *worker.address,
             f"the task can't be sent, {error}: use more mappers")
     except OSError as error:
-        LOGGER.warning("Cannot send to %r: %s", worker, error)
+        LOGGER.warning(
+            "Cannot send to %r: %s", worker, error.strerror or error)
         if outbox.is_own_failure(error):
             return events.MessageDelayed(worker)
         return events.WorkerUnreachable(worker)

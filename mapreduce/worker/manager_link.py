@@ -134,7 +134,7 @@ class ManagerLink:
             delay = self._registration.plan()
             LOGGER.warning(
                 "Cannot reach the Manager at %s:%d: %s; next try in %.1f s",
-                *self._contact.manager, error, delay)
+                *self._contact.manager, error.strerror or error, delay)
 
     def _identified(self, message: Message) -> Message:
         """Return a message with the token of the last registration."""
@@ -180,7 +180,8 @@ class ManagerLink:
             except OSError as error:
                 if not outbox.is_own_failure(error):
                     raise
-                LOGGER.warning("Cannot report a task yet: %s", error)
+                LOGGER.warning("Cannot report a task yet: %s",
+                               error.strerror or error)
             if self._stop.wait(OWN_FAILURE_DELAY):
                 return
         raise OSError("this machine lacks what is needed to send")
@@ -212,7 +213,8 @@ class ManagerLink:
             # This process was stopped, the machine suspended, or its network
             # away.
             if tried - sent > MAX_GAP:
-                self._on_loss(f"no heartbeat was sent for {tried - sent:g} s")
+                self._on_loss(
+                    f"no heartbeat was sent for {tried - sent:.4g} s")
                 sent = tried
             if not self._known.is_set():
                 sent = tried
@@ -251,9 +253,11 @@ class ManagerLink:
             self._refusals_left -= 1
             if self._refusals_left <= 0:
                 self._refusals_left = MAX_REFUSALS
-                self._on_loss(f"cannot send a heartbeat: {error}")
+                self._on_loss("cannot send a heartbeat: "
+                              f"{error.strerror or error}")
         except OSError as error:
-            LOGGER.warning("Cannot send a heartbeat: %s", error)
+            LOGGER.warning(
+                "Cannot send a heartbeat: %s", error.strerror or error)
         else:
             # It listens now, so the next refusal means that it has ended.
             self._refusals_left = 1

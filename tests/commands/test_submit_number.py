@@ -60,19 +60,21 @@ def test_submit_to_what_is_no_manager(answer, what, options):
             3, "", f"Error: what listens at localhost:{manager.port} {what}\n")
 
 
-def test_submit_to_a_web_server():
+@pytest.mark.parametrize("options, end", [
+    ([], ", so the job was not submitted"), (["--shutdown"], "")])
+def test_submit_to_a_web_server(options, end):
     with http.server.HTTPServer(
             ("localhost", 0), http.server.SimpleHTTPRequestHandler) as server:
         server.RequestHandlerClass.log_message = lambda *_: None
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         port = server.server_port
-        outcome = run(submit.main, port)
+        outcome = run(submit.main, port, *options)
         server.shutdown()
         thread.join()
     assert outcome == (
         3, "", f"Error: what listens at localhost:{port} is no Manager but "
-        "another program, so the job was not submitted\n")
+        f"another program{end}\n")
 
 
 def test_submit_to_a_manager_that_does_not_read(mocker):

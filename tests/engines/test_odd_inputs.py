@@ -33,20 +33,20 @@ def _lines(client, source):
 
 def test_empty_directory(lines):
     assert lines() == (0, [
-        "The input holds no file: the mapper will not run", EMPTY_RESULT])
+        "The input holds no file: the mapper will not run"])
 
 
 def test_directory_of_directories(lines, source):
     (source / "deeper").mkdir()
     assert lines() == (0, [
         "The input holds only directories, which are skipped: the mapper "
-        "will not run", EMPTY_RESULT])
+        "will not run"])
 
 
 def test_empty_files(lines, source):
     (source / "a").touch()
     assert lines() == (0, [
-        "The input is empty: all of its files have 0 bytes", EMPTY_RESULT])
+        "The input is empty: all of its files have 0 bytes"])
 
 
 def test_mapper_that_prints_nothing(lines, source):

@@ -1,4 +1,4 @@
-"""Messages that can't be sent: for want of a receiver, or of something here."""
+"""Messages that can't be sent: for want of a receiver, or of something."""
 import errno
 
 import pytest
