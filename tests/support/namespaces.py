@@ -4,8 +4,12 @@ import ctypes
 import os
 import shutil
 import subprocess
+import sys
 
 import pytest
+
+from tests.support import host
+from tests.support.files import ROOT
 
 
 def _is_possible():
@@ -92,6 +96,14 @@ class Network:
     def on(self, number):
         """Return the words that run a command on a machine."""
         return ["ip", "netns", "exec", self._names[number]]
+
+    def host_command(self, number, *shared):
+        """Return the words that run a command on a machine with its own /tmp.
+
+        Of the files there, it sees only this project and the shared paths.
+        """
+        return [*self.on(number), sys.executable, "-I", host.__file__,
+                str(ROOT), sys.prefix, *map(str, shared), "--"]
 
     def interrupt(self, link="bridge"):
         """Let no packet through; port1, e.g., is the link of machine 1."""
