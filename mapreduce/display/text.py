@@ -42,6 +42,8 @@ def clean(value: str) -> str:
 
 
 def _clean_line(line: str) -> str:
+    if line.isprintable():  # As most are.
+        return line
     return "".join(
         character if character.isprintable() or character == "\t"
         else character.encode("unicode_escape").decode()

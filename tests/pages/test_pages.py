@@ -6,6 +6,7 @@ import click
 import pytest
 
 from mapreduce import cancel, run, status, streaming, submit
+from mapreduce.dashboard.__main__ import main as dashboard
 from mapreduce.manager.__main__ import main as manager
 from mapreduce.protocol import codec
 from mapreduce.protocol import status as records
@@ -23,8 +24,8 @@ HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 COMMANDS = {
     "run": run.main, "submit": submit.main, "status": status.main,
-    "cancel": cancel.main, "streaming": streaming.main, "manager": manager,
-    "worker": worker}
+    "cancel": cancel.main, "dashboard": dashboard,
+    "streaming": streaming.main, "manager": manager, "worker": worker}
 OPTIONS = sorted(
     (name, max(option.opts, key=len)) for name, command in COMMANDS.items()
     for option in command.params
@@ -112,7 +113,8 @@ def test_readme_leads_to_every_page(page):
 @pytest.mark.parametrize("command, option", OPTIONS)
 def test_every_option_is_documented(command, option):
     """In the page of all options, or in that of Hadoop's."""
-    page = "hadoop" if command == "streaming" else "options"
+    page = {"streaming": "hadoop", "dashboard": "dashboard"}.get(
+        command, "options")
     text = text_of(f"{DOCS}/{page}.md") + text_of(f"{DOCS}/options.md")
     assert re.search(rf"`[^`]*(?<![\w-]){option}\b[^`]*`", text)
 

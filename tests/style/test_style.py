@@ -50,6 +50,7 @@ ROOMS = {
         "manager.scheduling", "manager.storage", "manager.output_safety",
         "manager.kept_output"},
     "client": {"display", "system", "utils", "protocol"},
+    "dashboard": {"client", "display", "system", "utils", "protocol"},
     "manager": {
         "manager.scheduling", "display.text", "system", "utils", "protocol"},
     "manager.scheduling": {"protocol"},
@@ -160,7 +161,8 @@ def room_of(name):
 
 def is_pure(name):
     return room_of(name) in ("protocol", "manager.scheduling") or name in (
-        "mapreduce.display.text", "mapreduce.spec2017.plan",
+        "mapreduce.display.text", "mapreduce.display.balance",
+        "mapreduce.spec2017.plan",
         "mapreduce.spec2017.scheduler")
 
 
@@ -201,15 +203,31 @@ def test_no_module_needs_itself():
 
 
 def test_sockets_are_in_one_module():
-    """Whatever can open one is imported nowhere else."""
+    """Whatever can open one is imported nowhere else.
+
+    The web server, which is not ours, needs one that listens.
+    """
     assert [path for path in MODULES if packages_of(path) & SOCKETS] == [
-        PACKAGE / "utils/network.py"]
+        PACKAGE / "dashboard/server.py", PACKAGE / "utils/network.py"]
 
 
 def test_one_module_draws():
     """Whoever imports it late imports rich late."""
     assert [path for path in MODULES if "rich" in packages_of(path)] == [
         PACKAGE / "display/screen.py"]
+
+
+def test_one_module_makes_pages():
+    """Whatever can do without pages can do without their template engine."""
+    assert [path for path in MODULES if "jinja2" in packages_of(path)] == [
+        PACKAGE / "display/html/pages.py"]
+
+
+def test_only_the_dashboard_serves_browsers():
+    """It is an extra: everything else runs without these packages."""
+    assert [path for path in MODULES
+            if packages_of(path) & {"starlette", "uvicorn", "anyio"}
+            and room_of(name_of(path)) != "dashboard"] == []
 
 
 def test_processes_of_tasks_are_in_one_room():

@@ -23,6 +23,7 @@ KIND_OF_PATH = {
     "commands/test_signals.py": "processes",
     "commands/test_surroundings.py": "processes",
     "conformance": "processes",
+    "dashboard": "sockets",
     "display": "pure",
     "display/test_screen.py": "processes",
     "engines": "processes",

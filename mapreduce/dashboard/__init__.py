@@ -1,0 +1,1 @@
+"""A web page of a cluster: a process of its own, which asks the Manager."""
