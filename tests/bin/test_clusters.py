@@ -69,6 +69,21 @@ def test_worker_that_dies_is_started_again(mapreduce, other_port):
     assert starts() == 2
 
 
+def test_dashboard_begins_and_ends_with_its_cluster(mapreduce, other_port):
+    """Its port is that of the Manager plus 80."""
+    pytest.importorskip("uvicorn")
+    options = "--port", str(other_port)
+    assert mapreduce("start", "1", "--dashboard", *options) == (
+        f"{START}dashboard on http://127.0.0.1:{other_port + 80}/\n", 0)
+    assert answers(other_port + 80)
+    assert mapreduce("stop", *options) == (STOP, 0)
+    assert not answers(other_port + 80)
+    assert (mapreduce.directory / f"var/log/dashboard-{other_port}.log"
+            ).read_text() == (
+                f"Dashboard of Manager localhost:{other_port}: "
+                f"http://127.0.0.1:{other_port + 80}/\n")
+
+
 def workers_of(manager_port):
     """Return the ids of the Workers of a Manager on this machine."""
     found = []

@@ -24,6 +24,8 @@ KIND_OF_PATH = {
     "commands/test_surroundings.py": "processes",
     "conformance": "processes",
     "dashboard": "sockets",
+    "dashboard/test_browser.py": "processes",
+    "dashboard/test_command.py": "processes",
     "display": "pure",
     "display/test_screen.py": "processes",
     "engines": "processes",
