@@ -5,13 +5,15 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import click
 
 from mapreduce import display
-from mapreduce.client import command, completion, errors, progress
+from mapreduce.client import command, completion, errors, progress, report
 from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.display import text
+from mapreduce.display.html.job import submit_command
 from mapreduce.protocol import codec
 from mapreduce.protocol.signing import Secret
 from mapreduce.protocol.status import ClusterStatus, JobDetails
@@ -27,6 +29,7 @@ Examples:
   mapreduce-status 3          job 3, each of its tasks, and why it failed
   mapreduce-status --watch    the same, updated until Ctrl-C
   mapreduce-status --json     the same, for scripts
+  mapreduce-status 3 --html job.html
 """
 
 
@@ -37,10 +40,14 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--watch", is_flag=True, help="Update the screen until Ctrl-C; "
               "without a terminal, print the status when it changes.")
+@click.option("--html", "page", metavar="FILE",
+              type=click.Path(dir_okay=False),
+              shell_complete=completion.files, help="Write a page of the JOB "
+              "to this file; it needs no other file.")
 @command.common_options
 def main(
     host: str, port: int, secret: Secret | None, job_id: int | None,
-    quiet: bool, **ways: bool
+    quiet: bool, **ways: Any
 ) -> None:
     """Show the Workers and the jobs of a Manager, or one JOB and its tasks.
 
@@ -49,6 +56,9 @@ def main(
     if ways["as_json"] and ways["watch"]:
         raise click.UsageError("--json shows one moment: omit --watch")
     manager = RemoteManager(host, port, secret)
+    if ways["page"]:
+        _write_page(manager, job_id, ways, quiet)
+        return
 
     def look() -> Status:
         if job_id is None:
@@ -66,6 +76,26 @@ def main(
         _print(status)
         if not quiet:
             _advise(status)
+
+
+def _write_page(
+    manager: RemoteManager, job_id: int | None, ways: dict[str, Any],
+    quiet: bool,
+) -> None:
+    if job_id is None or ways["as_json"] or ways["watch"]:
+        raise click.UsageError(
+            "--html is for one JOB, without --json and --watch")
+    path = ways["page"]
+    report.check(path)
+    details = manager.details(job_id)
+    try:
+        report.write(path, details, submit_command(
+            details, manager.options()))
+    except OSError as error:
+        raise click.ClickException(
+            f"cannot write the page {path!r}: {error.strerror}") from error
+    if not quiet:
+        command.tell(text.clean(f"Wrote the page of job {job_id}: {path}"))
 
 
 def _print(status: Status) -> None:

@@ -12,6 +12,7 @@ from mapreduce.client.command import is_terminal, tell
 from mapreduce.client.errors import JobFailed, NoManager, UnknownJob
 from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.display import text
+from mapreduce.display.balance import balance_line
 from mapreduce.protocol.layout import SKIPPED_INPUTS
 from mapreduce.protocol.status import Counter, JobState, JobStatus
 
@@ -134,11 +135,14 @@ def check(job: JobStatus) -> None:
 
 
 def show_counters(manager: RemoteManager, job: JobStatus) -> None:
-    """Show the counters of an ended job on standard error."""
+    """Show the counters of an ended job, and its balance if it is bad."""
     # The outcome of the job is known already. A Manager that has ended since
     # must not turn a success into an error.
     with contextlib.suppress(NoManager, UnknownJob):
-        tell_counters(manager.details(job.id).counters)
+        details = manager.details(job.id)
+        tell_counters(details.counters)
+        if line := balance_line(details.tasks):
+            tell(line)
 
 
 def tell_counters(counters: tuple[Counter, ...]) -> None:

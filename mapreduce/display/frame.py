@@ -10,6 +10,7 @@ import dataclasses
 from typing import TypeVar
 
 from mapreduce.display import text
+from mapreduce.display.balance import balance_line
 from mapreduce.protocol.status import (
     ClusterStatus,
     JobDetails,
@@ -103,6 +104,8 @@ def _job_lines(details: JobDetails, width: int, height: int) -> list[Line]:
         found += [[""], *_table_lines(text.tasks_table(tasks), width)]
     if rest := _rest(len(tasks), len(details.tasks)):
         found.append([cut(rest, width)])
+    if line := balance_line(details.tasks):
+        found += [[""], [cut(line, width)]]
     if details.counters:
         found += [[""], *_table_lines(
             text.counters_table(details.counters), width)]

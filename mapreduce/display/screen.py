@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mapreduce.display import frame, text
+from mapreduce.display.balance import balance_line
 from mapreduce.protocol.status import (
     ClusterStatus,
     JobDetails,
@@ -162,6 +163,8 @@ def _view(status: Status) -> RenderableType:
             parts.append(_table(text.tasks_table(status.tasks)))
         if note_on_tasks := text.tasks_note(status):
             parts.append(Text(note_on_tasks))
+        if line := balance_line(status.tasks):
+            parts.append(Text(line + "\n"))
         if status.counters:
             parts.append(_table(text.counters_table(status.counters)))
         if reasons := text.task_reasons(status.tasks):

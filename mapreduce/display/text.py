@@ -7,6 +7,7 @@ from __future__ import annotations
 import dataclasses
 import unicodedata
 
+from mapreduce.display.balance import balance_line
 from mapreduce.protocol.status import (
     ClusterStatus,
     Counter,
@@ -280,6 +281,7 @@ def text(status: ClusterStatus | JobDetails) -> str:
         job_lines(status.job) if status.job else "No such job",
         render(tasks_table(status.tasks)) if status.tasks else "",
         tasks_note(status),
+        balance_line(status.tasks),
         counters_text(status.counters),
         task_reasons(status.tasks))))
 

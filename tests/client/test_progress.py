@@ -1,12 +1,14 @@
 """The lines that tell of the progress of a job."""
 import re
+import types
 
 import pytest
 
 from mapreduce.client import progress
 from mapreduce.protocol import codec
 from mapreduce.protocol.status import JobDetails
-from tests.support.fake_manager import job
+from tests.support.fake_manager import job, task
+from tests.support.page_records import details
 
 
 def test_lines_are_ten_seconds_apart(capsys):
@@ -79,3 +81,12 @@ def the(document):
     """Return the record of a job."""
     answer = {"job": document, "tasks": []}
     return codec.answer_from_document(JobDetails, answer).job
+
+
+def test_uneven_job_says_so_at_its_end(capsys):
+    found = details(tasks=[
+        task("reduce", number, "done", input_records=records)
+        for number, records in enumerate([5, 5, 5, 85])])
+    manager = types.SimpleNamespace(details={3: found}.get)
+    progress.show_counters(manager, found.job)
+    assert capsys.readouterr() == ("", "part 3 has 85 % of the records\n")
