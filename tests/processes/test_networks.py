@@ -1,6 +1,8 @@
 """Daemons on several machines, and what their network does to them."""
 import contextlib
 import subprocess
+import sys
+import time
 
 import pytest
 
@@ -65,6 +67,33 @@ def test_outage_of_the_network_is_survived(network, start, output):
     network.resume()
     assert says(manager, "Registered Worker", 2)
     assert run_job(network, output) == 0
+
+
+REGISTER = """\
+import json, socket, sys
+for host in sys.argv[2:]:
+    with socket.create_connection((sys.argv[1], 6000)) as sock:
+        sock.sendall(json.dumps({
+            "message_type": "register", "worker_host": host,
+            "worker_port": 6001}).encode())
+"""
+
+
+def test_hosts_that_swallow_packets_delay_nothing(network, start, output):
+    """Twelve of them made a short job take a minute."""
+    hosts = [f"10.77.0.{number}" for number in range(101, 113)]
+    for host in hosts:
+        network.swallow(1, host)
+    manager = start(1, "manager", "--insecure", "--host", network.host(1))
+    assert says(manager, "Listening")
+    subprocess.run([*network.on(1), sys.executable, "-c", REGISTER,
+                    network.host(1), *hosts], check=True)
+    assert says(manager, "Registered Worker", 12)
+    begin = time.monotonic()
+    start(2, "worker", "--insecure", "--host", network.host(2),
+          "--manager-host", network.host(1))
+    assert run_job(network, output) == 0
+    assert time.monotonic() - begin < 10
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "0.0.0.0"])

@@ -105,6 +105,11 @@ class Network:
         return [*self.on(number), sys.executable, "-I", host.__file__,
                 str(ROOT), sys.prefix, *map(str, shared), "--"]
 
+    def swallow(self, number, host):
+        """Let what a machine sends to a host vanish, with no answer."""
+        _ip("-n", self._names[number], "neigh", "add", host, "lladdr",
+            "02:00:00:00:00:99", "dev", "eth0")
+
     def interrupt(self, link="bridge"):
         """Let no packet through; port1, e.g., is the link of machine 1."""
         _ip("-n", self._bridge, "link", "set", link, "down")
