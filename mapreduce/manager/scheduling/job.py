@@ -188,7 +188,7 @@ class Job(_Start):
     ) -> None:
         """Note that a task is done; after the last one, check the files.
 
-        `counters` are those of the task, which the job has added.
+        `counters` are those of the task, see count.
         """
         if not self.over:
             self._log.add(facts.TaskDone(
@@ -305,3 +305,14 @@ def task_note(job: Job | None, task_id: int | None) -> str:
         return ""
     return (f"; {job.stage.value} task {task_id} of job {job.job_id} "
             + ("was cancelled" if job.over else "waits for another Worker"))
+
+
+def count(job: Job, task_id: int, counters: OptionalCounters) -> str:
+    """Add the counters of a task; return an error, or an empty text.
+
+    Those of a task that is repeated, because its files are missing, were added
+    the first time.
+    """
+    if job.over or not counters or job.tasks.note_counted(task_id):
+        return ""
+    return job.counters.add(counters)

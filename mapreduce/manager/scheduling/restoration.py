@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from mapreduce.manager.scheduling import facts
-from mapreduce.manager.scheduling.job import Job
+from mapreduce.manager.scheduling.job import Job, count
 from mapreduce.manager.scheduling.jobs import Jobs
 from mapreduce.manager.scheduling.plan import Plan
 from mapreduce.manager.scheduling.snapshot import QueuedJob
@@ -166,7 +166,7 @@ def _restore_task(
     match fact:
         case facts.TaskDone() if not is_done:
             job.started = now - fact.passed
-            job.counters.add(fact.counters)
+            count(job, task_id, fact.counters)
             job.finish(task_id, now)
         case facts.AttemptFailed():
             if is_done:

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from mapreduce.manager.scheduling import claims, completion, endings, events
 from mapreduce.manager.scheduling.assignment import assign_next
-from mapreduce.manager.scheduling.job import Job, task_note
+from mapreduce.manager.scheduling.job import Job, count, task_note
 from mapreduce.manager.scheduling.facts import Fact, FactLog
 from mapreduce.manager.scheduling.jobs import Jobs
 from mapreduce.manager.scheduling.plan import Plan
@@ -313,7 +313,7 @@ class Scheduler:
             return
         # After an abort, a strict Worker still finishes its task.
         worker.tasks_done += not job.over
-        if not job.over and (reason := job.counters.add(message.counters)):
+        if reason := count(job, message.task_id, message.counters):
             yield from self._abort_job(job, reason)
         job.finish(message.task_id, self._now, message.counters)
         if job.state is JobState.CHECKING:

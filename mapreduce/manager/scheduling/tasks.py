@@ -58,6 +58,7 @@ class _Record:
     history: list[_Attempt] = dataclasses.field(default_factory=list)
     reason: str | None = None  # of the last failure
     message: str | None = None  # the last status line of its executable
+    is_counted: bool = False  # whether counters of it were added
     failed_on: list[Address] = dataclasses.field(default_factory=list)
     # The Workers that died while they held it. These are not failures: a
     # Worker may die for reasons of its own.
@@ -246,6 +247,12 @@ class Tasks:
         self._cache[task_id] = status
         return status
 
+    def note_counted(self, task_id: int) -> bool:
+        """Note that counters of a task are added; return whether before."""
+        record = self._records[task_id]
+        was_counted, record.is_counted = record.is_counted, True
+        return was_counted
+
     def _state(self, task_id: int, record: _Record | None) -> TaskState:
         # Derived, not stored: a stored state could contradict the queue.
         if task_id not in self._unfinished:
@@ -266,9 +273,9 @@ class Counters:
         """Start without counters."""
         self._amounts: dict[tuple[str, str], int] = {}
 
-    def add(self, counters: dict[str, dict[str, int]] | None) -> str:
+    def add(self, counters: dict[str, dict[str, int]]) -> str:
         """Add amounts by group and name; return an error, or an empty text."""
-        for group, amounts in (counters or {}).items():
+        for group, amounts in counters.items():
             for name, amount in amounts.items():
                 key = group, name
                 self._amounts[key] = self._amounts.get(key, 0) + amount

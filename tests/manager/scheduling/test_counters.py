@@ -32,6 +32,20 @@ def test_finished_that_does_not_count_adds_nothing(world):
     assert counters_of(world) == (Counter("a", "x", 1),)
 
 
+def test_task_that_is_repeated_counts_once(world):
+    """Its file was missing; what counted nothing then, is counted later."""
+    world.register(1)
+    submit(world, max_mappers=None, num_mappers=3)
+    world.finish(0, 1, {"a": {"x": 1}})
+    world.finish(1, 1)
+    world.missing = {0: "maptask00000-part00000", 1: "maptask00001-part00000"}
+    world.finish(2, 1, {"a": {"x": 10}})
+    assert counters_of(world) == (Counter("a", "x", 11),)
+    world.finish(0, 1, {"a": {"x": 1}})
+    world.finish(1, 1, {"a": {"x": 100}})
+    assert counters_of(world) == (Counter("a", "x", 111),)
+
+
 def test_task_of_a_cancelled_job_adds_nothing(world):
     world.register(1)
     submit(world)
