@@ -155,7 +155,7 @@ def _build(
         document["job_key"] = os.urandom(16).hex()
     # Not with the message of the specification, which has no such field.
     if follow or message_type == "new_extended_job":
-        document["submitted_by"] = _submitter()
+        document["submitted_by"] = submitter()
     # The codec checks the fields by the rules that the Manager will apply.
     try:
         message = codec.from_document(document)
@@ -167,7 +167,7 @@ def _build(
     return message
 
 
-def _submitter() -> str:
+def submitter() -> str:
     """Return the user and the host of this process, e.g., ann@host1."""
     try:
         user = pwd.getpwuid(os.getuid()).pw_name

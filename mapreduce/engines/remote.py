@@ -35,6 +35,10 @@ def submit(
     """
     _refuse_streams(job, "mapreduce-run -i - can", "mapreduce-run -o - can")
     message = submission.build_message(job, follow=wait)
+    if manager.is_signed:
+        # Without a secret, the plain message is that of the specification.
+        message = dataclasses.replace(
+            message, submitted_by=submission.submitter())
     if not quiet:
         tell_all(hints.about_compression(job))
         tell_all(hints.about_skipped(job))

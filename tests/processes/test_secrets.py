@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 
+from mapreduce.client.submission import submitter
 from tests.support import wire
 from tests.support.commands import daemon_command, run
 from tests.support.files import ROOT
@@ -90,6 +91,15 @@ def test_other_dialect_has_no_secret(signed, secret):
         signed, "submit", "--dialect", "2017", "--secret-file", secret)
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "the 2017 dialect has no signatures" in refused.stderr
+
+
+def test_signed_job_has_the_name_of_its_user(signed, secret, output):
+    """Also if nothing else is beyond the specification."""
+    done = client(signed, "submit", "--secret-file", secret, "--quiet",
+                  "-o", str(output))
+    assert (done.returncode, done.stderr) == (0, "")
+    shown = client(signed, "status", "--secret-file", secret, "0")
+    assert f"\n  submitted by        {submitter()}\n" in shown.stdout
 
 
 def test_client_with_a_secret_refuses_a_manager_without(
