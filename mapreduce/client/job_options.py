@@ -75,6 +75,7 @@ class _TaskSpec:
     max_map_attempts: int | None = None
     max_reduce_attempts: int | None = None
     task_timeout: float | None = None  # seconds; 0: no limit
+    logs: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -243,6 +244,10 @@ def _is_given(name: str) -> bool:
 def input_options(command: Decorated) -> Decorated:
     """Add the options that mapreduce-streaming has, too."""
     for option in (
+        click.option("--logs", metavar="DIRECTORY",
+                     shell_complete=completion.directories, help="Keep the "
+                     "standard error of each attempt at a task in a file in "
+                     "this directory."),
         click.option("--skip-bad-inputs", is_flag=True, help="Go on without "
                      "input files that can't be read or decompressed, and "
                      "name them at the end."),

@@ -79,11 +79,14 @@ class Lines:
 
 
 @contextlib.contextmanager
-def progress(quiet: bool) -> Iterator[Progress]:
-    """Yield an object that shows progress on standard error."""
+def progress(quiet: bool, draws: bool = True) -> Iterator[Progress]:
+    """Yield an object that shows progress on standard error.
+
+    On a terminal, it is drawn there, if it may be.
+    """
     if quiet:
         yield NoProgress()
-    elif is_terminal(sys.stderr):
+    elif draws and is_terminal(sys.stderr):
         with display.screen.progress_bar() as shown:
             yield shown
     else:

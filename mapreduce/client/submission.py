@@ -26,7 +26,7 @@ from mapreduce.system.commands import words
 BASE_FIELDS = {"input_paths", *(
     field.name for field in dataclasses.fields(ManagerJobMessage))}
 
-TITLES = {"input_paths": "input directory",
+TITLES = {"input_paths": "input directory", "logs": "directory for logs",
           "keep_intermediate": "directory for the map output"}
 FOR_REDUCERS = ("combiner", "partitioner", "keep_intermediate",
                 "partition_by", "sort_options")

@@ -165,6 +165,8 @@ def _view(status: Status) -> RenderableType:
             parts.append(Text(note_on_tasks))
         if line := balance_line(status.tasks):
             parts.append(Text(line + "\n"))
+        if line_on_logs := text.logs_line(status):
+            parts.append(Text(line_on_logs + "\n"))
         if status.counters:
             parts.append(_table(text.counters_table(status.counters)))
         if reasons := text.task_reasons(status.tasks):

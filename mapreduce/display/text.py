@@ -8,6 +8,7 @@ import dataclasses
 import unicodedata
 
 from mapreduce.display.balance import balance_line
+from mapreduce.protocol.layout import stderr_log
 from mapreduce.protocol.status import (
     ClusterStatus,
     Counter,
@@ -255,6 +256,17 @@ def tasks_note(details: JobDetails) -> str:
             "those of the last jobs only")
 
 
+def logs_line(details: JobDetails) -> str:
+    """Return a line that names the files of standard error, or nothing."""
+    logs = next((option.value for option in details.options
+                 if option.name == "logs"), None)
+    if logs is None or not details.tasks:
+        return ""
+    name = stderr_log(details.tasks[0].stage.value, 0, 1)
+    return (f"Standard error of each attempt: {_clean_line(logs)}/{name} "
+            "and so on")
+
+
 def _indented(value: str | None, width: int) -> str:
     """Return a text with spaces before each line except the first."""
     return clean(value or "").rstrip().replace("\n", "\n" + width * " ")
@@ -282,6 +294,7 @@ def text(status: ClusterStatus | JobDetails) -> str:
         render(tasks_table(status.tasks)) if status.tasks else "",
         tasks_note(status),
         balance_line(status.tasks),
+        logs_line(status),
         counters_text(status.counters),
         task_reasons(status.tasks))))
 

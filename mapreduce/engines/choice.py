@@ -26,6 +26,7 @@ class EngineOptions:
     master: str | None
     conf: Mapping[str, str] | None
     engine_log: str | None
+    verbose: bool | None
 
 
 def engine_options(decorated: Decorated) -> Decorated:
@@ -44,6 +45,9 @@ def engine_options(decorated: Decorated) -> Decorated:
         click.option("--engine", type=click.Choice(ENGINES),
                      help="Have Workers on this machine or Apache Spark do "
                      f"the job.  [default: {LOCAL}]"),
+        click.option("--verbose", is_flag=True, default=None, help="Print "
+                     "what tasks write on standard error, each line with its "
+                     "task."),
         command.workers_option,
     ):
         decorated = option(decorated)
@@ -73,14 +77,16 @@ def run(job: JobSpec, quiet: bool, options: EngineOptions) -> None:
         refuse(options, "is not for --engine spark: a property of Spark, such "
                "as --conf spark.cores.max=8, says how many tasks run at the "
                "same time", "workers")
+        refuse(options, "is not for --engine spark", "verbose")
         spark.run(job, spark.Settings(
             quiet, options.master, options.conf, options.engine_log))
     else:
         refuse(options, "is for --engine spark", *OF_SPARK)
-        local.run(job, options.workers, quiet)
+        local.run(job, options.workers, quiet,
+                  verbose=bool(options.verbose))
 
 
 def refuse_all(options: EngineOptions) -> None:
     """Raise UsageError if any option was given, beside -manager."""
     refuse(options, "is for a job without -manager; omit one of the two",
-           "engine", "workers", *OF_SPARK)
+           "engine", "workers", "verbose", *OF_SPARK)

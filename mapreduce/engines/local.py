@@ -6,7 +6,7 @@ import dataclasses
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from mapreduce.client import hints, preflight, progress, submission
@@ -19,13 +19,14 @@ from mapreduce.client.errors import (
 )
 from mapreduce.client.job_options import STDOUT, JobSpec
 from mapreduce.client.remote_manager import RemoteManager
+from mapreduce.client.stderr_lines import StderrLines
 from mapreduce.display import text
 from mapreduce.engines.local_cluster import ClusterError, LocalCluster
-from mapreduce.protocol import messages
+from mapreduce.protocol import layout, messages
 from mapreduce.protocol.extensions import ExtendedJobMessage
 from mapreduce.protocol.fields import Split
 from mapreduce.protocol.status import JobState, JobStatus
-from mapreduce.system import inputs
+from mapreduce.system import inputs, scratch
 from mapreduce.system.command_line import check_working_directory
 from mapreduce.worker.inputs.splits import find_bad
 
@@ -54,10 +55,12 @@ class Run(Protocol):
 def run(
     job: JobSpec, workers: int | None, quiet: bool,
     start: Callable[[ExtendedJobMessage], Run] | None = None,
+    verbose: bool = False,
 ) -> None:
     """Do a job on `workers` Workers, or one for each core if None.
 
-    With `start`, the run that it returns does the job. Raises
+    With `start`, the run that it returns does the job. With `verbose`, the
+    standard error of its tasks is printed. Raises
     click.ClickException if the job can't start, or fails.
     """
     check_working_directory()
@@ -73,7 +76,8 @@ def run(
             ("combiner", job.combiner), ("partitioner", job.partitioner)):
         preflight.check_command(what, command, path)
     with (preflight.stdin_as_file(job.input_paths, job.rules) as paths,
-          preflight.stdout_as_directory(output) as directory):
+          preflight.stdout_as_directory(output) as directory,
+          _logs_directory(job, verbose) as logs):
         skipped = inputs.Skipped()
         files = preflight.list_files(paths, job.rules, skipped)
         planned = submission.with_splits(job, files, num_workers)
@@ -82,13 +86,26 @@ def run(
             if job.split_size is None:
                 tell_all(hints.about_division(files, planned.split_size))
         job = dataclasses.replace(
-            planned, input_paths=tuple(paths), output_directory=directory)
+            planned, input_paths=tuple(paths), output_directory=directory,
+            logs=logs)
         message = submission.build_extended(job, follow=True)
         # One line is enough: an empty input has an empty result.
         has_input = submission.total_size(files) > 0
         _do(message, start(message) if start else _LocalRun(
-            LocalCluster(num_workers), message, quiet), quiet, output,
+            LocalCluster(num_workers), message, quiet,
+            StderrLines(logs) if verbose and logs else None), quiet, output,
             has_input)
+
+
+@contextlib.contextmanager
+def _logs_directory(job: JobSpec, verbose: bool) -> Iterator[str | None]:
+    """Yield the directory for logs; a temporary one only for `verbose`."""
+    if job.logs is not None or not verbose:
+        yield job.logs
+        return
+    scratch.remove_leftovers(layout.LOGS_DIRECTORY_PREFIX)
+    with scratch.directory(layout.LOGS_DIRECTORY_PREFIX) as directory:
+        yield directory
 
 
 def _with_defaults(job: JobSpec, num_workers: int) -> JobSpec:
@@ -133,7 +150,11 @@ def _do(
     try:
         progress.check(ended)
     except JobFailed as failed:
-        raise JobFailed(failed.message + _bad_inputs(job, ended)) from failed
+        message = failed.message
+        if job.logs and layout.LOGS_DIRECTORY_PREFIX in job.logs:
+            # That directory is temporary, and its lines were printed.
+            message = message.partition(f"\n{layout.LOG_NOTE}")[0]
+        raise JobFailed(message + _bad_inputs(job, ended)) from failed
     if not quiet:
         num_parts = ended.reduce_tasks or ended.map_tasks
         if has_input:
@@ -178,9 +199,11 @@ class _LocalRun:
     """The only job of a cluster, and its last known status."""
 
     def __init__(
-        self, cluster: LocalCluster, job: ExtendedJobMessage, quiet: bool
+        self, cluster: LocalCluster, job: ExtendedJobMessage, quiet: bool,
+        lines: StderrLines | None = None,
     ) -> None:
         self.status: JobStatus | None = None
+        self._lines = lines
         self._cluster = cluster
         self._job = job
         self._quiet = quiet
@@ -202,8 +225,12 @@ class _LocalRun:
         manager = self._cluster.start()
         try:
             self._cluster.call(lambda: manager.send(self._job))
-            with progress.progress(self._quiet) as shown:
+            # A bar and lines would be drawn one over the other.
+            with progress.progress(
+                    self._quiet, draws=self._lines is None) as shown:
                 progress.follow(lambda: self._look(manager), shown)
+            if self._lines:
+                self._lines.end()
             if not self._quiet and self.status:
                 progress.show_counters(manager, self.status)
         except BaseException:  # Whatever ends the run ends the job.
@@ -215,6 +242,8 @@ class _LocalRun:
             lambda: manager.status(
                 self._job.job_key, hold=progress.POLL_INTERVAL))
         self.status = next(iter(status.jobs), None)
+        if self._lines:
+            self._lines.show()
         return self.status
 
     def _cancel(self, manager: RemoteManager) -> None:

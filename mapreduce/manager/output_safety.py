@@ -145,18 +145,22 @@ def check_state(paths: list[str], state_directory: str) -> None:
 
 
 def check_kept(
-    kept: str, output: str, found: Inputs, shared_directory: str
+    kept: str, output: str, found: Inputs, shared_directory: str,
+    what: str = "the map output is",
 ) -> None:
-    """Raise StorageError if keeping the map output in `kept` could do harm."""
-    refusal = f"the map output is not kept in {kept!r}: that is in "
+    """Raise StorageError if keeping files in `kept` could do harm.
+
+    `what` is the subject of the error, with its verb.
+    """
+    refusal = f"{what} not kept in {kept!r}: that is in "
     if _is_within(kept, output):
         raise StorageError(refusal + "the output directory")
     if _is_within(kept, shared_directory):
         raise StorageError(refusal + "the shared directory")
-    # Old map output in that directory is removed; it may be this job's input.
+    # Old files in that directory are removed; they may be this job's input.
     if os.path.realpath(kept) in map(os.path.realpath, found.locations):
         raise StorageError(
-            f"the map output is not kept in {kept!r}: there is the input")
+            f"{what} not kept in {kept!r}: there is the input")
 
 
 def _is_within(path: str, directory: str) -> bool:

@@ -30,6 +30,7 @@ from mapreduce.manager.replacement import (
     split_output,
     undo_replacement,
 )
+from mapreduce.manager.task_logs import prepare_logs
 from mapreduce.manager.scheduling.job import ExpectedOutput
 from mapreduce.manager.scheduling.plan import TooManySplits, divide
 from mapreduce.protocol import layout
@@ -230,11 +231,12 @@ class Storage:
         checked = status_of(output)
         check_output(submission, found, self._shared_directory)
         if self._state_directory:
-            check_state([output, *filter(None, [kept])],
+            check_state([output, *filter(None, [kept, submission.logs])],
                         self._state_directory)
         if kept is not None:
             check_kept(kept, output, found, self._shared_directory)
             make_kept_directory(kept)
+        prepare_logs(submission, found, self._shared_directory)
         # Before the old result is touched: this may fail, too.
         self._make_job_directory(job_id)
         try:

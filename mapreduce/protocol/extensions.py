@@ -45,7 +45,8 @@ from mapreduce.protocol.fields import (
 ADDED_FIELDS = frozenset({
     "keep_old", "overwrite", "concatenate", "skip_bad_inputs",
     "separator", "key_fields", "partition_by", "sort_options",
-    "key_separator", "reducer_separator", "recursive", "hadoop_inputs"})
+    "key_separator", "reducer_separator", "recursive", "hadoop_inputs",
+    "logs"})
 
 
 def _text(message: Any, name: str) -> str:
@@ -96,6 +97,8 @@ class _Limits:
 
     # Seconds during which an executable neither reads, writes nor reports.
     task_timeout: OptionalSeconds = None
+    # A directory for the standard error of each attempt.
+    logs: OptionalPath = None
     max_map_attempts: OptionalCount = None
     max_reduce_attempts: OptionalCount = None
 
@@ -160,6 +163,11 @@ class ExtendedJobMessage(
 
     def __post_init__(self) -> None:
         """Raise ProtocolError for fields that contradict each other."""
+        # Thousands of jobs may wait. What is None is so in the class, too,
+        # and need not be in each of them.
+        object.__setattr__(self, "__dict__", {
+            name: value for name, value in vars(self).items()
+            if value is not None})
         if not self.input_paths:
             raise ProtocolError("a job has no input")
         if (self.num_mappers is None) == (self.max_mappers is None):
@@ -184,7 +192,7 @@ class ExtendedJobMessage(
                 self.combiner, self.partitioner, self.task_timeout,
                 self.concatenate, self.skip_bad_inputs, self.separator,
                 self.key_fields, self.key_separator, self.sort_options,
-                self.partition_by))
+                self.partition_by, self.logs))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -202,6 +210,7 @@ class _ExtendedMapFields:
 class ExtendedMapTaskMessage(_MapOptions, _ExtendedMapFields):
     """The Manager assigns a map task that a strict Worker cannot do."""
 
+    logs: OptionalPath = None  # the file for standard error
     token: OptionalToken = hidden()
     job_id: OptionalJobId = hidden()
 
@@ -224,6 +233,7 @@ class _ExtendedReduceFields:
 class ExtendedReduceTaskMessage(KeyOptions, _ExtendedReduceFields):
     """The Manager assigns a reduce task that a strict Worker cannot do."""
 
+    logs: OptionalPath = None  # the file for standard error
     token: OptionalToken = hidden()
     job_id: OptionalJobId = hidden()
 

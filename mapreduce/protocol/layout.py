@@ -8,6 +8,7 @@ SHARED_DIRECTORY_PREFIX = "mapreduce-shared-"
 LOCAL_DIRECTORY_PREFIX = "mapreduce-local-"
 INPUT_DIRECTORY_PREFIX = "mapreduce-input-"
 OUTPUT_DIRECTORY_PREFIX = "mapreduce-output-"
+LOGS_DIRECTORY_PREFIX = "mapreduce-logs-"
 
 MAX_SHOWN = 200  # bytes of the name of a result in that of a hidden directory
 MAX_TASKS = 10**5  # of a job, in each stage: their ids have five digits
@@ -37,6 +38,21 @@ def is_map_output(name: str) -> bool:
 def reduce_output(task_id: int) -> str:
     """Return, e.g., part-00000."""
     return f"part-{task_id:05d}"
+
+
+def stderr_log(stage: str, task_id: int, attempt: int) -> str:
+    """Return, e.g., map-00003-attempt-1.stderr; attempts count from 1."""
+    return f"{stage}-{task_id:05d}-attempt-{attempt}.stderr"
+
+
+# Before the path of such a file, in the reason of a failed job.
+LOG_NOTE = "all of its standard error is in "
+
+
+def parse_stderr_log(name: str) -> tuple[str, int, int] | None:
+    """Return the stage, task and attempt of such a name; None for others."""
+    found = re.fullmatch(r"(map|reduce)-(\d{5,})-attempt-(\d+)\.stderr", name)
+    return (found[1], int(found[2]), int(found[3])) if found else None
 
 
 def partial_output(name: str, unique: str) -> str:

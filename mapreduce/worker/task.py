@@ -8,6 +8,7 @@ from mapreduce.worker.output import OutputDirectory
 from mapreduce.worker.processes.executor import Executor
 from mapreduce.worker.processes.launcher import Launcher
 from mapreduce.worker.processes.reporter import Reporter
+from mapreduce.worker.processes.streams import open_log
 from mapreduce.worker.reduce_stage import run_reduce
 
 
@@ -23,9 +24,10 @@ def run_task(
     """
     # All four messages in one form: each stage has only one implementation.
     task = extended_task(task)
-    executor = Executor(
-        launcher, task.environment, task.task_timeout, reporter)
-    if isinstance(task, ExtendedMapTaskMessage):
-        run_map(task, output, executor)
-    else:
-        run_reduce(task, output, executor)
+    with open_log(task.logs) as log:
+        executor = Executor(
+            launcher, task.environment, task.task_timeout, reporter, log)
+        if isinstance(task, ExtendedMapTaskMessage):
+            run_map(task, output, executor)
+        else:
+            run_reduce(task, output, executor)

@@ -343,4 +343,5 @@ def test_both_commands_have_the_same_options():
             itertools.permutations(names)] == [
         ["--dialect", "--host", "--keep-old", "--port", "--secret-file",
          "--shutdown", "--wait", "-h", "-p", "-s"],
-        ["--conf", "--engine", "--engine-log", "--master", "--workers"]]
+        ["--conf", "--engine", "--engine-log", "--master", "--verbose",
+         "--workers"]]

@@ -15,7 +15,8 @@ TYPES = {"message_types": ["new_manager_job", "new_extended_job"]}
 ADDED = {"message_types": [*TYPES["message_types"], *(
     f"new_extended_job.{name}" for name in (
         "concatenate", "keep_old", "overwrite", "skip_bad_inputs",
-        "separator", "key_fields", "partition_by", "sort_options"))]}
+        "separator", "key_fields", "partition_by", "sort_options",
+        "logs"))]}
 
 EXTENDED = {
     "message_type": "new_extended_job",
@@ -47,6 +48,7 @@ def start(main, *options):
     (["--partition-by", "1-2", "--sort", "-k1,1 -k 2,2nr"],
      {"partition_by": "1-2", "sort_options": "-k1,1 -k 2,2nr"}),
     (["--separator", "\\t"], {"separator": "\t"}),
+    (["--logs", "kept"], {"logs": "kept"}),
 ], ids=str)
 def test_submit_sends_later_options_only_to_a_manager_that_names_them(
         options, fields):
@@ -71,6 +73,7 @@ def test_submit_sends_later_options_only_to_a_manager_that_names_them(
     (["--sort", "-k1 -o x"], "'-o' is no option such as -k2,2nr"),
     (["--partition-by", "a"], "'a' names no fields such as 1-2"),
     (["--key-fields", "0"], "--key-fields"),
+    (["--logs", ""], "the name of the directory for logs is empty"),
     (["--partition-by", "1", "--partitioner", "cat"],
      "--partitioner and --partition-by both choose the reduce task"),
     (["--nreducers", "0", "--sort", "-k1"],

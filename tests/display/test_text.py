@@ -10,6 +10,7 @@ from mapreduce.protocol.status import (
     ClusterStatus,
     Counter,
     JobDetails,
+    JobOption,
     Stage,
     TaskState,
     TaskStatus,
@@ -39,6 +40,14 @@ def test_counters_stand_behind_the_tasks():
         "map 0  running  -       1         2.0 s\n\n"
         "GROUP  COUNTER  AMOUNT\n"
         "words  short    -3")
+
+
+def test_logs_are_named():
+    details = JobDetails(None, (TASK,), options=(
+        JobOption("mapper_executable", "map"), JobOption("logs", "my\n/logs")))
+    assert text.text(details).splitlines()[-1] == (
+        "Standard error of each attempt: "
+        "my\\n/logs/map-00000-attempt-1.stderr and so on")
 
 
 def test_what_tasks_say_stands_in_a_column_of_its_own():

@@ -7,7 +7,12 @@ import pytest
 
 from tests.support.cluster import MAPPER
 from tests.support.commands import command
-from tests.support.files import in_order, names_in, write_executable
+from tests.support.files import (
+    in_order,
+    names_in,
+    read_files,
+    write_executable,
+)
 from tests.support.local_run import INPUT, children, expected
 from tests.support.waiting import TIMEOUT
 
@@ -44,6 +49,31 @@ def test_modules_of_the_user_are_left_alone(run):
     for name in ("queue.py", "runpy.py", "os.py", "click.py"):
         (run.directory / name).write_text("raise Exception('mine')")
     assert run("--quiet") == (0, "")
+
+
+def test_verbose_prints_what_tasks_say(run, tmp_path):
+    """Nothing of it is left, and the failure names no file that is gone."""
+    mapper = write_executable(
+        tmp_path / "says", "echo before >&2", "printf after >&2", "exit 3")
+    code, stderr = run("--quiet", "--verbose", "--max-attempts", "2",
+                       "--nmappers", "1", mapper=mapper)
+    lines = stderr.splitlines()
+    assert code == 1
+    assert sorted(lines[:4]) == [
+        "map 0 (attempt 2): after", "map 0 (attempt 2): before",
+        "map 0: after", "map 0: before"]
+    assert lines[4].startswith("Error: job 0 failed: map task 0 failed 2 ")
+    assert "standard error is in" not in stderr
+
+
+def test_logs_are_kept_and_named(run, tmp_path):
+    mapper = write_executable(tmp_path / "fails", "echo why >&2; exit 3")
+    code, stderr = run("--quiet", "--logs", "kept", "--max-attempts", "1",
+                       "--nmappers", "1", mapper=mapper)
+    assert (code, stderr.splitlines()[-1]) == (
+        1, "all of its standard error is in kept/map-00000-attempt-1.stderr")
+    assert read_files(run.directory / "kept") == {
+        "map-00000-attempt-1.stderr": b"why\n"}
 
 
 def test_mapper_fails(run, tmp_path):

@@ -27,6 +27,7 @@ import logging
 from mapreduce.manager.scheduling import facts
 from mapreduce.manager.scheduling.plan import Plan
 from mapreduce.manager.scheduling.tasks import Counters, Tasks
+from mapreduce.protocol import layout
 from mapreduce.protocol.codec import capabilities
 from mapreduce.protocol.extensions import (
     ExtendedJobMessage,
@@ -246,7 +247,17 @@ class Job(_Start):
             return None
         times = ("once," if len(failed_on) == 1
                  else f"{len(failed_on)} times, the last time")
-        return f"{stage} task {task_id} failed {times} because {reason}"
+        return (f"{stage} task {task_id} failed {times} because {reason}"
+                + self._log_note(stage, task_id))
+
+    def _log_note(self, stage: str, task_id: int) -> str:
+        """Return a line that names the file with all of standard error."""
+        logs = self.submission.logs
+        if logs is None:
+            return ""
+        name = layout.stderr_log(
+            stage, task_id, self.tasks.num_attempts(task_id))
+        return f"\n{layout.LOG_NOTE}{logs}/{name}"
 
     def requeue_lost(
         self, task_id: int, address: Address, now: float

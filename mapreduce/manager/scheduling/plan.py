@@ -87,6 +87,7 @@ class Plan:
             concatenate=job.concatenate,
             skip_bad_inputs=job.skip_bad_inputs,
             partition_by=job.partition_by,
+            logs=self._log("map", task_id, attempt),
             **_key_options(job))
 
     def reduce_task(self, task_id: int, attempt: int) -> TaskMessage:
@@ -111,7 +112,15 @@ class Plan:
             output_directory=self.result_directory,
             environment=self._environment("r", task_id, attempt),
             task_timeout=job.task_timeout,
+            logs=self._log("reduce", task_id, attempt),
             **_key_options(job))
+
+    def _log(self, stage: str, task_id: int, attempt: int) -> str | None:
+        """Return the path of the file for the standard error of an attempt."""
+        if self.submission.logs is None:
+            return None
+        name = layout.stderr_log(stage, task_id, attempt + 1)
+        return f"{self.submission.logs}/{name}"
 
     def _environment(
         self, stage: str, task_id: int, attempt: int

@@ -112,6 +112,11 @@ class Tasks:
         record = self._records.get(task_id)
         return record.failed_on if record else []
 
+    def num_attempts(self, task_id: int) -> int:
+        """Return how many attempts at a task were sent to a Worker."""
+        record = self._records.get(task_id)
+        return len(record.history) if record else 0
+
     def assign(self, task_id: int, address: Address, now: float) -> int:
         """Assign one of the first waiting tasks to a Worker.
 

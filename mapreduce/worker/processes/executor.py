@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import IO
 
 from mapreduce.system.commands import words
 from mapreduce.worker.errors import TaskError
@@ -19,7 +20,7 @@ from mapreduce.worker.processes.reporter import (
     ReportedStderr,
     Reporter,
 )
-from mapreduce.worker.processes.streams import StderrTail
+from mapreduce.worker.processes.streams import LoggedStderr, StderrTail
 
 
 class Executor:
@@ -28,16 +29,18 @@ class Executor:
     def __init__(
         self, launcher: Launcher, environment: Mapping[str, str],
         task_timeout: float | None = None, reporter: Reporter | None = None,
+        log: IO[bytes] | None = None,
     ) -> None:
         """Add variables to the environment of the executables.
 
         An executable that neither reads, writes nor reports for task_timeout
-        seconds is killed.
+        seconds is killed. Standard error goes to the log, if there is one.
         """
         self.launcher = launcher
         self._environment = environment
         self._task_timeout = task_timeout
         self._reporter = reporter
+        self._log = log
 
     @contextlib.contextmanager
     def running(
@@ -80,9 +83,9 @@ class Executor:
         return {**os.environ, **names, **self._environment}
 
     def _stderr(self) -> StderrTail:
-        if self._reporter is None:
-            return StderrTail()
-        return ReportedStderr(self._reporter)
+        stderr = (StderrTail() if self._reporter is None
+                  else ReportedStderr(self._reporter))
+        return LoggedStderr(stderr, self._log) if self._log else stderr
 
     def _held_output(self) -> HeldOutput:
         if self._reporter is None:

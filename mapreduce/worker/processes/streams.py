@@ -1,9 +1,12 @@
 """Handle the standard input and the standard error of a process."""
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import IO
+
+from mapreduce.worker.errors import TaskError
 
 
 class StdinWriter:
@@ -62,3 +65,50 @@ class StderrTail:
         """The last TAIL bytes as text, without white space around them."""
         # Any bytes are possible: the tail may even begin within a character.
         return self._tail.decode("utf-8", "backslashreplace").strip()
+
+
+class LoggedStderr(StderrTail):
+    """Standard error that also goes to a file, complete."""
+
+    def __init__(self, inner: StderrTail, file: IO[bytes]) -> None:
+        """Pass all bytes to `inner`, and write them to an unbuffered file."""
+        super().__init__()
+        self._inner = inner
+        self._file = file
+
+    def add(self, chunk: bytes) -> None:
+        """Add bytes; raise TaskError if they can't be written."""
+        try:
+            self._file.write(chunk)
+        except OSError as error:
+            raise TaskError(f"cannot write the log {self._file.name!r}: "
+                            f"{error.strerror}") from error
+        self._inner.add(chunk)
+
+    def end(self) -> None:
+        """Note that no more bytes follow."""
+        self._inner.end()
+
+    @property
+    def text(self) -> str:
+        """The end as text, as of `inner`."""
+        return self._inner.text
+
+
+@contextlib.contextmanager
+def open_log(path: str | None) -> Iterator[IO[bytes] | None]:
+    """Open a new file for standard error, if a path is given."""
+    if path is None:
+        yield None
+        return
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        # A Worker that was marked dead may still write to the old file.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        file = open(path, "xb", buffering=0)
+    except OSError as error:
+        raise TaskError(f"cannot write the log {path!r}: {error.strerror}"
+                        ) from error
+    with file:
+        yield file

@@ -209,7 +209,7 @@ def test_tasks_hold_how_their_keys_are_sorted(world):
 
 @pytest.mark.parametrize("option", [
     {"separator": ","}, {"key_fields": 2}, {"partition_by": "1"},
-    {"sort_options": "-k1"}, {"concatenate": True}], ids=str)
+    {"sort_options": "-k1"}, {"logs": "kept"}, {"concatenate": True}], ids=str)
 def test_workers_of_old_versions_get_no_task_of_later_ones(world, option):
     world.silent = {1}
     world.register(1)
@@ -217,3 +217,20 @@ def test_workers_of_old_versions_get_no_task_of_later_ones(world, option):
     [worker] = world.scheduler.workers
     assert world.happen(events.CapabilitiesKnown(worker, OLD)) == [
         "discard output", "clean up job 0"]
+
+
+def test_each_attempt_has_a_log_of_its_own(world):
+    """The reason of a job that fails names the last one."""
+    world.register(1)
+    submit(world, environment=None, logs="kept", num_mappers=1,
+           max_mappers=None, max_reduce_attempts=2)
+    world.finish(0, 1)
+    world.fail(0, 1)
+    world.fail(0, 1)
+    assert [task.logs for task in world.sent if hasattr(task, "logs")] == [
+        "kept/map-00000-attempt-1.stderr",
+        "kept/reduce-00000-attempt-1.stderr",
+        "kept/reduce-00000-attempt-2.stderr"]
+    assert jobs_of(world)[0].reason == (
+        "reduce task 0 failed 2 times, the last time because it broke\n"
+        "all of its standard error is in kept/reduce-00000-attempt-2.stderr")
