@@ -13,7 +13,7 @@ from mapreduce.client.errors import JobFailed, NoManager, UnknownJob
 from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.display import text
 from mapreduce.display.balance import balance_line
-from mapreduce.protocol.layout import SKIPPED_INPUTS
+from mapreduce.protocol.layout import RECORDS, SKIPPED_INPUTS
 from mapreduce.protocol.status import Counter, JobState, JobStatus
 
 Answer = TypeVar("Answer")
@@ -152,8 +152,11 @@ def tell_counters(counters: tuple[Counter, ...]) -> None:
     """Print counters, and the inputs that were left out, if there are any."""
     skipped = [counter.name for counter in counters
                if counter.group == SKIPPED_INPUTS]
-    if others := tuple(counter for counter in counters
-                       if counter.group != SKIPPED_INPUTS):
+    others = tuple(counter for counter in counters
+                   if counter.group != SKIPPED_INPUTS)
+    # Those of records alone are for mapreduce-status: most users of small jobs
+    # have no use for them.
+    if any(counter.group != RECORDS for counter in others):
         tell(text.counters_text(others))
     if skipped:
         noun = "input" if len(skipped) == 1 else "inputs"

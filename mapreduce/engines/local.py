@@ -69,12 +69,7 @@ def run(
     output = job.output_directory
     if not (job.overwrite or job.no_clobber or output == STDOUT):
         preflight.check_output(output)
-    path = (job.environment or {}).get("PATH")
-    for what, command in (
-            ("mapper", job.mapper_executable),
-            ("reducer", job.reducer_executable),
-            ("combiner", job.combiner), ("partitioner", job.partitioner)):
-        preflight.check_command(what, command, path)
+    _check_commands(job)
     with (preflight.stdin_as_file(job.input_paths, job.rules) as paths,
           preflight.stdout_as_directory(output) as directory,
           _logs_directory(job, verbose) as logs):
@@ -95,6 +90,15 @@ def run(
             LocalCluster(num_workers), message, quiet,
             StderrLines(logs) if verbose and logs else None), quiet, output,
             has_input)
+
+
+def _check_commands(job: JobSpec) -> None:
+    path = (job.environment or {}).get("PATH")
+    for what, command in (
+            ("mapper", job.mapper_executable),
+            ("reducer", job.reducer_executable),
+            ("combiner", job.combiner), ("partitioner", job.partitioner)):
+        preflight.check_command(what, command, path)
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from mapreduce.manager.kept_output import (
     keep_map_output,
     make_kept_directory,
+    prepare_logs,
 )
 from mapreduce.manager.output_safety import (
     StorageError,
@@ -30,7 +31,6 @@ from mapreduce.manager.replacement import (
     split_output,
     undo_replacement,
 )
-from mapreduce.manager.task_logs import prepare_logs
 from mapreduce.manager.scheduling.job import ExpectedOutput
 from mapreduce.manager.scheduling.plan import TooManySplits, divide
 from mapreduce.protocol import layout

@@ -14,13 +14,13 @@ from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple
 
 from mapreduce.protocol.key_fields import parse_ranges, parse_sort
-from mapreduce.protocol.layout import MAX_TASKS
+from mapreduce.protocol.layout import MAX_TASKS, RECORD_COUNTERS
 
 MAX_HOST = 255  # characters, as in the name service
 MAX_PATH = 4096  # bytes, as in Linux
 MAX_COMMAND = 128 * 2**10  # bytes, as of one argument in Linux
 MAX_NAME = 255  # characters
-MAX_COUNTERS = 1_000  # of a task, and of a job
+MAX_COUNTERS = 1_000  # of a task, and of a job, beside RECORD_COUNTERS
 MAX_AMOUNT = 2**63 - 1  # of a counter, up or down
 MAX_SIZE = 2**63 - 1  # bytes, as of a file
 MAX_SECONDS = 10**9  # about thirty years
@@ -145,7 +145,7 @@ def _is_counters(value: object) -> bool:
             _is_integer(amount) and abs(amount) <= MAX_AMOUNT
             and len(name) <= MAX_NAME for name, amount in group.items())
         and len(name) <= MAX_NAME for name, group in value.items()
-    ) and sum(map(len, value.values())) <= MAX_COUNTERS
+    ) and sum(map(len, value.values())) <= MAX_COUNTERS + len(RECORD_COUNTERS)
 
 
 def _is_separator(value: object) -> bool:

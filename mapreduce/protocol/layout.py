@@ -90,6 +90,15 @@ def local_directory_prefix(task_id: int) -> str:
 # The group of counters that names the inputs that a job left out.
 SKIPPED_INPUTS = "skipped inputs"
 
+# The group of counters of records, and their names: of a map task, what its
+# mapper reads; what all mappers print; …
+RECORDS = "mapreduce"
+INPUT = ("input records", "input bytes")
+MAP_OUTPUT = ("map output records", "map output bytes")
+REDUCE_INPUT = ("reduce input records", "reduce input bytes")
+OUTPUT = ("output records",)
+RECORD_COUNTERS = (*INPUT, *MAP_OUTPUT, *REDUCE_INPUT, *OUTPUT)
+
 # Endings of the names of compressed files, which cannot be split.
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 

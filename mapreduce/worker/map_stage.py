@@ -26,6 +26,7 @@ from mapreduce.worker.inputs.splits import (
 from mapreduce.worker.output import OutputDirectory
 from mapreduce.worker.processes.executor import Executor
 from mapreduce.worker.processes.launcher import Launcher
+from mapreduce.worker.records import count_file, counted
 from mapreduce.worker.shuffle import loops
 from mapreduce.worker.shuffle.command_partitioner import run_partitioner
 from mapreduce.worker.shuffle.key_fields import (
@@ -71,8 +72,11 @@ def _make_result(
     """Make the one file of a task whose job has no reduce stage."""
     path = os.path.join(directory, layout.reduce_output(task.task_id))
     with open(path, "wb") as part:
+        def take(blocks: Iterable[bytes]) -> None:
+            part.writelines(counted(blocks, executor, *layout.OUTPUT))
+
         # No newline is added: what mappers print may be no text.
-        _run_mapper(task, executor, part.writelines)
+        _run_mapper(task, executor, take)
     return path
 
 
@@ -187,6 +191,10 @@ def _run_mapper(
     Raises TaskError if a process fails, or its input can't be read.
     """
     splits, decompress = task.splits, bool(task.decompress)
+
+    def take_counted(blocks: Iterable[bytes]) -> None:
+        take(counted(blocks, executor, *layout.MAP_OUTPUT))
+
     check = executor.launcher.interruption.check
     if task.skip_bad_inputs:
         # Before the mapper runs: half of a file must not have an effect.
@@ -197,9 +205,9 @@ def _run_mapper(
     try:
         if not task.concatenate:
             for split in splits:
-                _run_on_split(task, split, executor, take)
+                _run_on_split(task, split, executor, take_counted)
         elif splits:
-            _run_on_all(task, splits, executor, take)
+            _run_on_all(task, splits, executor, take_counted)
     except BadInput as error:
         # Not only the first one: the user can mend all at once.
         others = find_bad(splits, decompress, check) if splits[1:] else {}
@@ -215,11 +223,15 @@ def _run_on_split(
     names = {"mapreduce_map_input_file": split.path}
     with open_input(split.path) as file:
         feed = read_split(split, file, bool(task.decompress))
+        if feed is not None:
+            feed = counted(feed, executor, *layout.INPUT)
         with executor.running(
                 task.executable, title, names=names,
                 stdin=file if feed is None else subprocess.PIPE,
                 stdout=subprocess.PIPE) as process:
             take(process.read(feed))
+    if feed is None:
+        count_file(split.path, executor, *layout.INPUT)
 
 
 def _run_on_all(
@@ -231,4 +243,6 @@ def _run_on_all(
     with executor.running(
             task.executable, title, stdin=subprocess.PIPE,
             stdout=subprocess.PIPE) as process:
-        take(process.read(read_all(splits, bool(task.decompress))))
+        take(process.read(counted(
+            read_all(splits, bool(task.decompress)), executor,
+            *layout.INPUT)))

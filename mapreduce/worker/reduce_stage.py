@@ -17,6 +17,7 @@ from mapreduce.system import scratch
 from mapreduce.worker.inputs.files import open_input
 from mapreduce.worker.output import OutputDirectory
 from mapreduce.worker.processes.executor import Executor
+from mapreduce.worker.records import counted, count_file
 from mapreduce.worker.shuffle.key_fields import for_reducer, sort_arguments
 from mapreduce.worker.shuffle.merging import merge, merge_by
 
@@ -48,7 +49,8 @@ def _reduce_file(
     with open_input(task.input_paths[0]) as file, executor.running(
             task.executable, task.executable, stdin=file,
             stdout=subprocess.PIPE) as reducer:
-        part.writelines(reducer.read())
+        part.writelines(counted(reducer.read(), executor, *layout.OUTPUT))
+    count_file(task.input_paths[0], executor, *layout.REDUCE_INPUT)
 
 
 def _reduce_files(
@@ -60,7 +62,9 @@ def _reduce_files(
             stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reducer:
         with contextlib.closing(_merge(
                 task, os.path.dirname(part.name), executor)) as blocks:
-            part.writelines(reducer.read(blocks))
+            part.writelines(counted(reducer.read(
+                counted(blocks, executor, *layout.REDUCE_INPUT)
+            ), executor, *layout.OUTPUT))
 
 
 def _merge(

@@ -1,4 +1,5 @@
 """The options on the stages of a job, with real processes."""
+import pathlib
 import re
 import subprocess
 import sys
@@ -102,7 +103,16 @@ def test_counters(client, tmp_path):
     assert code == 0, stderr
     lines = [line.split() for line in stderr.splitlines()]
     # Before the line that the mappers printed nothing, and the last one.
-    assert lines[-4:-2] == [["GROUP", "COUNTER", "AMOUNT"], ["g", "n", "24"]]
+    table = lines[lines.index(["GROUP", "COUNTER", "AMOUNT"]) + 1:-2]
+    assert table[0] == ["g", "n", "24"]
+    assert {" ".join(line[1:-1]): int(line[-1]) for line in table[1:]} == {
+        "input records": sum(path.read_bytes().count(b"\n")
+                             for path in pathlib.Path(INPUT).iterdir()),
+        "input bytes": sum(path.stat().st_size
+                           for path in pathlib.Path(INPUT).iterdir()),
+        "map output records": 0, "map output bytes": 0,
+        "reduce input records": 0, "reduce input bytes": 0,
+        "output records": 0}
 
 
 def test_counters_and_status_of_a_cluster(cluster, client, tmp_path, gate):

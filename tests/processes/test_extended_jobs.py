@@ -121,7 +121,15 @@ def test_counters_and_words_of_tasks_are_shown(cluster, jobs):
         jobs.directory / "count", "echo reporter:counter:g,n,2 >&2",
         "echo reporter:status:read all >&2", "exec cat")
     details = jobs.run(environment={})
-    assert details.counters == (Counter("g", "n", 4),)
+    assert details.counters == (Counter("g", "n", 4), *(
+        Counter("mapreduce", name, amount) for name, amount in (
+            ("input bytes", 6), ("input records", 3),
+            ("map output bytes", 6), ("map output records", 3),
+            ("output records", 3), ("reduce input bytes", 6),
+            ("reduce input records", 3))))
+    # Skew is seen: how much each task had to read.
+    assert [(task.input_records, task.input_bytes)
+            for task in details.tasks] == [(2, 4), (1, 2), (3, 6)]
     assert [task.message for task in details.tasks] == [
         "read all", "read all", None]
 

@@ -198,6 +198,7 @@ class Job(_Start):
                 self.tasks.seconds(task_id, now),
                 round(now - self.started, 3), counters))
         # Workers exist that report what they could not do as finished.
+        self.tasks.note_input(task_id, counters)
         if self.tasks.finish(task_id, now):
             self.state = JobState.CHECKING
 

@@ -17,7 +17,8 @@ import dataclasses
 import itertools
 from collections.abc import Iterator
 
-from mapreduce.protocol import fields
+from mapreduce.protocol import fields, layout
+from mapreduce.protocol.fields import OptionalCounters
 from mapreduce.protocol.messages import Address
 from mapreduce.protocol.status import (
     AttemptState,
@@ -63,6 +64,8 @@ class _Record:
     # The Workers that died while they held it. These are not failures: a
     # Worker may die for reasons of its own.
     lost_with: list[Address] = dataclasses.field(default_factory=list)
+    # The records and bytes that it read, if its Worker counted them.
+    input: tuple[int | None, int | None] = (None, None)
 
     @property
     def attempt(self) -> _Attempt:
@@ -152,6 +155,14 @@ class Tasks:
     def is_done(self, task_id: int) -> bool:
         """Return whether a task is done."""
         return task_id not in self._unfinished
+
+    def note_input(self, task_id: int, counters: OptionalCounters) -> None:
+        """Keep what a task has read, which its Worker may have counted."""
+        records = (counters or {}).get(layout.RECORDS, {})
+        for names in (layout.INPUT, layout.REDUCE_INPUT):
+            if names[0] in records:
+                number, size = map(records.get, names)
+                self._records[task_id].input = number, size
 
     def last_address(self, task_id: int) -> Address:
         """Return the Worker that got a task last."""
@@ -248,7 +259,7 @@ class Tasks:
                 stage, task_id, state, WorkerAddress(*attempt.address),
                 attempts, round(end - attempt.started, 3), record.reason,
                 record.message, round(attempt.started - start, 3),
-                record.history_status(start))
+                record.history_status(start), *record.input)
         self._cache[task_id] = status
         return status
 
@@ -286,9 +297,11 @@ class Counters:
                 self._amounts[key] = self._amounts.get(key, 0) + amount
         # Each task may have that many, and all together must not fill the
         # memory: executables sometimes put words of their input into names.
+        own = sum((layout.RECORDS, name) in self._amounts
+                  for name in layout.RECORD_COUNTERS)
         limit = fields.MAX_COUNTERS
         return (f"the job has more than {limit} different counters"
-                if len(self._amounts) > limit else "")
+                if len(self._amounts) - own > limit else "")
 
     def statuses(self) -> tuple[Counter, ...]:
         """Return the records for clients, sorted by group and name."""

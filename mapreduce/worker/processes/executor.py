@@ -69,10 +69,15 @@ class Executor:
         except CounterError as error:
             raise TaskError(f"{title} cannot go on: {error}") from error
 
-    def count(self, group: str, name: str) -> None:
-        """Add 1 to a counter of the task, if it has counters."""
+    @property
+    def counts(self) -> bool:
+        """Whether the task has counters."""
+        return self._reporter is not None
+
+    def count(self, group: str, name: str, amount: int = 1) -> None:
+        """Add to a counter of the task, if it has counters."""
         if self._reporter:
-            self._reporter.count(group, name, 1)
+            self._reporter.count(group, name, amount)
 
     def _env(self, names: Mapping[str, str]) -> dict[str, str] | None:
         # None: a task of the specification runs with the environment of the

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from mapreduce.protocol.fields import MAX_AMOUNT, MAX_COUNTERS, MAX_NAME
+from mapreduce.protocol.layout import RECORD_COUNTERS, RECORDS
 from mapreduce.worker.errors import TaskError
 from mapreduce.worker.processes.streams import StderrTail
 
@@ -85,7 +86,10 @@ class Reporter:
             raise CounterError(
                 f"the name of a counter has more than {MAX_NAME} characters: "
                 f"{group[:MAX_NAME]!r}, {name[:MAX_NAME]!r}")
-        if sum(map(len, self.counters.values())) == MAX_COUNTERS:
+        own = self.counters.get(RECORDS, {}).keys() & set(RECORD_COUNTERS)
+        is_own = group == RECORDS and name in RECORD_COUNTERS
+        if not is_own and sum(map(len, self.counters.values())) - len(
+                own) == MAX_COUNTERS:
             raise CounterError(
                 f"the task has more than {MAX_COUNTERS} different counters")
 

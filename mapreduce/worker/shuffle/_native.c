@@ -1,5 +1,6 @@
 /*
- * The two loops over all lines of a job, compiled: partition and Merge.
+ * The loops over all lines of a job, compiled: partition, Merge and
+ * count_newlines.
  *
  * python_loops.py does the same in Python; loops.py chooses one of the two.
  * Nothing here opens, reads or waits. All memory is Python's, so tracemalloc
@@ -532,8 +533,49 @@ static PyType_Spec Merge_spec = {
     "mapreduce.worker.shuffle._native.Merge", sizeof(Merge), 0,
     Py_TPFLAGS_DEFAULT, Merge_slots};
 
+/* ------------------------------------------------------------------------
+ * count_newlines(block, /)
+ *
+ * bytes.count looks at one byte after the other. Here eight are in a word.
+ */
+#define ONES 0x0101010101010101u
+#define LOW_BITS 0x7f7f7f7f7f7f7f7fu
+#define NEWLINES (ONES * '\n')
+
+/* Return the sum of the eight bytes of a word. */
+static size_t sum_of_bytes(uint64_t word)
+{
+    word = (word & 0x00ff00ff00ff00ffu) + (word >> 8 & 0x00ff00ff00ff00ffu);
+    return (size_t)(word * 0x0001000100010001u >> 48);
+}
+
+static PyObject *count_newlines(PyObject *self, PyObject *block)
+{
+    char *bytes;
+    Py_ssize_t size, number = 0, i = 0;
+    (void)self;
+    if (PyBytes_AsStringAndSize(block, &bytes, &size) < 0)
+        return NULL;
+    while (size - i >= 8) {
+        /* One byte of the sum for each of the word: up to 255 words. */
+        uint64_t sums = 0;
+        for (int words = 0; words < 255 && size - i >= 8; words++, i += 8) {
+            uint64_t word;
+            memcpy(&word, bytes + i, 8);
+            word ^= NEWLINES; /* a newline is 0 now */
+            word = ~(((word & LOW_BITS) + LOW_BITS) | word | LOW_BITS);
+            sums += word >> 7;
+        }
+        number += (Py_ssize_t)sum_of_bytes(sums);
+    }
+    for (; i < size; i++)
+        number += bytes[i] == '\n';
+    return PyLong_FromSsize_t(number);
+}
+
 static PyMethodDef methods[] = {
     {"partition", partition, METH_VARARGS, "partition(block, n, /)"},
+    {"count_newlines", count_newlines, METH_O, "count_newlines(block, /)"},
     {NULL, NULL, 0, NULL}};
 
 static PyModuleDef definition = {

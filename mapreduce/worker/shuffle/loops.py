@@ -1,7 +1,8 @@
 """Choose the loops over all lines: compiled ones where they were built.
 
-`partition(block, n)` and `Merge(streams, size)` are those of _native.c or of
-python_loops.py. The environment variable MAPREDUCE_NATIVE=0 forces the latter.
+`partition(block, n)`, `Merge(streams, size)` and `count_newlines(block)` are
+those of _native.c or of python_loops.py. The environment variable
+MAPREDUCE_NATIVE=0 forces the latter.
 """
 from __future__ import annotations
 
@@ -34,3 +35,6 @@ DESCRIPTION = "compiled loops" if COMPILED else "Python loops"
 
 partition: Callable[[bytes, int], list[bytes]] = _chosen.partition
 Merge: Callable[[list[Iterator[bytes]], int], Iterator[bytes]] = _chosen.Merge
+# What was compiled for an older version lacks it.
+count_newlines: Callable[[bytes], int] = getattr(
+    _chosen, "count_newlines", python_loops.count_newlines)

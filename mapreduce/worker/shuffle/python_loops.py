@@ -1,4 +1,4 @@
-"""The loops over all lines in Python: partition and Merge.
+"""The loops over all lines in Python: partition, Merge and count_newlines.
 
 They are the reference for _native.c, which does the same several times as
 fast. loops.py chooses between the two.
@@ -36,6 +36,11 @@ def partition(block: bytes, n: int, /) -> list[bytes]:
     if not 1 <= n <= MAX_PARTITIONS:
         raise ValueError("n must be from 1 to 2**20")
     return _partitioner(n).partition(block)
+
+
+def count_newlines(block: bytes, /) -> int:
+    """Return the number of newlines in a block."""
+    return block.count(b"\n")
 
 
 class Merge(Iterator[bytes]):

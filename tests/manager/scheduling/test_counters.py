@@ -100,3 +100,17 @@ def test_word_of_a_task_has_a_bound(world):
     submit(world)
     tell(world, 0, 1, 1_000 * "x")
     assert statuses_of(world)[0] == 255 * "x"
+
+
+def test_counters_of_records_are_beside_the_limit(world, mocker):
+    mocker.patch.object(fields, "MAX_COUNTERS", 1)
+    world.register(1)
+    submit(world, max_mappers=1)
+    assert world.finish(0, 1, {"g": {"n": 1}, "mapreduce": {
+        "input records": 2, "input bytes": 9}}) == ["extended reduce 0 → 1"]
+    assert world.finish(0, 1, {"mapreduce": {
+        "reduce input records": 3, "reduce input bytes": 8}}) == [
+            "clean up job 0"]
+    assert [(task.input_records, task.input_bytes)
+            for task in world.scheduler.details(0, 0.0).tasks] == [
+                (2, 9), (3, 8)]

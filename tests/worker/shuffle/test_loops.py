@@ -300,3 +300,11 @@ def test_compiled_loops_serve_where_a_compiler_is():
     if NATIVE is None:
         pytest.skip("the compiled loops were not built here")
     assert NATIVE.__file__.endswith(".abi3.so")
+
+
+@both
+@given(block=strategies.one_of(blocks, strategies.builds(
+    bytes.__mul__, strategies.text("\n\x0b\x8a\x00", max_size=30).map(
+        lambda text: text.encode("latin-1")), strategies.integers(0, 99))))
+def test_newlines_are_counted(its, block):
+    assert its.count_newlines(block) == block.count(b"\n")
