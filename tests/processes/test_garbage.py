@@ -7,10 +7,10 @@ import socket
 import time
 
 from tests.support import wire
-from tests.support.chaos import GARBAGE
 from tests.support.faults import COPY, ONE_TASK, check_next_job, needs_proc
 from tests.support.files import write_files
 from tests.support.ports import free_port
+from tests.support.strangers import GARBAGE
 
 # Messages
 
