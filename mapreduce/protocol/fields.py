@@ -64,6 +64,13 @@ class Split(NamedTuple):
     start: int = 0  # bytes from the beginning of the file
     end: int | None = None  # None: the end of the file
 
+    def __repr__(self) -> str:
+        """Return, e.g., 'input/a' or 'input/a'[100:200], for the log."""
+        if not self.start and self.end is None:
+            return repr(self.path)
+        end = "" if self.end is None else self.end
+        return f"{self.path!r}[{self.start}:{end}]"
+
 
 @dataclasses.dataclass(frozen=True)
 class Rule:

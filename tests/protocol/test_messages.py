@@ -275,6 +275,13 @@ def test_log_shows_both_forms_of_a_message_alike(message, text):
     assert repr(message) == text
 
 
+@pytest.mark.parametrize("split, text", [
+    (Split("in/a"), "'in/a'"), (Split("in/a", 0, 9), "'in/a'[0:9]"),
+    (Split("in/a", 9), "'in/a'[9:]")])
+def test_log_shows_a_split_as_its_path_and_its_bytes(split, text):
+    assert repr(split) == text
+
+
 @pytest.mark.parametrize("unit", [b"[],", b"0,", b'{"a":', b"["])
 def test_flood_of_values_is_noticed(unit):
     """To parse it would hold up all threads, and take gigabytes."""
