@@ -30,6 +30,7 @@ OPTION_NAMES = {
 }
 # Fields that no option sets.
 UNSET = {"max_mappers", "max_reduce_attempts"}
+DRAWN = "_drawn"  # the attribute that keeps the drawings of a JobDetails
 # Which tasks are shown: all, those in a state, or those that were repeated.
 ALL, REPEATED = "all", "tried again"
 FILTERS = (ALL, *(state.value for state in TaskState), REPEATED)
@@ -95,10 +96,20 @@ def job_view(
     """
     assert details.job
     return JobView(
-        details.job, details, timeline(details), balance(details.tasks),
+        details.job, details, *_drawn(details),
         _task_table(details.tasks, choice),
         tuple(_shown_options(details.options)),
         command)
+
+
+def _drawn(details: JobDetails) -> tuple[Timeline | None, Balance | None]:
+    # Several browsers, or several pages of tasks, show the same answer. Like a
+    # functools.cached_property of the record, it is freed together with it.
+    attributes = vars(details)
+    if DRAWN not in attributes:
+        attributes[DRAWN] = timeline(details), balance(details.tasks)
+    drawn: tuple[Timeline | None, Balance | None] = attributes[DRAWN]
+    return drawn
 
 
 def _task_table(tasks: tuple[TaskStatus, ...], choice: Choice) -> TaskTable:

@@ -15,7 +15,6 @@ from typing import NamedTuple
 from mapreduce.display import text
 from mapreduce.protocol.status import (
     AttemptState,
-    AttemptStatus,
     JobDetails,
     Stage,
     TaskState,
@@ -82,34 +81,42 @@ class Timeline:
 # Not a dataclass: a tuple is made in a fifth of the time.
 class _Attempt(NamedTuple):
     task: TaskStatus
-    attempt: AttemptStatus
+    state: AttemptState
+    started: float
     end: float
+    speculative: bool = False
 
     @property
     def kinds(self) -> tuple[str, ...]:
         """Stage and state, and whether it was speculative."""
-        kinds = (self.task.stage.value, self.attempt.state.value)
-        return (*kinds, "speculative") if self.attempt.speculative else kinds
+        kinds = (self.task.stage.value, self.state.value)
+        return (*kinds, "speculative") if self.speculative else kinds
 
     @property
     def title(self) -> str:
         """Return, e.g., map 3: done, 1.5 s."""
-        what = ("speculative, " if self.attempt.speculative else "")
+        what = "speculative, " if self.speculative else ""
         return (f"{self.task.stage.value} {self.task.task_id}: {what}"
-                f"{self.attempt.state.value}, "
-                f"{text.duration(self.end - self.attempt.started)}")
+                f"{self.state.value}, "
+                f"{text.duration(self.end - self.started)}")
 
 
-def attempts_of(task: TaskStatus) -> tuple[AttemptStatus, ...]:
-    """Return all attempts at a task, in the order of their starts."""
+def _attempts_of(
+    task: TaskStatus, now: float
+) -> Iterator[tuple[WorkerAddress, _Attempt]]:
+    """Iterate over all attempts at a task, each with its Worker."""
+    for its in task.history:
+        yield its.worker, _Attempt(
+            task, its.state, its.started,
+            now if its.ended is None else its.ended, its.speculative)
     if task.history or task.worker is None or task.started is None:
-        return task.history
+        return
+    # The only one, which runs or is done.
     is_running = task.state is TaskState.RUNNING
-    return (AttemptStatus(
-        task.worker,
-        AttemptState.RUNNING if is_running else AttemptState.DONE,
+    yield task.worker, _Attempt(
+        task, AttemptState.RUNNING if is_running else AttemptState.DONE,
         task.started,
-        None if is_running else task.started + (task.seconds or 0.0)),)
+        now if is_running else task.started + (task.seconds or 0.0))
 
 
 def timeline(details: JobDetails) -> Timeline | None:
@@ -120,9 +127,8 @@ def timeline(details: JobDetails) -> Timeline | None:
     by_address: dict[tuple[str, int], list[_Attempt]] = (
         collections.defaultdict(list))
     for task in details.tasks:
-        for its in attempts_of(task):
-            by_address[its.worker.host, its.worker.port].append(
-                _Attempt(task, its, now if its.ended is None else its.ended))
+        for worker, its in _attempts_of(task, now):
+            by_address[worker.host, worker.port].append(its)
     by_worker = {text.address(WorkerAddress(*address)): attempts
                  for address, attempts in by_address.items()}
     if not by_worker:
@@ -130,7 +136,7 @@ def timeline(details: JobDetails) -> Timeline | None:
     everything = list(itertools.chain(*by_worker.values()))
     total = max([now, 0.001, *(its.end for its in everything)])
     names = sorted(by_worker, key=lambda name: (
-        min(its.attempt.started for its in by_worker[name]), name))
+        min(its.started for its in by_worker[name]), name))
     shown = names[:MAX_LANES]
     lanes, is_merged = _lanes({name: by_worker[name] for name in shown}, total)
     return Timeline(
@@ -148,7 +154,7 @@ def _lanes(
     room = (MAX_ELEMENTS - OTHER_ELEMENTS
             - LANE_ELEMENTS * len(by_worker)) // BAR_ELEMENTS
     for attempts in by_worker.values():
-        attempts.sort(key=lambda its: its.attempt.started)
+        attempts.sort(key=lambda its: its.started)
     groups = {name: [[its] for its in attempts]
               for name, attempts in by_worker.items()}
     is_merged = sum(map(len, groups.values())) > room
@@ -173,7 +179,7 @@ def _merged(
     if len(attempts) <= room:
         yield from ([its] for its in attempts)
         return
-    is_done = [its.attempt.state is AttemptState.DONE for its in attempts]
+    is_done = [its.state is AttemptState.DONE for its in attempts]
     done = list(itertools.compress(attempts, is_done))
     others = [its for its, skip in zip(attempts, is_done) if not skip]
     half = room // 2
@@ -189,7 +195,7 @@ def _merged(
     # The last moment belongs to the slot before it.
     yield from (list(group) for _, group in itertools.groupby(
         others, key=lambda its: min(
-            int(its.attempt.started / total * half), half - 1)))
+            int(its.started / total * half), half - 1)))
 
 
 def _runs(
@@ -202,7 +208,7 @@ def _runs(
     run: list[_Attempt] = []
     for its in attempts:
         if run and (its.task.stage is not run[0].task.stage
-                    or its.attempt.started > run[-1].end + gap):
+                    or its.started > run[-1].end + gap):
             yield run
             run = []
         run.append(its)
@@ -211,12 +217,12 @@ def _runs(
 
 
 def _bar(group: Sequence[_Attempt], total: float) -> Bar:
-    first, last = group[0].attempt.started, group[-1].end
+    first, last = group[0].started, group[-1].end
     # A failure must not vanish in a group.
-    worst = max(group, key=lambda its: SEVERITY[its.attempt.state])
-    if len(group) > 1 and worst.attempt.state is not AttemptState.DONE:
+    worst = max(group, key=lambda its: SEVERITY[its.state])
+    if len(group) > 1 and worst.state is not AttemptState.DONE:
         # Between these, the Worker may have done others.
-        last = first + sum(its.end - its.attempt.started for its in group)
+        last = first + sum(its.end - its.started for its in group)
     width = max(100 * (last - first) / total, MIN_WIDTH)
     left = max(min(100 * first / total, 100 - width), 0.0)
     kinds = worst.kinds if len(group) == 1 else worst.kinds[:2]
@@ -227,7 +233,7 @@ def _bar(group: Sequence[_Attempt], total: float) -> Bar:
 def _summary(attempts: Sequence[_Attempt]) -> str:
     """Return, e.g., 3 map attempts, 1 reduce attempt; 1 failed."""
     counts = collections.Counter(its.task.stage for its in attempts)
-    states = collections.Counter(its.attempt.state for its in attempts)
+    states = collections.Counter(its.state for its in attempts)
     done = ", ".join(
         f"{counts[stage]} {stage.value} attempt" + "s" * (counts[stage] != 1)
         for stage in Stage if counts[stage])
