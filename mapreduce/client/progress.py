@@ -14,7 +14,7 @@ from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.display import text
 from mapreduce.display.balance import balance_line
 from mapreduce.protocol.layout import RECORDS, SKIPPED_INPUTS
-from mapreduce.protocol.status import Counter, JobState, JobStatus
+from mapreduce.protocol.status import Counter, JobDetails, JobState, JobStatus
 
 Answer = TypeVar("Answer")
 
@@ -142,10 +142,14 @@ def show_counters(manager: RemoteManager, job: JobStatus) -> None:
     # The outcome of the job is known already. A Manager that has ended since
     # must not turn a success into an error.
     with contextlib.suppress(NoManager, UnknownJob):
-        details = manager.details(job.id)
-        tell_counters(details.counters)
-        if line := balance_line(details.tasks):
-            tell(line)
+        tell_details(manager.details(job.id))
+
+
+def tell_details(details: JobDetails) -> None:
+    """Print the counters of an ended job, and its balance if it is bad."""
+    tell_counters(details.counters)
+    if line := balance_line(details.tasks):
+        tell(line)
 
 
 def tell_counters(counters: tuple[Counter, ...]) -> None:

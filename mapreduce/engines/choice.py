@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 
 import click
 
-from mapreduce.client import command, completion
+from mapreduce.client import command, completion, report
 from mapreduce.client.job_options import JobSpec, environment
 from mapreduce.engines import local, spark
+from mapreduce.protocol.status import JobDetails
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -27,6 +28,7 @@ class EngineOptions:
     conf: Mapping[str, str] | None
     engine_log: str | None
     verbose: bool | None
+    report: str | None
 
 
 def engine_options(decorated: Decorated) -> Decorated:
@@ -45,6 +47,11 @@ def engine_options(decorated: Decorated) -> Decorated:
         click.option("--engine", type=click.Choice(ENGINES),
                      help="Have Workers on this machine or Apache Spark do "
                      f"the job.  [default: {LOCAL}]"),
+        click.option("--report", metavar="FILE",
+                     type=click.Path(dir_okay=False),
+                     shell_complete=completion.files,
+                     help="Write a page of the job to this file when the job "
+                     "has ended, failed or not."),
         click.option("--verbose", is_flag=True, default=None, help="Print "
                      "what tasks write on standard error, each line with its "
                      "task."),
@@ -77,16 +84,21 @@ def run(job: JobSpec, quiet: bool, options: EngineOptions) -> None:
         refuse(options, "is not for --engine spark: a property of Spark, such "
                "as --conf spark.cores.max=8, says how many tasks run at the "
                "same time", "workers")
-        refuse(options, "is not for --engine spark", "verbose")
+        refuse(options, "is not for --engine spark", "verbose", "report")
         spark.run(job, spark.Settings(
             quiet, options.master, options.conf, options.engine_log))
     else:
         refuse(options, "is for --engine spark", *OF_SPARK)
         local.run(job, options.workers, quiet,
-                  verbose=bool(options.verbose))
+                  verbose=bool(options.verbose), on_end=report.writer(
+                      options.report) if options.report else _ignore)
+
+
+def _ignore(_: JobDetails) -> None:
+    """Take the details of a job of which no page is wanted."""
 
 
 def refuse_all(options: EngineOptions) -> None:
     """Raise UsageError if any option was given, beside -manager."""
     refuse(options, "is for a job without -manager; omit one of the two",
-           "engine", "workers", "verbose", *OF_SPARK)
+           "engine", "workers", "verbose", "report", *OF_SPARK)

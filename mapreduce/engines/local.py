@@ -25,7 +25,7 @@ from mapreduce.engines.local_cluster import ClusterError, LocalCluster
 from mapreduce.protocol import layout, messages
 from mapreduce.protocol.extensions import ExtendedJobMessage
 from mapreduce.protocol.fields import Split
-from mapreduce.protocol.status import JobState, JobStatus
+from mapreduce.protocol.status import JobDetails, JobState, JobStatus
 from mapreduce.system import inputs, scratch
 from mapreduce.system.command_line import check_working_directory
 from mapreduce.worker.inputs.splits import find_bad
@@ -56,12 +56,14 @@ def run(
     job: JobSpec, workers: int | None, quiet: bool,
     start: Callable[[ExtendedJobMessage], Run] | None = None,
     verbose: bool = False,
+    on_end: Callable[[JobDetails], object] = lambda details: None,
 ) -> None:
     """Do a job on `workers` Workers, or one for each core if None.
 
     With `start`, the run that it returns does the job. With `verbose`, the
-    standard error of its tasks is printed. Raises
-    click.ClickException if the job can't start, or fails.
+    standard error of its tasks is printed. When the job has ended, failed or
+    not, `on_end` gets its details. Raises click.ClickException if the job
+    can't start, or fails.
     """
     check_working_directory()
     num_workers = workers or _num_cores()
@@ -85,11 +87,10 @@ def run(
             logs=logs)
         message = submission.build_extended(job, follow=True)
         # One line is enough: an empty input has an empty result.
-        has_input = submission.total_size(files) > 0
         _do(message, start(message) if start else _LocalRun(
             LocalCluster(num_workers), message, quiet,
-            StderrLines(logs) if verbose and logs else None), quiet, output,
-            has_input)
+            StderrLines(logs) if verbose and logs else None, on_end),
+            quiet, output, has_input=submission.total_size(files) > 0)
 
 
 def _check_commands(job: JobSpec) -> None:
@@ -205,9 +206,11 @@ class _LocalRun:
     def __init__(
         self, cluster: LocalCluster, job: ExtendedJobMessage, quiet: bool,
         lines: StderrLines | None = None,
+        on_end: Callable[[JobDetails], object] = lambda details: None,
     ) -> None:
         self.status: JobStatus | None = None
         self._lines = lines
+        self._on_end = on_end
         self._cluster = cluster
         self._job = job
         self._quiet = quiet
@@ -235,11 +238,19 @@ class _LocalRun:
                 progress.follow(lambda: self._look(manager), shown)
             if self._lines:
                 self._lines.end()
-            if not self._quiet and self.status:
-                progress.show_counters(manager, self.status)
+            if self.status:
+                self._show_end(manager, self.status)
         except BaseException:  # Whatever ends the run ends the job.
             self._cancel(manager)
             raise
+
+    def _show_end(self, manager: RemoteManager, job: JobStatus) -> None:
+        # The outcome of the job is known already.
+        with contextlib.suppress(NoManager, UnknownJob):
+            details = manager.details(job.id)
+            if not self._quiet:
+                progress.tell_details(details)
+            self._on_end(details)
 
     def _look(self, manager: RemoteManager) -> JobStatus | None:
         status = self._cluster.watch(
