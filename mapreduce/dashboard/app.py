@@ -16,6 +16,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import (
     HTMLResponse,
+    PlainTextResponse,
     RedirectResponse,
     Response,
     StreamingResponse,
@@ -26,6 +27,7 @@ from mapreduce.client.errors import NoManager
 from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.dashboard.observer import INTERVAL, Observer, Seen
 from mapreduce.dashboard.safety import Guard, Tokens
+from mapreduce.dashboard.task_logs import read_stderr
 from mapreduce.display.html import cluster, job, pages
 from mapreduce.protocol import messages
 from mapreduce.protocol.status import ClusterStatus, JobDetails
@@ -64,6 +66,7 @@ class Dashboard:
             Route("/", self.show_cluster),
             Route("/jobs/{job_id:int}", self.show_job),
             Route("/jobs/{job_id:int}/report.html", self.report),
+            Route("/jobs/{job_id:int}/stderr/{name}", self.stderr),
             Route("/jobs/{job_id:int}/cancel", self.ask_cancel),
             Route("/jobs/{job_id:int}/cancel", self.cancel, methods=["POST"]),
             Route("/events/", self.cluster_events),
@@ -103,6 +106,20 @@ class Dashboard:
         # Its style stands in it, and its own policy allows that.
         return HTMLResponse(page, headers={
             "content-disposition": "attachment"})
+
+    async def stderr(self, request: Request) -> Response:
+        """Send what an attempt at a task wrote on standard error."""
+        seen = await self._known_job(request.path_params["job_id"])
+        if seen.answer is None:
+            raise HTTPException(503, seen.trouble)
+        name = request.path_params["name"]
+        try:
+            return PlainTextResponse(await anyio.to_thread.run_sync(
+                read_stderr, seen.answer, name))
+        except (OSError, ValueError) as error:
+            raise HTTPException(404, (
+                f"This machine has no file {name} of the job, or may not read "
+                "it.")) from error
 
     async def static(self, request: Request) -> Response:
         """Send a style, a script or a picture."""

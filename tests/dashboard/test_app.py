@@ -1,5 +1,6 @@
 """What browsers get from the dashboard."""
 import json
+import os
 
 import pytest
 
@@ -245,3 +246,68 @@ def test_only_names_of_this_host_are_accepted(host, code):
     """Otherwise, a site could make its own name one of this host."""
     client = browser(WatchedManager(cluster()), names=["cluster.example"])
     assert client.get("/", headers={"host": host}).status_code == code
+
+
+# Standard error
+
+@pytest.fixture(name="logs")
+def _logs(tmp_path):
+    """A directory where job 3 keeps its standard error, and a browser."""
+    (tmp_path / "logs").mkdir()
+    manager = WatchedManager(cluster(), {
+        3: details(directory=str(tmp_path), options=[("logs", "logs")],
+                   tasks=[task("map", 3, "done", attempts=2)])})
+    return tmp_path / "logs", browser(manager)
+
+
+NAME = "map-00003-attempt-1.stderr"
+
+
+def test_standard_error_of_each_attempt_has_a_link(logs):
+    directory, client = logs
+    (directory / NAME).write_text("<b>KeyError\x1b[31m</b>\n")
+    path = f"/jobs/3/stderr/{NAME}"
+    page = page_of(client.get("/jobs/3"))
+    assert page.all("a", href=path)
+    assert page.all("a", href=path.replace("-1.", "-2."))
+    answer = client.get(path)
+    assert (answer.status_code, answer.text) == (
+        200, "<b>KeyError\x1b[31m</b>\n")
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+
+
+def test_end_of_a_large_file_is_shown(logs):
+    directory, client = logs
+    (directory / NAME).write_bytes(b"x" * 2**20 + b"\xffend")
+    text = client.get(f"/jobs/3/stderr/{NAME}").text
+    assert text.startswith("… 4 bytes left out …\nxxx")
+    assert text.endswith("\N{REPLACEMENT CHARACTER}end")
+
+
+@pytest.mark.parametrize("name", [
+    "map-00003-attempt-2.stderr", "secret", "..%2Fsecret", "%00"])
+def test_no_other_file_is_sent(logs, name):
+    directory, client = logs
+    for path in (directory / "secret", directory.parent / "secret"):
+        path.write_text("secret")
+    answer = client.get(f"/jobs/3/stderr/{name}")
+    assert answer.status_code == 404
+    assert "secret\n" not in answer.text
+
+
+@pytest.mark.parametrize("make", [
+    lambda path: path.symlink_to(path.parent / "secret"), os.mkfifo,
+    os.mkdir], ids=["link", "pipe", "directory"])
+def test_nothing_but_a_file_is_sent(logs, make):
+    directory, client = logs
+    (directory / "secret").write_text("secret")
+    make(directory / NAME)
+    assert client.get(f"/jobs/3/stderr/{NAME}").status_code == 404
+
+
+def test_job_without_logs_has_no_links():
+    manager = WatchedManager(cluster(), {3: details(
+        tasks=[task("map", 3, "done")])})
+    client = browser(manager)
+    assert "Standard error" not in page_of(client.get("/jobs/3")).words()
+    assert client.get(f"/jobs/3/stderr/{NAME}").status_code == 404

@@ -67,6 +67,12 @@ class JobView:
     command: str  # that would run the job again
 
     @property
+    def logs(self) -> str | None:
+        """The directory of the kept standard error, if there is one."""
+        return next((option.value for option in self.details.options
+                     if option.name == "logs"), None)
+
+    @property
     def title(self) -> str:
         """Number, name and state, e.g., job 3 (words) running."""
         name = f" ({self.job.name})" if self.job.name else ""

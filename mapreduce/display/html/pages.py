@@ -18,6 +18,7 @@ import markupsafe
 
 from mapreduce.display import text
 from mapreduce.display.html import cluster, job
+from mapreduce.protocol import layout
 from mapreduce.protocol.status import JobDetails
 
 FOLDER = pathlib.Path(__file__).parent
@@ -63,7 +64,9 @@ def _environment() -> jinja2.Environment:
         duration=text.duration, size=_size, number=lambda its: f"{its:,}",
         headline=cluster.headline, clock=_clock, clip=_clip,
         percent=lambda its: f"{100 * its:.0f} %")
-    environment.globals.update(signs=SIGNS, address=text.address)
+    environment.globals.update(
+        signs=SIGNS, address=text.address, stderr_log=layout.stderr_log,
+        logs_line=text.logs_line)
     # Not imported by each template: a single block of it is rendered, too.
     environment.globals["m"] = environment.get_template("macros.html").module
     return environment
