@@ -21,7 +21,7 @@ import click
 from mapreduce.client import progress
 from mapreduce.client.command import ignore_signals, postponed_signals
 from mapreduce.client.errors import NoSpark, UsageError
-from mapreduce.client.job_options import JobSpec
+from mapreduce.client.job_options import STDIN, STDOUT, JobSpec
 from mapreduce.display import text
 from mapreduce.engines import local
 from mapreduce.engines.spark_session import Session
@@ -73,6 +73,7 @@ def run(job: JobSpec, settings: Settings) -> None:
     Raises click.ClickException if the job can't start, or fails.
     """
     _check_options(job)
+    _check_streams(job, settings.master or "local")
     _check_installation()
     local.run(job, None, settings.quiet,
               lambda message: _SparkRun(message, settings))
@@ -89,6 +90,19 @@ def _check_options(job: JobSpec) -> None:
         raise click.UsageError(
             "with --engine spark, map and reduce tasks have the same number "
             "of attempts; give both or none")
+
+
+def _check_streams(job: JobSpec, master: str) -> None:
+    """Raise click.UsageError if the hosts would not see standard streams."""
+    if master.startswith("local"):
+        return
+    for name, is_given in (
+            ("input_paths", STDIN in job.input_paths),
+            ("output_directory", job.output_directory == STDOUT)):
+        if is_given:
+            raise click.UsageError(
+                f"{_option_of(name)} - is a file of this machine, which the "
+                "hosts of Spark do not see; name one that they share")
 
 
 def _option_of(name: str) -> str:
@@ -163,6 +177,7 @@ class _SparkRun:
         if self._settings.master:
             _check_master(self._settings.master)
         log = self._stack.enter_context(self._open_log())
+        scratch.remove_leftovers(layout.SHARED_DIRECTORY_PREFIX)
         directory = self._stack.enter_context(
             scratch.directory(layout.SHARED_DIRECTORY_PREFIX))
         storage = Storage(directory)
@@ -201,6 +216,8 @@ class _SparkRun:
         """Check and make the directories; raise StorageError."""
         splits = storage.prepare(0, self._job)
         kept = self._job.keep_intermediate
+        if kept:
+            scratch.remove_leftovers(layout.SHARED_DIRECTORY_PREFIX, kept)
         directory = self._stack.enter_context(scratch.directory(
             layout.SHARED_DIRECTORY_PREFIX, kept)) if kept else ""
         plan = Plan(

@@ -147,10 +147,13 @@ class Session:
 
     def end(self) -> None:
         """End the Java machine, and with it all that it has started."""
+        # PySpark logs that its connections end.
+        logging.disable(logging.CRITICAL)
         # It could not be started: its own error says so.
         with contextlib.suppress(Exception):
             _end_process(self._gateway.result().proc)
         self._thread.shutdown()
+        logging.disable(logging.NOTSET)
 
 
 # What Spark says in its own words, and a line for the user instead.
@@ -172,7 +175,6 @@ HINTS = {
 
 def _silence() -> None:
     """Have PySpark print nothing when the Java machine has ended."""
-    logging.getLogger("py4j").addHandler(logging.NullHandler())
     accumulators = importlib.import_module("pyspark.accumulators")
     for server in vars(accumulators).values():
         if hasattr(server, "handle_error"):

@@ -191,6 +191,8 @@ def test_streaming_job(shared, command, monkeypatch, tmp_path):
     (["--workers", "2"], "--workers is not for --engine spark: a property of "
      "Spark, such as --conf spark.cores.max=8, says how many tasks run at "
      "the same time"),
+    (["--master", "yarn", "-i", "-"], "--input - is a file of this machine, "
+     "which the hosts of Spark do not see; name one that they share"),
     (["--master", "spark://host"], "'spark://host' is not spark://host:port"),
     (["--engine-log", "missing/log"], "cannot write the log 'missing/log': "
      "No such file or directory"),
