@@ -19,6 +19,7 @@ from tests.benchmark import (
     report,
     scheduler,
     signals,
+    spark,
 )
 from tests.benchmark.cases import CASES, MORE_CASES, Case
 from tests.benchmark.contenders import Contender
@@ -44,9 +45,12 @@ class Plan:
     contender_names: Sequence[str]
     spark: bool
     more: bool  # the cases of --more; else those of every run
+    engine: str | None  # spark: only jobs by Spark, and what to compare
 
     def cases(self) -> list[Case]:
         """Return what is to be run."""
+        if self.engine and not self.case_names:
+            return [spark.CASE]
         return [case for case in (MORE_CASES if self.more else CASES)
                 if not self.case_names or case.name in self.case_names]
 
@@ -72,6 +76,9 @@ class Plan:
 @click.option("--more", is_flag=True,
               help="Run more cases instead: other programs, many partitions, "
               "many map tasks, a large file, long lines.")
+@click.option("--engine", type=click.Choice(["spark"]),
+              help="Compare mapreduce-run with --engine spark and RDD.pipe of "
+              "PySpark instead; needs Java and pyspark in env/.")
 @click.option("--scheduler", "only_scheduler", is_flag=True,
               help="Measure the Manager's Scheduler by itself instead.")
 @click.option("--output", type=click.Path(file_okay=False),
@@ -138,6 +145,9 @@ def _say(text: str) -> None:
 
 def _choose_contenders(plan: Plan) -> list[Contender]:
     """Return who takes part; say who can't."""
+    if plan.engine:
+        spark.check_installation()
+        return list(spark.CONTENDERS)
     names = plan.contender_names
     built_in = contenders.MORE if plan.more else contenders.BUILT_IN
     chosen = [contender for contender in built_in

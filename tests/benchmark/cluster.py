@@ -59,7 +59,7 @@ class _Cluster:
         self.processes: list[Process] = []
         self._directory = directory
         self._environment = environment
-        self._port = _free_port()
+        self._port = free_port()
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> _Cluster:
@@ -78,7 +78,7 @@ class _Cluster:
         self._start("manager", self._port, "--shared_dir", str(shared))
         self._wait_until(self._manager_answers)
         for _ in range(NUM_PROCESSES):
-            self._start("worker", _free_port(),
+            self._start("worker", free_port(),
                         "--manager-port", str(self._port))
         self._wait_until(lambda: (
             self._log("manager").count("Registered Worker ")
@@ -142,7 +142,7 @@ class _Cluster:
                 raise BenchmarkError(line)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """Return a port that is free for TCP and UDP."""
     while True:
         with (

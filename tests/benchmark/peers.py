@@ -42,7 +42,8 @@ def _mrjob(python: str, job: Job) -> Sequence[str]:
             *map(str, sorted(job.input.iterdir()))]
 
 
-def _spark(python: str, job: Job) -> Sequence[str]:
+def spark(python: str, job: Job) -> Sequence[str]:
+    """Return the command that runs a job by RDD.pipe of PySpark."""
     return ["env", f"PYSPARK_PYTHON={python}", "PYTHONHASHSEED=0",
             python, str(PROGRAMS / "spark_job.py"), job.input.as_uri(),
             job.output.as_uri(), job.mapper, job.reducer,
@@ -54,7 +55,7 @@ MADOOP = Peer("madoop", ["madoop==1.3.2"], "import madoop", _madoop)
 MRJOB = Peer("mrjob", ["mrjob==0.7.4", "setuptools<81"],
              "import mrjob.job", _mrjob)
 # Nobody waits for the Java machine and its workers.
-SPARK = Peer("PySpark", ["pyspark==3.5.5"], "import pyspark", _spark,
+SPARK = Peer("PySpark", ["pyspark==3.5.5"], "import pyspark", spark,
              waits_for_children=False, program="java")
 
 

@@ -145,3 +145,13 @@ def test_scheduler_of_a_small_cluster(
     assert document["drives"][0]["tasks"] == 10
     assert document["queueing"]["jobs"] == 100
     assert document["queueing"]["bytes_a_job"] > 0
+
+
+def test_spark_that_is_not_there(benchmark_command, monkeypatch):
+    """One line says what is missing."""
+    monkeypatch.setattr(command.spark.shutil, "which", lambda name: None)
+    outcome = benchmark_command("--engine", "spark", "--scale", str(SCALE))
+    assert outcome.exit_code == 1
+    assert outcome.stderr == (
+        "Error: --engine spark needs Java, and pyspark: env/bin/pip install "
+        "pyspark\n")

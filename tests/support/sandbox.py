@@ -34,6 +34,8 @@ STAND_INS = {
     "./bin/benchmark": "./bin/benchmark --help",
     # It takes ten seconds; test_benchmark_command does some of it.
     "./bin/benchmark --scheduler": "./bin/benchmark --scheduler --help",
+    # It takes minutes, and needs Java and PySpark.
+    "./bin/benchmark --engine spark": "./bin/benchmark --engine spark --help",
     # The other contenders would be downloaded.
     "./bin/benchmark --scale 0.01 --rounds 1":
         "./bin/benchmark --scale 0.01 --rounds 1 --case identity "
