@@ -28,10 +28,13 @@ def pytest_configure():
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     """Mark each test with its kind; begin with what takes longest."""
     for item in items:
         item.add_marker(kind_of(item))
+    if "by_hand" not in config.option.markexpr:
+        items[:] = [item for item in items
+                    if not item.get_closest_marker("by_hand")]
     items.sort(key=lambda item: ORDER.index(kind_of(item)))
 
 

@@ -26,6 +26,8 @@ def _missing():
 
 needs_spark = pytest.mark.skipif(bool(_missing()), reason=_missing())
 
+START_TIME = 60.0  # seconds for the master and all workers
+
 # It is only for one test at a time, and has few cores to share.
 SMALL = {"spark.ui.enabled": "false", "spark.driver.memory": "512m",
          "spark.executor.memory": "512m", "spark.executor.cores": "1"}
@@ -99,7 +101,9 @@ class SparkCluster:
                 0, "master.Master", "--port", str(self.port))
             for number in range(1, len(self._prefixes)):
                 self.add_worker(number)
-            assert wait_until(lambda: self.registered() == len(self.workers))
+            assert wait_until(
+                lambda: self.registered() == len(self.workers), START_TIME
+            ), self._logs()
             self._stack = self._stack.pop_all()
         return self
 
@@ -112,6 +116,10 @@ class SparkCluster:
         return (self.directory / "0.log").read_text().count(
             "Registering worker")
 
+    def _logs(self):
+        return "\n".join(path.read_text()[-2000:]
+                         for path in sorted(self.directory.glob("*.log")))
+
     def add_worker(self, number):
         """Start a worker on the host with this number."""
         self.workers.append(self._start(
@@ -120,6 +128,8 @@ class SparkCluster:
     def _start(self, number, name, *words):
         directory = self.directory / str(len(self.workers) + 1)
         directory.mkdir(exist_ok=True)
+        if self._prefixes[number]:  # It has a /tmp of its own.
+            directory = pathlib.Path("/tmp")
         home = pathlib.Path(importlib.util.find_spec("pyspark").origin).parent
         env = {
             **os.environ, "SPARK_HOME": str(home),
