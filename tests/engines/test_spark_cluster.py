@@ -14,9 +14,9 @@ from tests.support.local_run import INPUT, lives
 from tests.support.spark import SMALL, SparkCluster, needs_spark, options
 from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.timeout(200), pytest.mark.by_hand, needs_spark]
+pytestmark = [pytest.mark.timeout(600), pytest.mark.by_hand, needs_spark]
 
-TIMEOUT = 90.0  # seconds for a job
+TIMEOUT = 180.0  # seconds for a job
 
 
 @pytest.fixture(name="spark", scope="module")

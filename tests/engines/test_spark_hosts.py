@@ -14,10 +14,10 @@ from tests.support.files import TESTDATA, names_in, read_files
 from tests.support.namespaces import Network, needs_namespaces
 from tests.support.spark import SMALL, SparkCluster, needs_spark, options
 
-pytestmark = [pytest.mark.timeout(200), pytest.mark.by_hand, needs_spark,
+pytestmark = [pytest.mark.timeout(600), pytest.mark.by_hand, needs_spark,
               needs_namespaces]
 
-TIMEOUT = 120.0  # seconds for a job
+TIMEOUT = 180.0  # seconds for a job
 JOB = "-m", "tr -s ' ' '\\n'", "-r", "uniq -c", "--nreducers", "3", "--quiet"
 
 
