@@ -3,7 +3,7 @@ import pytest
 
 from tests.support.cluster import REDUCER
 from tests.support.files import write_executable
-from tests.support.waiting import Gate
+from tests.support.waiting import Gate, wait_until
 
 # Milliseconds; on a machine with a load, all of this is slow.
 TIMEOUT = 30_000
@@ -104,8 +104,12 @@ def test_content_is_reached_by_keyboard(page):
 def test_page_works_without_scripts(chromium, watched, waiting_job):
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
-    page.goto(watched[1])
-    assert "running" in page.title()
+
+    def is_running():
+        page.goto(watched[1])
+        return "running" in page.title()
+
+    assert wait_until(is_running)
     assert page.locator("progress").count() == 2
     page.get_by_role("link", name="Cancel").click()
     page.get_by_role("button", name="Cancel job").click()
