@@ -1,7 +1,7 @@
 """A random fault test: python -m tests.support.chaos --seed S --seconds T.
 
 One job after the other, with options or without, runs on a Manager and four
-Workers, while those are killed, stopped, continued and started again at
+Workers, while all of them are killed, stopped, continued and started again at
 random, and garbage is sent to all. Each result must be that of the plain
 pipeline. A seed gives the same jobs and the same faults; when exactly they hit
 is up to the machine.
@@ -27,6 +27,7 @@ import tempfile
 import time
 
 from tests.support import strangers, wire
+from tests.support.chaos_manager import ChaosError, ManagerFaults, check_end
 from tests.support.cluster import Cluster, Place, pipeline
 from tests.support.files import (
     EXECUTABLES,
@@ -43,10 +44,6 @@ JOB_TIMEOUT = 90.0  # seconds; a job takes 10 or 20 when Workers fall silent
 POLL_INTERVAL = 0.01  # seconds
 FAULT_INTERVAL = 0.4  # seconds between two faults, on average
 WORDS = [b"alpha", b"beta", b"gamma", b"\xff\xfe", b"delta", b"a", b"b\0c"]
-
-
-class ChaosError(Exception):
-    """A result is wrong or missing."""
 
 
 class Chaos:
@@ -66,6 +63,8 @@ class Chaos:
         self.options = (
             ["--insecure"] if network and not cluster.secret else [])
         self._outage = None  # the link that lets nothing through
+        self.manager = ManagerFaults(
+            cluster, self._random, self._after, self.options)
         self._clients = collections.deque(maxlen=50)
         directory = cluster.directory
         self._output = directory / "output"
@@ -96,7 +95,7 @@ class Chaos:
         num_reducers = self._random.randint(1, 6)
         shutil.rmtree(self._output, ignore_errors=True)
         self._deaths = 0
-        self._cluster.send(self._job(num_reducers))
+        self.manager.submit(self._job(num_reducers))
         deadline = time.monotonic() + JOB_TIMEOUT
         next_fault = 0
         while not self._is_done(num_reducers):
@@ -152,9 +151,12 @@ class Chaos:
             self._kill, self._kill, self._stop_briefly, self._stop_for_long,
             self._send_garbage, self._send_garbage, self._send_datagram,
             self._say_nothing]
+        # Not often: each restart takes all tasks from the Workers.
+        if not self._outage and self._random.random() < 0.3:
+            faults += self.manager.faults()
         if self._cluster.secret:
             faults += [self._forge, self._replay]
-        if self._network:
+        if self._network and not self.manager.is_away:
             faults += [self._interrupt]
         fault = self._random.choice(faults)
         if fault():
@@ -185,7 +187,7 @@ class Chaos:
         return True
 
     def _replace(self, worker, port):
-        if self._outage:  # It could not register.
+        if self._outage or self.manager.is_away:  # It could not register.
             self._after(1, lambda: self._replace(worker, port))
             return
         self._cluster.workers.remove(worker)
@@ -274,8 +276,9 @@ class Chaos:
 
     def _say_nothing(self):
         """Connect to the Manager and keep it waiting."""
-        self._clients.append(socket.create_connection(
-            self._cluster.address, 5))
+        with contextlib.suppress(OSError):
+            self._clients.append(socket.create_connection(
+                self._cluster.address, 5))
         return True
 
     def settle(self):
@@ -285,19 +288,6 @@ class Chaos:
             heapq.heappop(self._later)[2]()
         for client in self._clients:
             client.close()
-
-
-def check_end(cluster):
-    """End all daemons; check the exit codes and that nothing is left."""
-    cluster.send(wire.SHUTDOWN)
-    # Those that were thought dead have not heard of it.
-    for worker in cluster.workers:
-        worker.process.terminate()
-    codes = cluster.exit_codes()
-    if any(codes):
-        raise ChaosError(f"exit codes {codes}")
-    if cluster.leftovers():
-        raise ChaosError(f"left behind: {cluster.leftovers()}")
 
 
 def main():
@@ -321,7 +311,7 @@ def main():
         if network:
             cluster.place = Place(network.join())
         chaos = Chaos(cluster, options.seed, network)
-        cluster.start_manager(*chaos.options)
+        chaos.manager.start()
         for _ in range(NUM_WORKERS):
             chaos.start_worker()
         try:

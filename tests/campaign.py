@@ -1,0 +1,204 @@
+"""Kill a Manager at each of its system calls: python -m tests.campaign.
+
+Three jobs are submitted to a Manager with a state directory. It is killed by
+strace at its N-th write, rename, fsync, unlink, connect or send; then the next
+one is started on that directory. All three jobs must end right, each once. N
+begins at 1 and ends when the Manager outlives its jobs.
+
+It takes an hour or more, and needs strace. --every 5 takes each fifth N.
+"""
+import argparse
+import collections
+import json
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+from tests.support import wire
+from tests.support.cluster import Cluster, pipeline
+from tests.support.commands import daemon_command
+from tests.support.files import EXECUTABLES, ROOT, in_order, write_files
+from tests.support.ports import answers
+from tests.support.waiting import wait_until
+
+CALLS = {
+    "write": "write,pwrite64,pwritev,writev",
+    "rename": "rename,renameat,renameat2",
+    "fsync": "fsync,fdatasync",
+    "unlink": "unlink,unlinkat,rmdir",
+    "mkdir": "mkdir,mkdirat",
+    "connect": "connect",
+    "send": "sendto,sendmsg",
+}
+NUM_JOBS = 3
+TIMEOUT = 30.0  # seconds
+
+
+class CampaignError(Exception):
+    """A job did not end right."""
+
+
+class Campaign:
+    """One Manager after the other, on one cluster of Workers."""
+
+    def __init__(self, directory):
+        """Make the input; start nothing yet."""
+        self.directory = directory
+        self.input = directory / "input"
+        write_files(self.input, b"a b\nc\n", b"b b\n", b"c a a\n")
+        self.expected = in_order(pipeline(
+            self.input, EXECUTABLES / "wc_map.sh",
+            EXECUTABLES / "wc_reduce.sh"))
+
+    def run(self, kind, number):
+        """Kill a Manager at a call; return whether it came to that."""
+        place = self.directory / f"{kind}-{number}"
+        with Cluster(place) as cluster:
+            for job in range(NUM_JOBS):
+                write_files(place / f"output{job}")
+                (place / f"output{job}/part-00009").touch()
+            for _ in range(2):
+                cluster.start_worker()
+            log = place / "manager.log"
+            command = [
+                *daemon_command("manager"), "--port", str(cluster.port),
+                "--state-dir", str(place / "state"), "--shared_dir",
+                str(cluster.shared)]
+            first = self._start([
+                "strace", "-f", "-qq", "-o", str(place / "strace.log"), "-e",
+                f"trace={CALLS[kind]}", "-e",
+                f"inject={CALLS[kind]}:signal=KILL:when={number}",
+                *command], cluster, log)
+            self._submit(cluster, place)
+            killed = wait_until(lambda: first.poll() is not None or (
+                self._is_done(cluster)), TIMEOUT) and first.poll() is not None
+            second = None
+            if killed:
+                second = self._start(command, cluster, log)
+                self._submit(cluster, place)
+            try:
+                self._check(cluster, place)
+            finally:
+                self._end(cluster, second or first)
+        shutil.rmtree(place)
+        return killed
+
+    def _start(self, command, cluster, log):
+        with open(log, "ab") as file:
+            process = subprocess.Popen(
+                command, cwd=ROOT, env=cluster.env, stdout=file, stderr=file,
+                stdin=subprocess.DEVNULL)
+        wait_until(lambda: answers(cluster.port)
+                   or process.poll() is not None, TIMEOUT)
+        return process
+
+    def _submit(self, cluster, place):
+        """Submit the jobs as clients do: again, by key, until it is known."""
+        for job in range(NUM_JOBS):
+            message = wire.job(
+                place / f"output{job}", input_directory=str(self.input),
+                mapper_executable=str(EXECUTABLES / "wc_map.sh"),
+                reducer_executable=str(EXECUTABLES / "wc_reduce.sh"),
+                num_mappers=3, num_reducers=2)
+            if job:
+                message.update(
+                    message_type="new_extended_job",
+                    **({"keep_old": True} if job == 1 else {
+                        "keep_intermediate": str(place / "kept")}),
+                    input_paths=[message.pop("input_directory")])
+            try:
+                cluster.send({**message, "job_key": f"key-{job}"})
+            except OSError:
+                return
+
+    def _is_done(self, cluster):
+        states = [state for _, state in self._statuses(cluster).values()]
+        return states == ["done"] * NUM_JOBS
+
+    def _check(self, cluster, place):
+        deadline = time.monotonic() + TIMEOUT
+        statuses = {}
+        while time.monotonic() < deadline:
+            statuses = self._statuses(cluster)
+            if len(statuses) == NUM_JOBS and all(
+                    state in ("done", "failed", "cancelled")
+                    for _, state in statuses.values()):
+                break
+            time.sleep(0.05)
+        if statuses != {f"key-{job}": (job, "done")
+                        for job in range(NUM_JOBS)}:
+            raise CampaignError(f"{statuses}; see {place}")
+        for job in range(NUM_JOBS):
+            output = place / f"output{job}"
+            names = sorted(path.name for path in output.iterdir())
+            if names != ["part-00000", "part-00001"] or (
+                    in_order(cluster.result(output)) != self.expected):
+                raise CampaignError(f"a wrong result in {output}: {names}")
+        hidden = [path for path in place.iterdir()
+                  if path.name.startswith(".output")]
+        if hidden:
+            raise CampaignError(f"left: {hidden}")
+
+    @staticmethod
+    def _statuses(cluster):
+        try:
+            with socket.create_connection(
+                    ("localhost", cluster.port), TIMEOUT) as sock:
+                sock.sendall(wire.encode({"message_type": "get_status"}))
+                sock.shutdown(socket.SHUT_WR)
+                answer = b"".join(iter(lambda: sock.recv(65536), b""))
+            jobs = json.loads(answer)["jobs"]
+        except (OSError, ValueError):
+            return {}
+        return {job["key"]: (job["id"], job["state"]) for job in jobs}
+
+    @staticmethod
+    def _end(cluster, manager):
+        try:
+            cluster.send(wire.SHUTDOWN)
+        except OSError:
+            pass
+        if not wait_until(lambda: manager.poll() is not None, 10):
+            manager.kill()
+            manager.wait()
+
+
+def main():
+    """Run the campaign; return the exit code."""
+    parser = argparse.ArgumentParser(
+        description="Kill a Manager at each of its system calls.")
+    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--first", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=float("inf"))
+    parser.add_argument("--call", choices=CALLS, action="append")
+    options = parser.parse_args()
+    end = time.monotonic() + options.seconds
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="mapreduce-campaign-"))
+    campaign = Campaign(directory)
+    points = collections.Counter()
+    failures = []
+    for kind in options.call or CALLS:
+        number = options.first
+        while time.monotonic() < end:
+            try:
+                if not campaign.run(kind, number):
+                    break
+            except CampaignError as error:
+                failures.append(f"{kind} {number}: {error}")
+                print(f"Error: {failures[-1]}", file=sys.stderr, flush=True)
+            points[kind] += 1
+            number += options.every
+        print(f"{kind}: {points[kind]} points", flush=True)
+    print(f"{points.total()} points, {len(failures)} failures")
+    if failures:
+        return 1
+    shutil.rmtree(directory)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
