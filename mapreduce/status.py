@@ -38,6 +38,8 @@ Examples:
 @click.argument("job_id", metavar="[JOB]", required=False,
                 type=Number(0), shell_complete=completion.jobs)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--all", "show_all", is_flag=True, help="Show all of the last "
+              f"1,000 jobs, not only the last {text.MAX_RECENT} that ended.")
 @click.option("--watch", is_flag=True, help="Update the screen until Ctrl-C; "
               "without a terminal, print the status when it changes.")
 @click.option("--html", "page", metavar="FILE",
@@ -71,9 +73,17 @@ def main(
         document = codec.to_document(status)
         command.print_text(json.dumps(document, indent=2))
     elif ways["watch"]:
-        _watch(manager, look)
+        keeps_jobs = (status.manager is not None if isinstance(
+            status, ClusterStatus) else manager.status().manager is not None)
+        _watch(manager, look, keeps_jobs)
     else:
+        num_old = 0
+        if isinstance(status, ClusterStatus) and not ways["show_all"]:
+            status, num_old = text.recent(status)
         _print(status)
+        if num_old and not quiet:
+            command.tell(f"{num_old} older jobs are not shown: --all shows "
+                         "them")
         if not quiet:
             _advise(status)
 
@@ -110,7 +120,9 @@ def _advise(status: Status) -> None:
         command.tell(command.NO_WORKER)
 
 
-def _watch(manager: RemoteManager, look: Callable[[], Status]) -> None:
+def _watch(
+    manager: RemoteManager, look: Callable[[], Status], keeps_jobs: bool
+) -> None:
     """Show what `look` returns, again and again, until it raises an error."""
     if command.is_terminal(sys.stdout):
         with display.screen.live() as draw:
@@ -118,7 +130,7 @@ def _watch(manager: RemoteManager, look: Callable[[], Status]) -> None:
     blocks = _Blocks()
     while True:
         # A user may watch for days: one lost packet must not end that.
-        blocks.show(progress.retry_once(look))
+        blocks.show(progress.retry_once(look, lambda: keeps_jobs))
         time.sleep(WATCH_INTERVAL)
 
 

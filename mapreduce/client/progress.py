@@ -23,11 +23,20 @@ FIRST_PAUSE = 0.02  # seconds, the same after the first answer
 # Seconds until the Manager must know a job that was submitted. The Manager may
 # be deleting a large directory first, since it does one thing after another.
 KEY_TIMEOUT = 60.0
+# Seconds for which a Manager that keeps its jobs may be away.
+AWAY_TIMEOUT = 60.0
 LINE_INTERVAL = 10.0  # seconds at least between two lines of one stage
 
 
-def retry_once(query: Callable[[], Answer]) -> Answer:
-    """Return the result of a query; raise NoManager if it fails twice."""
+def retry_once(
+    query: Callable[[], Answer],
+    keeps_jobs: Callable[[], bool] = lambda: False,
+) -> Answer:
+    """Return the result of a query; raise NoManager if it fails twice.
+
+    If the Manager keeps its jobs, the query may fail for AWAY_TIMEOUT: the
+    next Manager goes on with them.
+    """
     try:
         return query()
     except NoManager:  # Perhaps a lost packet; a long wait is not worth it.
@@ -35,7 +44,21 @@ def retry_once(query: Callable[[], Answer]) -> Answer:
     try:
         return query()
     except NoManager as error:
+        if keeps_jobs():
+            return _wait_for(query, error)
         raise NoManager(f"the Manager has gone: {error.message}") from error
+
+
+def _wait_for(query: Callable[[], Answer], error: NoManager) -> Answer:
+    tell(f"{error.message} Waiting for it, for up to {AWAY_TIMEOUT:g} s")
+    deadline = time.monotonic() + AWAY_TIMEOUT
+    while time.monotonic() < deadline:
+        with contextlib.suppress(NoManager):
+            return query()
+        time.sleep(POLL_INTERVAL)
+    raise NoManager(
+        f"the Manager has gone for {AWAY_TIMEOUT:g} s: {error.message}"
+    ) from error
 
 
 class Progress(Protocol):
@@ -94,20 +117,21 @@ def progress(quiet: bool, draws: bool = True) -> Iterator[Progress]:
 
 
 def follow(
-    look: Callable[[], JobStatus | None], shown: Progress
+    look: Callable[[], JobStatus | None], shown: Progress,
+    keeps_jobs: Callable[[], bool] = lambda: False,
 ) -> JobStatus:
     """Wait until a job has ended, and return its status.
 
     `look` returns the present status of the job, or None if the Manager has
-    no such job. Raises NoManager if `look` does so twice in a row, if the job
-    does not appear within KEY_TIMEOUT, or if it disappears.
+    no such job. Raises NoManager if `look` does so as in retry_once, if the
+    job does not appear within KEY_TIMEOUT, or if it disappears.
     """
     deadline = time.monotonic() + KEY_TIMEOUT
     pause = FIRST_PAUSE
     seen = False
     while True:
         begin = time.monotonic()
-        job = retry_once(look)
+        job = retry_once(look, keeps_jobs)
         if job is not None:
             seen = True
             # No error of the display may end a job.

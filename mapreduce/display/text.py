@@ -23,6 +23,7 @@ from mapreduce.protocol.status import (
 
 EMPTY = "-"  # for an empty cell, so that awk finds the same columns in a line
 GAP = "  "  # between columns of plain text
+MAX_RECENT = 50  # ended jobs, unless all are wanted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -196,8 +197,28 @@ def counters_text(counters: tuple[Counter, ...]) -> str:
 
 
 def paths_line(cluster: ClusterStatus) -> str:
-    """Return a line on the directory to which relative paths refer."""
-    return f"Relative paths are meant in {_cell(cluster.directory)}"
+    """Return a line on the directory to which relative paths refer.
+
+    It also tells of a Manager that keeps its jobs since when it runs.
+    """
+    line = f"Relative paths are meant in {_cell(cluster.directory)}"
+    if manager := cluster.manager:
+        times = {0: "was never interrupted", 1: "was interrupted once"}.get(
+            manager.interruptions,
+            f"was interrupted {manager.interruptions} times")
+        line += (f"; the Manager runs since {_moment(manager.started_at)}, "
+                 f"and {times} before")
+        if manager.problem:
+            line += f"; it refuses jobs: {_cell(manager.problem)}"
+    return line
+
+
+def recent(status: ClusterStatus) -> tuple[ClusterStatus, int]:
+    """Return a status without old jobs, and how many these are."""
+    ended = [job for job in status.jobs if job.ended]
+    old = {job.id for job in ended[:-MAX_RECENT]}
+    return dataclasses.replace(status, jobs=tuple(
+        job for job in status.jobs if job.id not in old)), len(old)
 
 
 def job_lines(job: JobStatus) -> str:

@@ -9,7 +9,7 @@ import click
 
 from mapreduce.client import hints, progress, submission
 from mapreduce.client.command import NO_WORKER, tell, tell_all
-from mapreduce.client.errors import Interrupted, NotReceived
+from mapreduce.client.errors import Interrupted, NoManager, NotReceived
 from mapreduce.client.job_options import STDIN, STDOUT, JobSpec
 from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.display import text
@@ -43,17 +43,18 @@ def submit(
         tell_all(hints.about_compression(job))
         tell_all(hints.about_skipped(job))
     known: tuple[str, ...] = ()
+    keeps_jobs = False
     # Every Manager accepts the message of the specification.
     if not isinstance(message, ManagerJobMessage):
         known = manager.check_accepts(message)
     elif wait:
         # Before the job is sent: a strict Manager can't answer this, so the
         # client could not wait for the job.
-        manager.status()
+        keeps_jobs = manager.status().manager is not None
     else:
         manager.check_secret()
     if wait:
-        _follow(manager, message, quiet, on_submitted)
+        _follow(manager, message, quiet, on_submitted, keeps_jobs)
         return None
     job_id = None
     try:
@@ -106,27 +107,43 @@ def _refuse_streams(job: JobSpec, input_hint: str, output_hint: str) -> None:
 def _follow(
     manager: RemoteManager, message: JobMessage, quiet: bool,
     on_submitted: Callable[[JobMessage], object] = lambda message: None,
+    keeps_jobs: bool = False,
 ) -> None:
-    """Send a job and wait until it is done; raise JobFailed if it fails."""
+    """Send a job and wait until it is done; raise JobFailed if it fails.
+
+    A Manager that keeps its jobs may be away for some time.
+    """
     key = message.job_key
     assert key is not None
     job: JobStatus | None = None
     has_advised = quiet  # One note on a cluster without Workers is enough.
+    was_away = False
 
     def look() -> JobStatus | None:
-        nonlocal job, has_advised
-        status = manager.status(key, hold=progress.POLL_INTERVAL)
+        nonlocal job, has_advised, keeps_jobs, was_away
+        try:
+            status = manager.status(key, hold=progress.POLL_INTERVAL)
+        except NoManager:
+            was_away = True
+            raise
+        keeps_jobs = status.manager is not None
         if status.is_stuck and not has_advised:
             has_advised = True
             tell(NO_WORKER)
-        job = next((its for its in status.jobs if its.key == key), None)
+        found = next((its for its in status.jobs if its.key == key), None)
+        # A Manager may have died while it received the job. If it did not,
+        # the next one ignores this submission: it knows the key.
+        if was_away and keeps_jobs and found is None and job is None:
+            manager.send(message)
+        was_away = False
+        job = found
         return job
 
     try:
         manager.send(message)
         on_submitted(message)
         with progress.progress(quiet) as shown:
-            ended = progress.follow(look, shown)
+            ended = progress.follow(look, shown, lambda: keeps_jobs)
     # The job goes on without this client, unlike that of the local engine.
     except Interrupted as interrupted:
         interrupted.note = _note(manager, job)

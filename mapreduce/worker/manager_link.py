@@ -51,7 +51,7 @@ OWN_FAILURE_DELAY = 1.0  # seconds until a report is sent again
 MAX_OWN_FAILURES = 30  # tries to send a report
 
 # Seconds until a Manager that is away is tried again: at first, then again
-# and again, and when it has been away for LONG_ABSENCE.
+# and again, and if none was known and it has been away for LONG_ABSENCE.
 FIRST_DELAY, DELAY, LONG_DELAY = 1.0, 3.0, 30.0
 LONG_ABSENCE = 600.0  # seconds
 # Each delay is shortened by up to this share, at random: otherwise a thousand
@@ -272,6 +272,9 @@ class _Registration:
         self.due: float | None = None
         # When the first try since the last ack was planned.
         self._away_since: float | None = None
+        # Whether an ack has ever come. Then the Manager may be restarted, and
+        # goes on with its jobs as soon as its Workers are back.
+        self._was_known = False
         self.token: str | None = None  # of the last one, with a secret
         self._awaits_ack = True
         self.acknowledged = clock()  # when the last ack came
@@ -290,7 +293,7 @@ class _Registration:
         delay = FIRST_DELAY
         if self._away_since is None:
             self._away_since = now
-        elif now - self._away_since < LONG_ABSENCE:
+        elif self._was_known or now - self._away_since < LONG_ABSENCE:
             delay = DELAY
         else:
             delay = LONG_DELAY
@@ -314,5 +317,6 @@ class _Registration:
         was_expected, self._awaits_ack = self._awaits_ack, False
         if was_expected:
             self._away_since = None
+            self._was_known = True
             self.acknowledged = clock()
         return was_expected

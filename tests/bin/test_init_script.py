@@ -100,8 +100,8 @@ def test_options_of_the_daemons(mapreduce):
             if path in map(command, ("manager", "worker")):
                 found.append(dict(zip(options[::2], options[1::2])))
     assert sorted(found, key=lambda options: options["--port"]) == [
-        {"--host": "localhost", "--port": "6000",
-         "--logfile": "var/log/manager.log"},
+        {"--state-dir": "var/state", "--host": "localhost",
+         "--port": "6000", "--logfile": "var/log/manager.log"},
         *({"--host": "localhost", "--port": port,
            "--manager-host": "localhost", "--manager-port": "6000",
            "--logfile": f"var/log/worker-{port}.log"}

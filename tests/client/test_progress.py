@@ -5,6 +5,7 @@ import types
 import pytest
 
 from mapreduce.client import progress
+from mapreduce.client.errors import NoManager
 from mapreduce.protocol import codec
 from mapreduce.protocol.status import JobDetails
 from tests.support.fake_manager import job, task
@@ -90,3 +91,32 @@ def test_uneven_job_says_so_at_its_end(capsys):
     manager = types.SimpleNamespace(details={3: found}.get)
     progress.show_counters(manager, found.job)
     assert capsys.readouterr() == ("", "part 3 has 85 % of the records\n")
+
+
+def test_manager_that_keeps_its_jobs_may_be_away(time, capsys):
+    """For up to a minute, and the user reads that."""
+    def look():
+        if time.now < 59:
+            raise NoManager("cannot reach it")
+        return the(job("done"))
+    assert progress.follow(
+        look, progress.NoProgress(), lambda: True).state == "done"
+    assert capsys.readouterr().err == (
+        "cannot reach it Waiting for it, for up to 60 s\n")
+
+
+def test_manager_that_keeps_its_jobs_may_not_be_away_for_ever(time):
+    def look():
+        raise NoManager("cannot reach it")
+    with pytest.raises(NoManager, match="has gone for 60 s"):
+        progress.follow(look, progress.NoProgress(), lambda: True)
+    assert time.now < 62
+
+
+def test_another_manager_is_not_waited_for(time):
+    """It would not know the job."""
+    def look():
+        raise NoManager("cannot reach it")
+    with pytest.raises(NoManager, match="has gone: "):
+        progress.follow(look, progress.NoProgress())
+    assert time.now < 1

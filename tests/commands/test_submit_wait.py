@@ -98,6 +98,22 @@ def test_wait_gives_up_after_two():
         "Error: ", "Error: the Manager has gone: "))
 
 
+def test_job_that_a_dying_manager_did_not_keep_is_sent_again(mocker):
+    """By the same key, when the Manager that keeps jobs is back."""
+    mocker.patch("mapreduce.client.progress.POLL_INTERVAL", 0.01)
+    keeps = {"manager": {
+        "started_at": "2026-11-26T07:15:24+0000", "interruptions": 1,
+        "problem": None}}
+    with FakeManager(
+            {**cluster(), **keeps}, b"", b"", b"", {**cluster(), **keeps},
+            *with_key("map"), *with_key("done")) as manager:
+        code, _, stderr = run(submit.main, manager.port, "--wait", "--quiet")
+    assert (code, stderr.count("Waiting for it")) == (0, 1)
+    first, second = [message for message in manager.heard
+                     if message["message_type"] == "new_manager_job"]
+    assert first == second
+
+
 def test_nothing_to_wait_for():
     """A shutdown is no job; nothing is sent."""
     with FakeManager(cluster()) as manager:

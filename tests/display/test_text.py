@@ -11,6 +11,7 @@ from mapreduce.protocol.status import (
     Counter,
     JobDetails,
     JobOption,
+    ManagerStatus,
     Stage,
     TaskState,
     TaskStatus,
@@ -145,3 +146,27 @@ def test_tasks_that_never_were(told):
 def test_task_of_a_cancelled_job_is_not_called_failed(state, end):
     task = dataclasses.replace(TASK, state=state, reason="it broke")
     assert text.task_reasons((task,)) == f"map 0 {end}:\n  it broke"
+
+
+@pytest.mark.parametrize("interruptions, problem, words", [
+    (0, None, "was never interrupted before"),
+    (1, None, "was interrupted once before"),
+    (3, "the disk is full",
+     "was interrupted 3 times before; it refuses jobs: the disk is full")])
+def test_manager_that_keeps_its_jobs_tells_since_when_it_runs(
+        interruptions, problem, words):
+    status = ClusterStatus((), (), "/work", ManagerStatus(
+        "2026-11-26T07:15:24+0000", interruptions, problem))
+    assert text.paths_line(status) == (
+        "Relative paths are meant in /work; the Manager runs since "
+        f"2026-11-26 07:15:24 +0000, and {words}")
+
+
+def test_old_jobs_are_left_out_and_counted():
+    """Those that have not ended are shown in any case."""
+    jobs = codec.answer_from_document(ClusterStatus, cluster(
+        job("queued", id=0), *(job("done", id=number)
+                               for number in range(1, 60)))).jobs
+    status, num_old = text.recent(ClusterStatus((), jobs, ""))
+    assert num_old == 9
+    assert [found.id for found in status.jobs] == [0, *range(10, 60)]

@@ -131,6 +131,21 @@ def test_failing_registration_is_tried_every_three_seconds(
     assert delays == [1, 3, 3, 3, 30, 30]
 
 
+@pytest.mark.usefixtures("no_jitter")
+def test_manager_that_was_known_is_tried_every_three_seconds_for_ever(
+        contact, send_tcp, clock):
+    """It may be restarted, and go on with its jobs."""
+    contact.register()
+    contact.acknowledge()
+    send_tcp.side_effect = REFUSED
+    delays = []
+    for moment in (0, 1, 599, 10_000):
+        clock.return_value = 100.0 + moment
+        contact.register()
+        delays.append(contact.seconds_to_registration())
+    assert delays == [1, 3, 3, 3]
+
+
 def test_no_two_workers_keep_trying_together(send_tcp, clock, stop):
     """Their delays differ, and none is longer than three seconds."""
     send_tcp.side_effect = REFUSED

@@ -97,6 +97,8 @@ class Job(_Start):
         # Whether this machine seems to see another output directory than the
         # Workers do.
         self.output_unseen = False
+        # Whether an interrupted Manager has told clients that it ended.
+        self.ended_before = False
 
     @property
     def prepared(self) -> bool:

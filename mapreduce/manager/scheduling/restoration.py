@@ -147,6 +147,7 @@ def _restore_running(
             job.abort(fact.state, fact.task_id, fact.reason)
         case facts.JobEnded():
             job.state = fact.state
+            job.ended_before = True
             job.started = now - fact.seconds
         case facts.TaskDone() | facts.AttemptFailed() | facts.TaskLost() if (
                 fact.stage is job.stage and not job.over):
@@ -181,7 +182,7 @@ def summary(jobs: Jobs, now: float) -> Iterator[str]:
     snapshot = jobs.snapshot(now)
     yield (f"{len(snapshot.ended)} ended jobs, {len(snapshot.queued)} that "
            "wait")
-    if job := snapshot.running:
+    if (job := snapshot.running) and not job.ended:
         yield (f"job {job.id} goes on: {job.map_tasks_done} of "
                f"{job.map_tasks} map tasks and {job.reduce_tasks_done} of "
                f"{job.reduce_tasks} reduce tasks are done")

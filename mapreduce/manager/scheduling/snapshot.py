@@ -158,6 +158,8 @@ def running_job_status(
     job: Job, working_directory: str, now: float
 ) -> JobStatus:
     """Return the status of the running job, also while it is being ended."""
+    if job.ended_before:
+        return ended_job_status(job, working_directory, now)
     # Clients do not know PREPARING, CHECKING and so on. A job whose number
     # of tasks is not known yet is shown as queued: they could show no
     # progress of it.

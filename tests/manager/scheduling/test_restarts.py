@@ -167,6 +167,22 @@ def test_ended_jobs_stay_in_the_history_with_result_and_reason():
         JobState.DONE, JobState.FAILED]
 
 
+def test_job_that_clients_saw_end_is_never_shown_as_running():
+    """Its Manager died before its directories were removed."""
+    world = begun(job(1, 1))
+    finish_one(world)
+    world.die_after = 3
+    with pytest.raises(Died):
+        finish_one(world)
+    assert isinstance(world.journal[-1], facts.JobEnded)
+    world.die_after = 0
+    with pytest.raises(Died):
+        world.restart(die_after=0)
+    assert world.state_of(0) is JobState.DONE
+    (status,) = world.scheduler.snapshot(0.0).jobs.statuses()
+    assert status.state is JobState.DONE
+
+
 def test_counters_survive():
     world = begun(job(2, 1))
     world.map_output.add((0, 0, 0))
