@@ -16,6 +16,15 @@ def _here(tmp_path, monkeypatch):
     ("python3 map.py --lower", ["python3", "map.py", "--lower"]),
     ("awk '{print $1 \"\\t1\"}'", ["awk", '{print $1 "\\t1"}']),
     ("grep a\\ b ''", ["grep", "a b", ""]),
+    (r"sed s/\t/,/", ["sed", r"s/\t/,/"]),
+    (r"grep -P \d\.\d", ["grep", "-P", r"\d\.\d"]),
+    (r"cut -d \| -f 1", ["cut", "-d", "|", "-f", "1"]),
+    (r"sed s/\\t/,/ \'a\" b", ["sed", r"s/\t/,/", "'a\"", "b"]),
+    ('awk "{print \\$1}"', ["awk", "{print $1}"]),
+    (r'perl -e "print \"\t\`\\"', ["perl", "-e", r'print "\t`' + "\\"]),
+    ("tr '\\t' \"\\n\"", ["tr", r"\t", r"\n"]),
+    ("a'b'\"c\"d\\\n e\\\nf\r\n\tg", ["abcd", "ef", "g"]),
+    ("a\u00a0b '\n'", ["a\u00a0b", "\n"]),
     ("echo $HOME *.txt | cat # no", [
         "echo", "$HOME", "*.txt", "|", "cat", "#", "no"]),
     ("./missing", ["./missing"]),
@@ -61,7 +70,8 @@ def test_path_of_the_task_counts(here):
 @pytest.mark.parametrize("command, reason", [
     ("", "it names no program"), ("  ", "it names no program"),
     ("'' -x", "it names no program"), ("it's", "No closing quotation"),
-    ("a\\", "No escaped character"),
+    ("a\\", "No escaped character"), ('a "b c', "No closing quotation"),
+    ('"a\\"', "No closing quotation"),
 ])
 def test_what_cannot_be_split_is_refused(command, reason):
     with pytest.raises(ValueError, match=reason):
