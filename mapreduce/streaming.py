@@ -208,7 +208,8 @@ def _path(name: str) -> str:
               help="Submit the job to this Manager and wait for its end.")
 @secret_option
 @click.option("--decompress/--no-decompress", default=True, show_default=True,
-              help="Decompress inputs named .gz, .bz2, .xz or .zst.")
+              help="Decompress inputs named .gz, .bz2, .xz, .zst, "
+              ".deflate, .lz4 or .snappy.")
 @job_options.input_options
 @choice.engine_options
 @command.common_options

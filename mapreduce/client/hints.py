@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
+import re
 from collections.abc import Iterator, Sequence
 
 from mapreduce.client.job_options import JobSpec
@@ -16,6 +17,9 @@ from mapreduce.protocol.layout import is_compressed
 from mapreduce.protocol.status import JobStatus
 from mapreduce.system import inputs, outputs
 
+LIKE_COMPRESSED = re.compile(
+    r"\.(gz|bz2?|xz|zstd?|deflate|lz4|snappy|sz|lzo|z|gzip|bzip2|lzma|lz|br"
+    r"|t[gbx]z2?|tbz2|zip|7z|rar|lzop)$", re.IGNORECASE)
 MANY_FILES = 500
 SMALL = 2**20  # bytes
 
@@ -25,6 +29,8 @@ def about_inputs(
 ) -> Iterator[str]:
     """Return lines on the files that the input of a job has, and has not."""
     yield from _about(skipped)
+    if job.decompress:
+        yield from _about_endings(files)
     if not files:
         what = ("holds only directories, which are skipped"
                 if skipped.directories else "holds no file")
@@ -56,6 +62,16 @@ def _about(skipped: inputs.Skipped) -> Iterator[str]:
     if number := skipped.hidden:
         yield (f"Left out {number} hidden name{'s' * (number > 1)} in the "
                "input, which begin with . or _, as Hadoop does")
+
+
+def _about_endings(files: Sequence[str]) -> Iterator[str]:
+    """Return a line if a name resembles that of a compressed file."""
+    found = [path for path in files
+             if LIKE_COMPRESSED.search(path) and not is_compressed(path)]
+    if found:
+        more = f" and {len(found) - 1} more" if found[1:] else ""
+        yield (f"The mapper reads {os.path.basename(found[0])!r}{more} as it "
+               "is: only files with names such as x.gz are decompressed")
 
 
 def about_division(files: Sequence[str], size: int | None) -> Iterator[str]:

@@ -219,7 +219,8 @@ def job_options(**defaults: Any) -> Callable[[Decorated], Decorated]:
             click.option("--name", "job_name", default="", metavar="TEXT",
                          help="Name of the job, shown to people."),
             option("--decompress/--no-decompress", "decompress",
-                   help="Decompress inputs named .gz, .bz2, .xz or .zst."),
+                   help="Decompress inputs named .gz, .bz2, .xz, .zst, "
+                        ".deflate, .lz4 or .snappy."),
             option("--split-size", "split_size", metavar="SIZE",
                    callback=size, help="Split files that are larger than "
                    "this, such as 64M, at the ends of lines, so that several "

@@ -16,6 +16,7 @@ from mapreduce.client.errors import (
     JobFailed,
     NoManager,
     UnknownJob,
+    UsageError,
 )
 from mapreduce.client.job_options import STDOUT, JobSpec
 from mapreduce.client.remote_manager import RemoteManager
@@ -28,6 +29,7 @@ from mapreduce.protocol.fields import Split
 from mapreduce.protocol.status import JobDetails, JobState, JobStatus
 from mapreduce.system import inputs, scratch
 from mapreduce.system.command_line import check_working_directory
+from mapreduce.worker.inputs.decompression import refusal
 from mapreduce.worker.inputs.splits import find_bad
 
 CANCEL_TIME = 3.0  # seconds for the tasks of an interrupted job to end
@@ -78,6 +80,8 @@ def run(
         skipped = inputs.Skipped()
         files = preflight.list_files(paths, job.rules, skipped)
         planned = submission.with_splits(job, files, num_workers)
+        if job.decompress:
+            _refuse_formats(files)
         if not quiet:
             tell_all(hints.about_inputs(job, files, skipped))
             if job.split_size is None:
@@ -111,6 +115,15 @@ def _logs_directory(job: JobSpec, verbose: bool) -> Iterator[str | None]:
     scratch.remove_leftovers(layout.LOGS_DIRECTORY_PREFIX)
     with scratch.directory(layout.LOGS_DIRECTORY_PREFIX) as directory:
         yield directory
+
+
+def _refuse_formats(files: list[str]) -> None:
+    """Raise UsageError for compressed files that can't be decompressed."""
+    reasons = [reason for reason in map(refusal, files) if reason]
+    if reasons:
+        raise UsageError(text.clean(
+            f"{reasons[0]}; --no-decompress gives it to the mapper as it is")
+            + (f" (and {len(reasons) - 1} more)" if reasons[1:] else ""))
 
 
 def _with_defaults(job: JobSpec, num_workers: int) -> JobSpec:

@@ -100,7 +100,8 @@ OUTPUT = ("output records",)
 RECORD_COUNTERS = (*INPUT, *MAP_OUTPUT, *REDUCE_INPUT, *OUTPUT)
 
 # Endings of the names of compressed files, which cannot be split.
-COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".deflate", ".lz4", ".snappy",
+              ".lzo", ".Z")
 
 
 def is_compressed(path: str) -> bool:

@@ -80,3 +80,14 @@ def test_files_that_are_divided(tmp_path, size, lines):
         (tmp_path / name).write_bytes(content)
     files = [str(tmp_path / name) for name in ("a", "b", "c.gz")]
     assert list(hints.about_division(files, size)) == lines
+
+
+@pytest.mark.parametrize("name", ["A.GZ", "a.tgz", "a.zip", "a.Bz2", "a.z"])
+def test_name_that_resembles_that_of_a_compressed_file(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(b"a")
+    job = JobSpec(input_paths=(str(path),), output_directory="out",
+                  mapper_executable="cat", decompress=True)
+    assert list(hints.about_inputs(job, [str(path)], Skipped())) == [
+        f"The mapper reads {name!r} as it is: only files with names such as "
+        "x.gz are decompressed"]

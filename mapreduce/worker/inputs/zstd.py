@@ -24,7 +24,7 @@ def read_frames(file: BinaryIO) -> Iterator[bytes]:
     """
     # Here, not at the top: the package is optional.
     zstandard = importlib.import_module("zstandard")
-    magic = _read_exactly(file, 4)
+    magic = read_exactly(file, 4)
     while magic:
         try:
             if int.from_bytes(magic, "little") in SKIPPABLE:
@@ -36,7 +36,7 @@ def read_frames(file: BinaryIO) -> Iterator[bytes]:
         magic = file.read(4)
 
 
-def _read_exactly(file: BinaryIO, size: int) -> bytes:
+def read_exactly(file: BinaryIO, size: int) -> bytes:
     """Read `size` bytes; raise EOFError if the file ends before."""
     data = file.read(size)
     if len(data) < size:
@@ -46,29 +46,29 @@ def _read_exactly(file: BinaryIO, size: int) -> bytes:
 
 def _skip(file: BinaryIO) -> None:
     """Skip a frame that has no data for the decompressor (RFC 8878, 3.1.2)."""
-    size = int.from_bytes(_read_exactly(file, 4), "little")
+    size = int.from_bytes(read_exactly(file, 4), "little")
     # Seeking beyond the end is no error, so the last byte is read.
     if size:
         file.seek(size - 1, 1)
-        _read_exactly(file, 1)
+        read_exactly(file, 1)
 
 
 def _read_frame(
     file: BinaryIO, magic: bytes, zstandard: Any
 ) -> Iterator[bytes]:
     """Decompress a frame, whose magic number was read before."""
-    header = magic + _read_exactly(file, START - len(magic))
-    header += _read_exactly(
+    header = magic + read_exactly(file, START - len(magic))
+    header += read_exactly(
         file, zstandard.frame_header_size(header) - len(header))
     frame = zstandard.ZstdDecompressor().decompressobj()
     frame.decompress(header)
     last = False
     while not last:
-        start = _read_exactly(file, 3)
+        start = read_exactly(file, 3)
         number = int.from_bytes(start, "little")
         last, kind, size = bool(number & 1), number >> 1 & 3, number >> 3
         if kind == REPEATED_BYTE:
             size = 1
-        yield frame.decompress(start + _read_exactly(file, size))
+        yield frame.decompress(start + read_exactly(file, size))
     if not frame.eof:
-        frame.decompress(_read_exactly(file, 4))  # its checksum
+        frame.decompress(read_exactly(file, 4))  # its checksum
