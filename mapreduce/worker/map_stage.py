@@ -23,7 +23,7 @@ from mapreduce.worker.inputs.splits import (
     read_all,
     read_split,
 )
-from mapreduce.worker.output import OutputDirectory
+from mapreduce.worker.output import OutputDirectory, SideFiles
 from mapreduce.worker.processes.executor import Executor
 from mapreduce.worker.processes.launcher import Launcher
 from mapreduce.worker.records import count_file, counted
@@ -56,12 +56,15 @@ def run_map(
     Raises TaskError or OSError if it can't be done, TaskInterrupted if it
     was interrupted.
     """
-    with scratch.directory(
-            layout.local_directory_prefix(task.task_id)) as directory:
+    with (scratch.directory(
+            layout.local_directory_prefix(task.task_id)) as directory,
+          SideFiles(task.environment, directory) as side_files):
+        executor.variables.update(side_files.variables)
         if task.num_partitions:
             paths = _make_partitions(task, directory, executor)
         else:
             paths = [_make_result(task, directory, executor)]
+        side_files.commit()
         for path in paths:
             output.commit(path)
 
@@ -220,8 +223,12 @@ def _run_on_split(
     take: Take,
 ) -> None:
     title = f"{task.executable} on the input {describe(split)}"
-    names = {"mapreduce_map_input_file": split.path}
     with open_input(split.path) as file:
+        end = os.fstat(file.fileno()).st_size if split.end is None else (
+            split.end)
+        names = {"mapreduce_map_input_file": split.path,
+                 "mapreduce_map_input_start": str(split.start),
+                 "mapreduce_map_input_length": str(end - split.start)}
         feed = read_split(split, file, bool(task.decompress))
         if feed is not None:
             feed = counted(feed, executor, *layout.INPUT)

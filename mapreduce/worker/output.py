@@ -9,9 +9,14 @@ import contextlib
 import errno
 import os
 import shutil
+from collections.abc import Mapping
 
 from mapreduce.protocol import layout
 from mapreduce.worker.errors import TaskError
+
+# The variable that tells an extended task where the result is made.
+RESULT = "mapreduce_output_fileoutputformat_outputdir"
+DIRECTORY = "mapreduce_task_output_dir"
 
 
 class OutputDirectory:
@@ -94,3 +99,53 @@ class OutputDirectory:
     def _remove(self, name: str) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self._directory)
+
+
+class SideFiles:
+    """Files that the executables of a task make beside standard output.
+
+    They put them into a directory of the task. What is there when the task has
+    succeeded is moved to the result, before the part of the task. Without
+    RESULT, there is no such directory. The result is opened at the start, as
+    the output directory of the task is.
+    """
+
+    def __init__(self, environment: Mapping[str, str], local: str) -> None:
+        """Make the directory in the local directory of the task."""
+        self.variables: dict[str, str] = {}
+        self._result: OutputDirectory | None = None
+        if RESULT not in environment:
+            return
+        # Its name makes that of a partial copy unique.
+        self._directory = os.path.join(
+            os.path.abspath(local), os.path.basename(local))
+        os.mkdir(self._directory)
+        self.variables[DIRECTORY] = self._directory
+        self._result = OutputDirectory(environment[RESULT])
+
+    def __enter__(self) -> SideFiles:
+        """Return this."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the result."""
+        if self._result:
+            self._result.close()
+
+    def commit(self) -> None:
+        """Move all files to the result; raise TaskError for a bad one."""
+        if self._result is None:
+            return
+        names = sorted(os.listdir(self._directory))
+        for name in names:
+            self._check(name)
+        for name in names:
+            self._result.commit(os.path.join(self._directory, name))
+
+    def _check(self, name: str) -> None:
+        path = os.path.join(self._directory, name)
+        if layout.is_result(name):
+            raise TaskError(f"the side file {name!r} has the name of a part "
+                            "of the result; choose another one")
+        if os.path.islink(path) or not os.path.isfile(path):
+            raise TaskError(f"the side file {name!r} is no regular file")

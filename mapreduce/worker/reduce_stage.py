@@ -15,7 +15,7 @@ from mapreduce.protocol import layout
 from mapreduce.protocol.extensions import ExtendedReduceTaskMessage
 from mapreduce.system import scratch
 from mapreduce.worker.inputs.files import open_input
-from mapreduce.worker.output import OutputDirectory
+from mapreduce.worker.output import OutputDirectory, SideFiles
 from mapreduce.worker.processes.executor import Executor
 from mapreduce.worker.records import counted, count_file
 from mapreduce.worker.shuffle.key_fields import for_reducer, sort_arguments
@@ -31,14 +31,17 @@ def run_reduce(
     Raises TaskError or OSError if it can't be done, TaskInterrupted if it
     was interrupted.
     """
-    with scratch.directory(
-            layout.local_directory_prefix(task.task_id)) as directory:
+    with (scratch.directory(
+            layout.local_directory_prefix(task.task_id)) as directory,
+          SideFiles(task.environment, directory) as side_files):
+        executor.variables.update(side_files.variables)
         path = os.path.join(directory, layout.reduce_output(task.task_id))
         with open(path, "wb") as part:
             if len(task.input_paths) == 1 and for_reducer(task) is None:
                 _reduce_file(task, part, executor)
             else:
                 _reduce_files(task, part, executor)
+        side_files.commit()
         output.commit(path)
 
 

@@ -1,4 +1,5 @@
 """The options on the stages of a job, with real processes."""
+import os
 import pathlib
 import re
 import subprocess
@@ -75,15 +76,25 @@ def test_environment(client, count, tmp_path):
     """What the user sets, and what Hadoop tells."""
     mapper = write_executable(
         tmp_path / "mapper", "cat > /dev/null",
-        'env | grep -E "^(mapreduce_|MINE=|OTHERS=)"')
-    count("--nreducers", 0, "--nmappers", 1, "--cmdenv", "MINE=a = b",
-          mapper=mapper, reducer="unused", source=INPUT / "file01",
-          env={"OTHERS": "kept"})
+        'env | grep -E "^(mapreduce_|map_input_|MINE=|OTHERS=)"',
+        'echo "side" > $mapreduce_task_output_dir/side.txt')
+    count("--nreducers", 0, "--nmappers", 1, "--name", "my job",
+          "--cmdenv", "MINE=a = b", mapper=mapper, reducer="unused",
+          source=INPUT / "file01", env={"OTHERS": "kept"})
     found = dict(line.split("=", 1) for line in
-                 client.result().decode().splitlines())
+                 client.result().decode().splitlines() if "=" in line)
     job_id = found["mapreduce_job_id"]
     assert re.fullmatch(r"job_\d{12}_0000", job_id)
+    directories = [found.pop(f"mapreduce_{name}") for name in (
+        "task_output_dir", "output_fileoutputformat_outputdir")]
+    assert all(map(os.path.isabs, directories[:1]))
+    assert (client.output / "side.txt").read_text() == "side\n"
+    size = str((INPUT / "file01").stat().st_size)
     assert found == {
+        "map_input_file": str(INPUT / "file01"), "map_input_start": "0",
+        "map_input_length": size, "mapreduce_map_input_start": "0",
+        "mapreduce_map_input_length": size, "mapreduce_job_maps": "1",
+        "mapreduce_job_reduces": "0", "mapreduce_job_name": "my job",
         "MINE": "a = b", "OTHERS": "kept", "mapreduce_job_id": job_id,
         "mapreduce_task_id": f"task{job_id[3:]}_m_000000",
         "mapreduce_task_attempt_id": f"attempt{job_id[3:]}_m_000000_0",

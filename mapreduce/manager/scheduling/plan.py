@@ -128,7 +128,13 @@ class Plan:
         """Return the variables that Hadoop sets, and those of the user."""
         # As Hadoop Streaming does, with "_" instead of "." in the names.
         task = f"{self.number}_{stage}_{task_id:06d}"
+        name = self.submission.job_name
         return {
+            **({} if name is None else {"mapreduce_job_name": name}),
+            "mapreduce_job_maps": str(self.num_mappers),
+            "mapreduce_job_reduces": str(self.submission.num_reducers),
+            "mapreduce_output_fileoutputformat_outputdir":
+                self.result_directory,
             "mapreduce_job_id": f"job_{self.number}",
             "mapreduce_task_id": f"task_{task}",
             "mapreduce_task_attempt_id": f"attempt_{task}_{attempt}",

@@ -21,6 +21,7 @@ from mapreduce.worker.processes.reporter import (
     Reporter,
 )
 from mapreduce.worker.processes.streams import LoggedStderr, StderrTail
+from mapreduce.worker.processes.variables import old_variables
 
 
 class Executor:
@@ -41,6 +42,8 @@ class Executor:
         self._task_timeout = task_timeout
         self._reporter = reporter
         self._log = log
+        # Of all executables of the task; those of the environment override.
+        self.variables: dict[str, str] = {}
 
     @contextlib.contextmanager
     def running(
@@ -85,7 +88,8 @@ class Executor:
         if not self._environment:
             return None
         # In this order: a variable of the user overrides all others.
-        return {**os.environ, **names, **self._environment}
+        variables = {**self.variables, **names, **self._environment}
+        return {**os.environ, **old_variables(variables), **variables}
 
     def _stderr(self) -> StderrTail:
         stderr = (StderrTail() if self._reporter is None

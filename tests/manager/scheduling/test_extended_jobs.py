@@ -12,6 +12,9 @@ from tests.support.extended_jobs import jobs_of, reasons_of, submit
 from tests.support.scheduler_world import OLD
 
 ENVIRONMENT = {
+    "mapreduce_job_maps": "2",
+    "mapreduce_job_reduces": "2",
+    "mapreduce_output_fileoutputformat_outputdir": "out",
     "mapreduce_job_id": "job_202611211417_0000",
     "mapreduce_task_id": "task_202611211417_0000_m_000000",
     "mapreduce_task_attempt_id": "attempt_202611211417_0000_m_000000_0",
