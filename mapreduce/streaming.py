@@ -5,7 +5,6 @@ The job is done by the local engine, as with mapreduce-run, or by a Manager.
 from __future__ import annotations
 
 import itertools
-import os
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -22,6 +21,7 @@ from mapreduce.client import (
 )
 from mapreduce.client.hadoop import PROPERTIES
 from mapreduce.client.job_options import COUNT_OR_ZERO, JobSpec
+from mapreduce.client.placed_files import Placed, read_placed
 from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.display.text import clean
 from mapreduce.engines import choice, remote
@@ -144,6 +144,13 @@ def _separate(
     return [name for value in values for name in COMMA.split(value)]
 
 
+def _placed(
+    context: click.Context, option: click.Parameter, values: tuple[str, ...]
+) -> Placed | None:
+    """Return the paths and names of texts in which commas separate them."""
+    return read_placed(_separate(context, option, values)) or None
+
+
 def _paths(
     context: click.Context, option: click.Parameter, values: tuple[str, ...]
 ) -> list[str]:
@@ -196,10 +203,15 @@ def _path(name: str) -> str:
 @click.option("-cmdenv", "environment", metavar="NAME=VALUE", multiple=True,
               callback=job_options.environment, help="Set a variable in the "
               "environment of all executables. May be repeated.")
-@click.option("-file", "-files", "files", metavar="PATH",
-              shell_complete=completion.files, multiple=True,
-              callback=_separate, help="Accepted, but no file is copied: "
-              "executables run in the working directory.")
+@click.option("-file", "-files", "-cacheFile", "files",
+              metavar="PATH[#NAME]", shell_complete=completion.files,
+              multiple=True, callback=_placed, help="Run each executable in a "
+              "directory of its own, which has a link to this file; several "
+              "are separated by commas.")
+@click.option("-archives", "-cacheArchive", "archives",
+              metavar="PATH[#NAME]", shell_complete=completion.files,
+              multiple=True, callback=_placed, help="The same for what is in "
+              "a .zip, .jar or .tar file, which is unpacked.")
 @click.option("-D", "properties", metavar="NAME=VALUE", multiple=True,
               callback=_properties, help="Set a property, one of "
               f"{', '.join(PROPERTIES)}, or a variable for all "
@@ -221,12 +233,10 @@ def main(
 ) -> None:
     """Run a job that was written for Hadoop Streaming."""
     engine = choice.pop_options(fields)
-    files, job = fields.pop("files"), _job(fields)
+    job = _job(fields)
     if not quiet:
         _note_idle(click.get_current_context().meta[IDLE])
     if manager is None:
-        if not quiet:
-            _note_missing_files(files)
         choice.run(job, quiet, engine)
     else:
         choice.refuse_all(engine)
@@ -259,21 +269,6 @@ def _note_idle(names: list[str]) -> None:
     if names:
         command.tell(clean(
             f"Without effect here: {', '.join(dict.fromkeys(names))}"))
-
-
-def _note_missing_files(files: list[str]) -> None:
-    """Print a note for each file that is not in the working directory."""
-    # Hadoop copies the files of -file there. A script may expect that.
-    for file in filter(None, files):
-        path, _, link = file.partition("#")
-        name = link or os.path.basename(path)
-        if os.path.exists(name):
-            continue
-        place = (f"; it is under {os.path.abspath(path)}"
-                 if os.path.exists(path) else "")
-        command.tell(clean(
-            f"Files are not copied: there is no {name} in the working "
-            f"directory{place}"))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from mapreduce.client import completion, key_options
+from mapreduce.client.placed_files import Placed, read_placed
 from mapreduce.protocol import fields, layout
 from mapreduce.system.command_line import Number
 from mapreduce.system.inputs import Rules
@@ -72,6 +73,8 @@ class _OutputSpec:
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _TaskSpec:
     environment: Mapping[str, str] | None = None
+    files: Placed | None = None
+    archives: Placed | None = None
     max_map_attempts: int | None = None
     max_reduce_attempts: int | None = None
     task_timeout: float | None = None  # seconds; 0: no limit
@@ -153,6 +156,13 @@ def size(
     return number
 
 
+def placed(
+    _: click.Context, __: click.Parameter, values: tuple[str, ...]
+) -> Placed | None:
+    """Return paths and names for texts such as path#name; None if no text."""
+    return read_placed(values) or None
+
+
 def environment(
     _: click.Context, option: click.Parameter, values: tuple[str, ...]
 ) -> dict[str, str] | None:
@@ -227,6 +237,16 @@ def job_options(**defaults: Any) -> Callable[[Decorated], Decorated]:
                    "mappers share one; 0: never."),
             click.option("--recursive", is_flag=True, help="Read also the "
                          "files in directories of an input directory."),
+            click.option("--file", "files", metavar="PATH[#NAME]",
+                         multiple=True, callback=placed,
+                         shell_complete=completion.files, help="Run each "
+                         "executable in a directory of its own, which has a "
+                         "link to this file; may be repeated."),
+            click.option("--archive", "archives", metavar="PATH[#NAME]",
+                         multiple=True, callback=placed,
+                         shell_complete=completion.files, help="The same for "
+                         "what is in a .zip or .tar file, which is "
+                         "unpacked."),
             input_options,
             key_options.key_options,
             *PLAIN_OPTIONS,

@@ -136,6 +136,9 @@ def _given(job: JobSpec) -> dict[str, Any]:
         if document.get(name) == nothing:
             del document[name]
     document["input_paths"] = list(job.input_paths)
+    for name in ("files", "archives"):
+        if name in document:
+            document[name] = [list(link) for link in document[name]]
     return document
 
 

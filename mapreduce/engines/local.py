@@ -19,6 +19,7 @@ from mapreduce.client.errors import (
     UsageError,
 )
 from mapreduce.client.job_options import STDOUT, JobSpec
+from mapreduce.client.placed_files import check_placed
 from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.client.stderr_lines import StderrLines
 from mapreduce.display import text
@@ -73,6 +74,7 @@ def run(
     output = job.output_directory
     if not (job.overwrite or job.no_clobber or output == STDOUT):
         preflight.check_output(output)
+    check_placed(job.files or (), job.archives or ())
     _check_commands(job)
     with (preflight.stdin_as_file(job.input_paths, job.rules) as paths,
           preflight.stdout_as_directory(output) as directory,
@@ -99,11 +101,13 @@ def run(
 
 def _check_commands(job: JobSpec) -> None:
     path = (job.environment or {}).get("PATH")
+    placed = {name for _, name in (*(job.files or ()), *(job.archives or ()))}
     for what, command in (
             ("mapper", job.mapper_executable),
             ("reducer", job.reducer_executable),
             ("combiner", job.combiner), ("partitioner", job.partitioner)):
-        preflight.check_command(what, command, path)
+        if not _is_placed(command, placed):
+            preflight.check_command(what, command, path)
 
 
 @contextlib.contextmanager
@@ -115,6 +119,13 @@ def _logs_directory(job: JobSpec, verbose: bool) -> Iterator[str | None]:
     scratch.remove_leftovers(layout.LOGS_DIRECTORY_PREFIX)
     with scratch.directory(layout.LOGS_DIRECTORY_PREFIX) as directory:
         yield directory
+
+
+def _is_placed(command: str | None, names: set[str]) -> bool:
+    """Return whether the program of a command is in a file of the job."""
+    # Only tasks have it in their directory.
+    program = (command or "").removeprefix("./").split()
+    return bool(program) and program[0].split("/")[0] in names
 
 
 def _refuse_formats(files: list[str]) -> None:

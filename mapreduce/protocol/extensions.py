@@ -20,6 +20,7 @@ from mapreduce.protocol.fields import (
     OptionalEnvironment,
     OptionalFlag,
     OptionalJobId,
+    OptionalLinks,
     OptionalName,
     OptionalPath,
     OptionalRanges,
@@ -46,7 +47,7 @@ ADDED_FIELDS = frozenset({
     "keep_old", "overwrite", "concatenate", "skip_bad_inputs",
     "separator", "key_fields", "partition_by", "sort_options",
     "key_separator", "reducer_separator", "recursive", "hadoop_inputs",
-    "logs"})
+    "logs", "files", "archives"})
 
 
 def _text(message: Any, name: str) -> str:
@@ -60,6 +61,20 @@ def _text(message: Any, name: str) -> str:
     fields = ", ".join(f"{field}={value!r}" for field, value
                        in values.items() if value is not None)
     return f"{name}({fields})"
+
+
+@dataclasses.dataclass(frozen=True)
+class PlacedFiles:
+    """What tasks find in a working directory of their own, if anything."""
+
+    # Each a path, and its name in that directory. Archives are unpacked.
+    files: OptionalLinks = None
+    archives: OptionalLinks = None
+
+
+@dataclasses.dataclass(frozen=True)
+class _PlacedInTask(PlacedFiles):
+    unpack_directory: OptionalPath = None  # for archives, of the job
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,7 +165,8 @@ class _ExtendedJobFields:
 # which have no defaults, are in the last base.
 @dataclasses.dataclass(frozen=True)
 class ExtendedJobMessage(
-        _Limits, _MapOptions, _Outputs, _Planning, _ExtendedJobFields):
+        PlacedFiles, _Limits, _MapOptions,
+        _Outputs, _Planning, _ExtendedJobFields):
     """A client submits a job with options beyond the specification."""
 
     job_key: OptionalName = None
@@ -192,7 +208,8 @@ class ExtendedJobMessage(
                 self.combiner, self.partitioner, self.task_timeout,
                 self.concatenate, self.skip_bad_inputs, self.separator,
                 self.key_fields, self.key_separator, self.sort_options,
-                self.partition_by, self.logs))
+                self.partition_by, self.logs, self.files,
+                self.archives))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -207,7 +224,8 @@ class _ExtendedMapFields:
 
 
 @dataclasses.dataclass(frozen=True)
-class ExtendedMapTaskMessage(_MapOptions, _ExtendedMapFields):
+class ExtendedMapTaskMessage(
+        _PlacedInTask, _MapOptions, _ExtendedMapFields):
     """The Manager assigns a map task that a strict Worker cannot do."""
 
     logs: OptionalPath = None  # the file for standard error
@@ -230,7 +248,8 @@ class _ExtendedReduceFields:
 
 
 @dataclasses.dataclass(frozen=True)
-class ExtendedReduceTaskMessage(KeyOptions, _ExtendedReduceFields):
+class ExtendedReduceTaskMessage(
+        _PlacedInTask, KeyOptions, _ExtendedReduceFields):
     """The Manager assigns a reduce task that a strict Worker cannot do."""
 
     logs: OptionalPath = None  # the file for standard error
@@ -240,6 +259,9 @@ class ExtendedReduceTaskMessage(KeyOptions, _ExtendedReduceFields):
     def __repr__(self) -> str:
         """Return, e.g., ReduceTaskMessage(task_id=0, …)."""
         return _text(self, "ReduceTaskMessage")
+
+
+ExtendedTask = ExtendedMapTaskMessage | ExtendedReduceTaskMessage
 
 
 @dataclasses.dataclass(frozen=True)

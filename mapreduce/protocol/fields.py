@@ -123,6 +123,14 @@ def _is_names(value: object) -> bool:
     return isinstance(value, list) and all(map(_is_name, value))
 
 
+def _is_links(value: object) -> bool:
+    """Return whether a value is a list of paths and names."""
+    return isinstance(value, list) and all(
+        isinstance(link, list) and len(link) == 2 and _is_names(link)
+        and link[1] not in ("", ".", "..") and "/" not in link[1]
+        for link in value)
+
+
 def _is_split(value: object) -> bool:
     if not isinstance(value, list) or len(value) != 3:
         return False
@@ -222,6 +230,8 @@ CountOrZero = Annotated[int, Rule(
 OptionalSeparator = Annotated[str | None, _SEPARATOR]
 OptionalSort = Annotated[str | None, Rule(
     "options of sort such as -k1,1 -k2,2nr", _can_be(parse_sort))]
+OptionalLinks = Annotated[list[list[str]] | None, Rule(
+    "a list of paths, each with a name", _is_links)]
 OptionalRanges = Annotated[str | None, Rule(
     "fields such as 1-2", _can_be(parse_ranges))]
 OptionalSize = Annotated[int | None, Rule(

@@ -16,7 +16,9 @@ SPECIAL = frozenset("|&;<>()$`\\\"' \t\r\n")
 ESCAPED = re.compile(r'\\([$`"\\\n])')
 
 
-def words(command: str, path: str | None = None) -> list[str]:
+def words(
+    command: str, path: str | None = None, directory: str = os.curdir
+) -> list[str]:
     r"""Return the program of a command and its arguments.
 
     A command that is the path of a regular file has no arguments. Any other
@@ -25,16 +27,18 @@ def words(command: str, path: str | None = None) -> list[str]:
     quotes, before an ordinary character, as in s/\t/,/.
     A program without a slash gets the prefix "./" if it is found in the
     working directory; otherwise the system searches the PATH. `path` is that
-    PATH if it differs from the one of this process. Raises ValueError, with a
-    reason, if the command can't be split.
+    PATH if it differs from the one of this process; `directory` is the working
+    directory. Raises ValueError, with a reason, if the command can't be split.
     """
     # The file comes first: the specification has paths here, and the path of
     # an executable may contain spaces and quotes.
-    found = [command] if os.path.isfile(command) else split(command)
+    found = ([command] if os.path.isfile(os.path.join(directory, command))
+             else split(command))
     if not found or not found[0]:
         raise ValueError("it names no program")
     program, *arguments = found
-    if "/" not in program and _is_in_working_directory(program, path):
+    if "/" not in program and _is_in_directory(
+            os.path.join(directory, program), path):
         program = os.path.join(os.curdir, program)
     return [program, *arguments]
 
@@ -63,9 +67,10 @@ def _continue_line(escape: re.Match[str], group: int = 1) -> str:
     return escape[group].replace("\n", "")
 
 
-def _is_in_working_directory(name: str, path: str | None) -> bool:
+def _is_in_directory(file: str, path: str | None) -> bool:
     # A file that can't be executed, such as a data file named "sort", must not
     # hide the program of the PATH. If there is none, the file is used anyway,
     # so that the error names what the user must fix.
-    return os.path.isfile(name) and (
-        os.access(name, os.X_OK) or shutil.which(name, path=path) is None)
+    return os.path.isfile(file) and (
+        os.access(file, os.X_OK)
+        or shutil.which(os.path.basename(file), path=path) is None)

@@ -14,7 +14,6 @@ from mapreduce.protocol import layout
 from mapreduce.protocol.extensions import ExtendedMapTaskMessage
 from mapreduce.protocol.fields import MAX_NAME, Split
 from mapreduce.protocol.layout import SKIPPED_INPUTS
-from mapreduce.system import scratch
 from mapreduce.worker.errors import BadInput, TaskError
 from mapreduce.worker.inputs.files import BLOCK, open_input, read_blocks
 from mapreduce.worker.inputs.splits import (
@@ -23,7 +22,7 @@ from mapreduce.worker.inputs.splits import (
     read_all,
     read_split,
 )
-from mapreduce.worker.output import OutputDirectory, SideFiles
+from mapreduce.worker.output import OutputDirectory, local_directory
 from mapreduce.worker.processes.executor import Executor
 from mapreduce.worker.processes.launcher import Launcher
 from mapreduce.worker.records import count_file, counted
@@ -56,10 +55,7 @@ def run_map(
     Raises TaskError or OSError if it can't be done, TaskInterrupted if it
     was interrupted.
     """
-    with (scratch.directory(
-            layout.local_directory_prefix(task.task_id)) as directory,
-          SideFiles(task.environment, directory) as side_files):
-        executor.variables.update(side_files.variables)
+    with local_directory(task, executor) as (directory, side_files):
         if task.num_partitions:
             paths = _make_partitions(task, directory, executor)
         else:
@@ -226,7 +222,9 @@ def _run_on_split(
     with open_input(split.path) as file:
         end = os.fstat(file.fileno()).st_size if split.end is None else (
             split.end)
-        names = {"mapreduce_map_input_file": split.path,
+        name = (os.path.abspath(split.path) if executor.directory
+                else split.path)
+        names = {"mapreduce_map_input_file": name,
                  "mapreduce_map_input_start": str(split.start),
                  "mapreduce_map_input_length": str(end - split.start)}
         feed = read_split(split, file, bool(task.decompress))

@@ -9,10 +9,14 @@ import contextlib
 import errno
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from mapreduce.protocol import layout
+from mapreduce.protocol.extensions import ExtendedTask
+from mapreduce.system import scratch
 from mapreduce.worker.errors import TaskError
+from mapreduce.worker.processes.executor import Executor
+from mapreduce.worker.processes.working_directory import make_directory
 
 # The variable that tells an extended task where the result is made.
 RESULT = "mapreduce_output_fileoutputformat_outputdir"
@@ -149,3 +153,19 @@ class SideFiles:
                             "of the result; choose another one")
         if os.path.islink(path) or not os.path.isfile(path):
             raise TaskError(f"the side file {name!r} is no regular file")
+
+
+@contextlib.contextmanager
+def local_directory(
+    task: ExtendedTask, executor: Executor
+) -> Iterator[tuple[str, SideFiles]]:
+    """Yield the local directory of a task and its side files; then remove it.
+
+    The executor starts all executables with what they must find.
+    """
+    with (scratch.directory(
+            layout.local_directory_prefix(task.task_id)) as directory,
+          SideFiles(task.environment, directory) as side_files):
+        executor.variables.update(side_files.variables)
+        executor.directory = make_directory(task, directory)
+        yield directory, side_files

@@ -13,9 +13,8 @@ from typing import BinaryIO
 
 from mapreduce.protocol import layout
 from mapreduce.protocol.extensions import ExtendedReduceTaskMessage
-from mapreduce.system import scratch
 from mapreduce.worker.inputs.files import open_input
-from mapreduce.worker.output import OutputDirectory, SideFiles
+from mapreduce.worker.output import OutputDirectory, local_directory
 from mapreduce.worker.processes.executor import Executor
 from mapreduce.worker.records import counted, count_file
 from mapreduce.worker.shuffle.key_fields import for_reducer, sort_arguments
@@ -31,10 +30,7 @@ def run_reduce(
     Raises TaskError or OSError if it can't be done, TaskInterrupted if it
     was interrupted.
     """
-    with (scratch.directory(
-            layout.local_directory_prefix(task.task_id)) as directory,
-          SideFiles(task.environment, directory) as side_files):
-        executor.variables.update(side_files.variables)
+    with local_directory(task, executor) as (directory, side_files):
         path = os.path.join(directory, layout.reduce_output(task.task_id))
         with open(path, "wb") as part:
             if len(task.input_paths) == 1 and for_reducer(task) is None:

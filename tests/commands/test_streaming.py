@@ -135,28 +135,43 @@ def test_it_plans_a_job(planned, options, fields):
         name: value for name, value in expected.items() if value is not None}
 
 
-@pytest.mark.parametrize("options", [
-    ["-file", "mapreduce"], ["-files", "mapreduce,elsewhere/tests"],
-    ["-files", "hdfs://host/wc#mapreduce"],
+@pytest.mark.parametrize("options, fields", [
+    (["-file", "mapreduce"], {"files": [["mapreduce", "mapreduce"]]}),
+    (["-files", "mapreduce#m,tests/style,", "-file", "file://" + INPUT],
+     {"files": [["mapreduce", "m"], ["tests/style", "style"],
+                [INPUT, "input"]]}),
+    (["-cacheArchive", "tests#t", "-archives", "mapreduce"],
+     {"archives": [["tests", "t"], ["mapreduce", "mapreduce"]]}),
+    (["-files", "hdfs://host/wc#mapreduce"],
+     {"files": [["mapreduce", "mapreduce"]]}),
 ])
-def test_files_that_are_there(planned, monkeypatch, options):
-    """They are what the job would see in Hadoop; nothing is said."""
+def test_files_of_a_job(planned, monkeypatch, options, fields):
     monkeypatch.chdir(ROOT)
-    assert planned(*options) == LOCAL
+    assert planned(*options) == {**LOCAL, **fields}
 
 
-@pytest.mark.parametrize("options, files", [
-    (["-file", "tests/testdata", "-files", "mapreduce,/x/y,"],
-     [("testdata", f"; it is under {ROOT}/tests/testdata"), ("y", "")]),
-    (["-files", "/usr/bin#z"], [("z", "; it is under /usr/bin")]),
+@pytest.mark.parametrize("options, error", [
+    (["-file", "a/b", "-archives", "c#d"],
+     "Error: there is no file 'a/b' in {here}\n"
+     "there is no file 'c' in {here}\n"),
+    (["-files", "mapreduce#x,tests#x"], "Error: 'mapreduce' and 'tests' have "
+     "the same name 'x'; give one another, as in path#name\n"),
+    (["-files", "mapreduce#a/b"], "Error: 'mapreduce#a/b': 'a/b' is no name "
+     "for a file in the directory of a task\n"),
+    (["-files", "hdfs://host/wc"], "Error: 'hdfs://host/wc' is no path of "
+     "this file system; copy what is needed from there\n"),
 ])
-def test_files_that_are_elsewhere(planned, monkeypatch, options, files):
-    """A line tells where, if they are anywhere; the job is done."""
+def test_files_that_a_job_can_not_have(monkeypatch, options, error):
+    """It does not start."""
     monkeypatch.chdir(ROOT)
-    assert planned("--quiet", *options) == LOCAL
-    assert start(*REQUIRED, *options) == (0, "", "".join(
-        f"Files are not copied: there is no {name} in the working directory"
-        f"{place}\n" for name, place in files))
+    assert start(*REQUIRED, *options) == (2, "", error.format(here=ROOT))
+
+
+def test_program_in_a_file_of_the_job_need_not_be_here(planned, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert planned("-file", "bin/demo", "-reducer", "demo -x") == {
+        **LOCAL, "reducer_executable": "demo -x",
+        "files": [["bin/demo", "demo"]]}
 
 
 @pytest.mark.parametrize("options, error", [

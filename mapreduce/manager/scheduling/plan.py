@@ -88,6 +88,7 @@ class Plan:
             skip_bad_inputs=job.skip_bad_inputs,
             partition_by=job.partition_by,
             logs=self._log("map", task_id, attempt),
+            **self._placed_files(),
             **_key_options(job))
 
     def reduce_task(self, task_id: int, attempt: int) -> TaskMessage:
@@ -113,7 +114,13 @@ class Plan:
             environment=self._environment("r", task_id, attempt),
             task_timeout=job.task_timeout,
             logs=self._log("reduce", task_id, attempt),
+            **self._placed_files(),
             **_key_options(job))
+
+    def _placed_files(self) -> dict[str, Any]:
+        job = self.submission
+        return {"files": job.files, "archives": job.archives,
+                "unpack_directory": self.directory if job.archives else None}
 
     def _log(self, stage: str, task_id: int, attempt: int) -> str | None:
         """Return the path of the file for the standard error of an attempt."""

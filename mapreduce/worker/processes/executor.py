@@ -22,6 +22,7 @@ from mapreduce.worker.processes.reporter import (
 )
 from mapreduce.worker.processes.streams import LoggedStderr, StderrTail
 from mapreduce.worker.processes.variables import old_variables
+from mapreduce.worker.processes.working_directory import make_executable
 
 
 class Executor:
@@ -44,6 +45,7 @@ class Executor:
         self._log = log
         # Of all executables of the task; those of the environment override.
         self.variables: dict[str, str] = {}
+        self.directory: str | None = None  # None: that of the Worker
 
     @contextlib.contextmanager
     def running(
@@ -59,18 +61,35 @@ class Executor:
         """
         try:
             # By the PATH of the task, which its user may have set.
-            found = words(command, self._environment.get("PATH"))
+            found = words(command, self._environment.get("PATH"),
+                          self.directory or os.curdir)
         except ValueError as error:
             raise TaskError(f"{title} cannot be started: {error}") from error
+        place = self._place(found)
         try:
             with self.launcher.running(
                     [*found, *arguments], title, stderr=self._stderr(),
                     idle_timeout=self._idle_timeout(streams.values()),
                     held_output=self._held_output(),
-                    env=self._env(names or {}), **streams) as process:
+                    env=self._env(names or {}), **place,
+                    **streams) as process:
                 yield process
         except CounterError as error:
             raise TaskError(f"{title} cannot go on: {error}") from error
+
+    def _place(self, found: list[str]) -> dict[str, str]:
+        """Return the option of Popen for the working directory.
+
+        A program that is only in that of the Worker is found there.
+        """
+        if self.directory is None:
+            return {}
+        program = os.path.join(self.directory, found[0])
+        if "/" in found[0] and not os.path.exists(program):
+            found[0] = os.path.abspath(found[0])
+        elif "/" in found[0]:
+            make_executable(program)
+        return {"cwd": self.directory}
 
     @property
     def counts(self) -> bool:
