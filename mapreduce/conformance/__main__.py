@@ -63,7 +63,7 @@ def main(
     if side is None or not command:
         raise click.UsageError(
             "name manager or worker, then --, then the command that starts it")
-    # What is logged here tells of the kit's own sockets.
+    # These log lines are about the kit's own sockets, not the daemon.
     logging.disable()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     results = []

@@ -55,7 +55,8 @@ def select(
 ) -> list[Rule]:
     """Return the rules of a side whose titles contain one of the words.
 
-    The mode is "quick", "times" or "all". Without a side, both.
+    The mode is "quick", "times" or "all". Without a side, the rules of
+    both are returned.
     """
     return [rule for rule in RULES
             if side in (None, rule.side)

@@ -36,10 +36,10 @@ class Received:
 
 
 class Inbox:
-    """The messages that were received in one way, in their order."""
+    """The messages received over TCP or over UDP, in their order."""
 
     def __init__(self, name: str, transcript: Transcript) -> None:
-        """Start empty; the name is for the transcript."""
+        """Start without messages; the name is for the transcript."""
         self.name = name
         self._transcript = transcript
         self._queue: queue.SimpleQueue[Received] = queue.SimpleQueue()
@@ -75,7 +75,7 @@ class Inbox:
         return received
 
     def expect_nothing(self, seconds: float, why: str) -> None:
-        """Wait some seconds; no message may come."""
+        """Wait some seconds; raise RuleBroken if a message comes."""
         received = self.next(seconds)
         if received is not None:
             raise RuleBroken(

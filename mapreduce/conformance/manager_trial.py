@@ -146,7 +146,7 @@ class ManagerTrial(Trial):
         return self.port
 
     def places(self) -> Places:
-        """Return what the command may name; the Manager itself twice."""
+        """Return what the command may name; both addresses are the same."""
         return Places(HOST, self.port, HOST, self.port, str(self.shared))
 
     def begin_heartbeats(self, worker: PlayedWorker) -> None:
@@ -160,7 +160,7 @@ class ManagerTrial(Trial):
         self.transcript.add(worker.listener.name, "sends no more heartbeats")
 
     def _send_heartbeats(self, stop: threading.Event) -> None:
-        # Not in the transcript: they would hide what matters.
+        # The transcript leaves them out: they would hide other messages.
         while not stop.wait(self.times.heartbeat):
             for worker in list(self._beating):
                 with contextlib.suppress(OSError):
@@ -234,7 +234,7 @@ class ManagerTrial(Trial):
         self.submit()
         task = worker.expect_task("map")
         other.expect_nothing(why, seconds)
-        # The finished of a dead Worker would not count.
+        # If the Worker were marked dead, its finished would not count.
         worker.finish(task)
         worker.expect_task("reduce")
 

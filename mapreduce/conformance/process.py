@@ -142,7 +142,7 @@ def _started(
 
 
 def _processes() -> Iterator[int]:
-    """Return the ids of all processes, as far as this system tells them."""
+    """Iterate over the ids of all processes; none if there is no /proc."""
     with contextlib.suppress(OSError):
         for name in os.listdir(PROC):
             if name.isdecimal():
@@ -152,7 +152,7 @@ def _processes() -> Iterator[int]:
 def _environment(pid: int) -> list[bytes]:
     try:
         return (PROC / str(pid) / "environ").read_bytes().split(b"\0")
-    except OSError:  # It is another user's, or has ended.
+    except OSError:  # of another user, or ended
         return []
 
 

@@ -18,7 +18,7 @@ class Outcome(enum.Enum):
 
 
 class RuleBroken(Exception):
-    """The daemon did something else than the rule says."""
+    """The daemon did not do what the rule says."""
 
     def __init__(self, expected: str, seen: str) -> None:
         """Keep both sides, each as a text for people."""
@@ -38,8 +38,8 @@ class Times:
     timeout: float = 5.0  # for what must happen
     quiet: float = 0.7  # for what must not happen
     heartbeat: float = 2.0  # between two heartbeats
-    dead: float = 10.0  # after so much silence, a Worker is dead
-    slack: float = 3.0  # The clock of a Manager may look once a second.
+    dead: float = 10.0  # of silence after which a Worker is dead
+    slack: float = 3.0  # A Manager may check for silence once a second.
     prompt: float = 2.0  # for an idle daemon to start or to end
     processor: float = 2.0  # for which the use of the processor is measured
 
@@ -55,7 +55,7 @@ class Rule:
     # Called with a ManagerTrial or a WorkerTrial. Raises RuleBroken or
     # CannotCheck.
     check: Callable[[Any], None]
-    takes_time: bool  # It waits for limits of 10 s.
+    takes_time: bool  # whether it waits for limits of 10 s
 
     @property
     def title(self) -> str:

@@ -33,7 +33,7 @@ class Transcript:
     """All entries of one check; any thread may add one."""
 
     def __init__(self) -> None:
-        """Start empty, now."""
+        """Start without entries; their times count from now."""
         self._start = time.monotonic()
         self._lock = threading.Lock()
         self._entries: list[Entry] = []

@@ -78,7 +78,7 @@ class Trial:
 
     @property
     def daemon(self) -> Daemon:
-        """The daemon that was started last; it is started if none was."""
+        """The daemon that was started last; the first use starts one."""
         return self._daemons[-1] if self._daemons else self.start()
 
     def start(self) -> Daemon:
@@ -141,14 +141,14 @@ class Trial:
         raise NotImplementedError
 
     def connect_idle(self, number: int, payload: bytes = b"") -> None:
-        """Connect so many times, send some bytes, and stay connected."""
+        """Open connections, send some bytes on each, and keep them open."""
         self.transcript.add("the kit", f"connects {number} idle clients")
         for _ in range(number):
             self._stack.enter_context(
                 network.idle_connection(HOST, self.daemon_port(), payload))
 
     def query(self, message: Any) -> Any:
-        """Send a message; return the JSON that comes back, None if none."""
+        """Send a message; return the JSON of the answer, None if none."""
         self.transcript.add("TCP sent to the daemon", message)
         try:
             answer = network.tcp_query(
@@ -163,7 +163,8 @@ class Trial:
     def require_types(self, *types: str) -> None:
         """Raise CannotCheck unless the daemon says that it accepts these.
 
-        The daemon runs. One of the specification does not answer.
+        The daemon must run. One that follows only the specification does not
+        answer.
         """
         answer = self.query(QUERY)
         known = (answer.get("message_types")
@@ -194,7 +195,7 @@ class Trial:
                 "a daemon that runs", f"it ended with exit code {code}")
 
     def expect_end(self, timeout: float, code: int | None = 0) -> None:
-        """Wait for the end of the daemon; None stands for any bad code."""
+        """Expect the end of the daemon; None: any exit code but 0."""
         seen = self.daemon.exit_code(timeout)
         if seen is None:
             raise RuleBroken(f"the end of the daemon within {timeout:g} s",

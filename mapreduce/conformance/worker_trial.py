@@ -142,7 +142,7 @@ class WorkerTrial(Trial):
         return gate
 
     def content(self, name: str) -> bytes:
-        """Return the content of an output file; RuleBroken if it lacks."""
+        """Return what an output file holds; RuleBroken if it is missing."""
         try:
             return (self.output / name).read_bytes()
         except OSError as error:

@@ -1,6 +1,6 @@
 """Rules for Managers: messages, peers and files that are not as they should.
 
-The daemon must lose nothing, and nobody may wait for it without end.
+The daemon must lose nothing, and no peer may wait for it for ever.
 """
 from __future__ import annotations
 
@@ -155,7 +155,8 @@ def _odd_names_work(trial: ManagerTrial) -> None:
            "given out again.")
 def _lying_worker_is_not_trusted(trial: ManagerTrial) -> None:
     worker, = trial.workers(1)
-    # Not without any file: the shared directory may be out of sight.
+    # One task leaves its files. Without any, the Manager may conclude that
+    # it can't see the shared directory, and fail the job.
     trial.submit(mappers=2)
     worker.do_tasks(1)
     task = worker.expect_task("map")

@@ -67,7 +67,7 @@ def _worker_can_be_asked_to_register(trial: WorkerTrial) -> None:
     gate = trial.gate()
     trial.map(gate.wait, [b"line\n"])
     trial.wait_for("the mapper starts", gate.has_begun, lambda: "it does not")
-    # It believes this only some time after the last register_ack.
+    # A Worker obeys this only some time after the last register_ack.
     time.sleep(TRUST_TIME)
     trial.send({"message_type": "register_again"})
     trial.expect_registration(trial.times.dead)

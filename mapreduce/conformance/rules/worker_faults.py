@@ -216,7 +216,7 @@ def _registers_with_the_next_manager(trial: WorkerTrial) -> None:
     trial.ready()
     trial.expect_heartbeat(trial.times.heartbeat)
     trial.manager.leave()
-    # Until it has noticed that by a heartbeat.
+    # Only a heartbeat shows the Worker that its Manager is gone.
     time.sleep(2 * trial.times.heartbeat)
     trial.expect_running()
     trial.manager.reopen()

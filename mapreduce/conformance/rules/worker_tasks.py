@@ -223,7 +223,7 @@ def _output_is_renamed_across_file_systems(trial: WorkerTrial) -> None:
 def _first_size(trial: WorkerTrial, path: pathlib.Path) -> int:
     """Return the size of a file at the moment at which it appears."""
     deadline = time.monotonic() + 4 * trial.times.timeout
-    # Without a pause: a copy of so many bytes takes about 20 ms.
+    # This loop has no pause: a copy of so many bytes takes about 20 ms.
     while time.monotonic() < deadline:
         try:
             return os.stat(path).st_size
