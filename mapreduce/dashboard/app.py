@@ -1,4 +1,4 @@
-"""Answer browsers: pages, updates of pages, and the wish to cancel a job."""
+"""Answer browsers: pages, updates of pages, and requests to cancel a job."""
 from __future__ import annotations
 
 import dataclasses
@@ -40,7 +40,7 @@ STATIC = {
             encoding="utf-8")),
 }
 STATIC_CACHE = {"cache-control": "max-age=60"}
-MAX_NUMBER = 10**6  # of a page of a table
+MAX_NUMBER = 10**6  # the highest number of a page of a table
 
 # Returns the parts of a page, and whether they will never change again.
 Look = Callable[[], Awaitable[tuple[dict[str, str], bool]]]
@@ -103,7 +103,7 @@ class Dashboard:
         if seen.answer is None:
             raise HTTPException(503, seen.trouble)
         page = pages.job_report(seen.answer, _now(), self._command(seen))
-        # Its style stands in it, and its own policy allows that.
+        # The page contains its style, and its own policy allows that.
         return HTMLResponse(page, headers={
             "content-disposition": "attachment"})
 
@@ -191,7 +191,7 @@ class Dashboard:
         known, parts = self._rendered.get(key, (None, {}))
         if known is not seen:
             parts = render()
-            # Few pages are looked at; this is for those who try names.
+            # A limit: a client may ask for any number of different pages.
             if len(self._rendered) > 100:
                 self._rendered.clear()
             self._rendered[key] = seen, parts
@@ -206,7 +206,7 @@ class Dashboard:
                 changed = {name: part for name, part in parts.items()
                            if sent.get(name) != part}
                 sent = parts
-                # The comment shows whether the browser is still there.
+                # The empty comment reveals a browser that has disconnected.
                 yield (f"data: {json.dumps(changed)}\n\n" if changed
                        else ":\n\n")
                 if is_last:

@@ -1,8 +1,8 @@
-"""Ask the Manager what the pages show: seldom, however many browsers look.
+"""Ask the Manager what the pages show, at a limited rate.
 
-Nothing here asks by itself. Each page that is loaded or kept up to date asks
-the Observer, which asks the Manager only if what it knows is too old. So no
-question is sent while no browser looks.
+Each page that is loaded or kept up to date asks the Observer, which asks the
+Manager only if its last answer is too old. So the number of browsers does not
+matter, and no question is sent while no page is open.
 
 All methods run in one event loop; only the questions run in other threads.
 """
@@ -24,11 +24,11 @@ from mapreduce.protocol.status import ClusterStatus, JobDetails, JobStatus
 Answer = TypeVar("Answer", ClusterStatus, JobDetails)
 
 INTERVAL = 0.5  # seconds between two questions, in the long run
-# Seconds by which a page that is loaded may be ahead of that: a user must not
-# wait because other pages are kept up to date.
+# When a user loads a page, its question may be sent so many seconds earlier:
+# the updates of other pages must not delay it.
 ALLOWANCE = 1.0
 # The answer for a job of 100,000 tasks takes a second to make and to read. It
-# is asked for so much less often that both have this many times as long off.
+# is not asked for again before this many times the duration of the last one.
 REST = 4.0
 MAX_JOBS = 10  # whose details are kept
 RATE_SPAN = 60.0  # seconds over which tasks a minute are counted
@@ -37,7 +37,7 @@ MIN_RATE_SPAN = 5.0  # seconds
 
 @dataclasses.dataclass(frozen=True)
 class Seen(Generic[Answer]):
-    """The last answer to a question, and what is wrong since, if anything."""
+    """The last answer to a question, and the error since then, if any."""
 
     answer: Answer | None  # None: there was none, or the job is not known
     clock: str  # the time of the answer for people, or an empty text
@@ -47,10 +47,10 @@ class Seen(Generic[Answer]):
 
 
 class Rates:
-    """Tasks a minute of each Worker, from what was seen of it lately."""
+    """Tasks a minute of each Worker, from the last answers."""
 
     def __init__(self) -> None:
-        """Start without having seen anything."""
+        """Start without answers."""
         self._seen: collections.deque[
             tuple[float, dict[tuple[str, int], int]]] = collections.deque()
 
@@ -81,7 +81,7 @@ class Observer:
         self, manager: RemoteManager,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Ask nothing yet."""
+        """Start without answers; no question is sent yet."""
         self.manager = manager
         self.rates = Rates()
         self._clock = clock

@@ -65,7 +65,7 @@ class Guard:
             name = name.rpartition(":")[0] or name
         if name in self._names:
             return True
-        try:  # An address is no name, so no name service can move it.
+        try:  # DNS can't give an IP address another meaning.
             ipaddress.ip_address(name.strip("[]"))
         except ValueError:
             return False
@@ -73,7 +73,7 @@ class Guard:
 
 
 class Tokens:
-    """Tell a form of the dashboard from one of another site."""
+    """Distinguish the forms of the dashboard from those of other sites."""
 
     def __init__(self) -> None:
         """Make a token that lasts as long as this process."""

@@ -42,15 +42,15 @@ def serve(
         log_level="error", access_log=False, server_header=False,
         proxy_headers=False, limit_concurrency=MAX_CONNECTIONS,
         timeout_graceful_shutdown=END_TIMEOUT))
-    # The server has handlers of its own while it runs, and raises the signal
-    # once more when it has ended.
+    # While the server runs, it replaces these handlers; after its end, it
+    # raises the signal again.
     for number in accept_signals(SIGNALS):
         signal.signal(number, server.handle_exit)
     with listener:
         url = f"http://{host}:{listener.getsockname()[1]}/"
         click.echo(f"Dashboard of {manager}: {url}")
         if open_browser:
-            # A browser in a terminal returns only when its user leaves it.
+            # A browser in a terminal returns only when its user closes it.
             threading.Thread(
                 target=webbrowser.open, args=[url], daemon=True).start()
         server.run(sockets=[listener])

@@ -58,7 +58,7 @@ def test_worker_that_just_died_needs_attention():
         worker(), worker("dead", port=7, silent_seconds=12.0),
         worker("dead", port=8, silent_seconds=7200)]) == [
             ("warning", "Worker localhost:7 died",
-             "Nothing was heard of it for 12.0 s.", None)]
+             "It has sent no message for 12.0 s.", None)]
 
 
 def test_many_dead_workers_are_one_note():

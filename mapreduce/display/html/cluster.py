@@ -90,7 +90,7 @@ def cluster_view(
             if worker.state is WorkerState.DEAD]
     living = [worker for worker in status.workers
               if worker.state is not WorkerState.DEAD]
-    # The last ones to die are the ones to look for.
+    # Users look for the Workers that died last.
     dead.sort(key=lambda worker: worker.silent_seconds)
     queued = [job for job in status.jobs if job.state is JobState.QUEUED]
     ended = [job for job in status.jobs if job.ended]
@@ -142,7 +142,7 @@ def _death(recent: list[WorkerStatus]) -> Note:
     since = text.duration(recent[0].silent_seconds)
     if len(recent) == 1:
         return Note("warning", f"Worker {names} died",
-                    f"Nothing was heard of it for {since}.")
+                    f"It has sent no message for {since}.")
     return Note("warning", f"{len(recent)} Workers died",
                 names + (f" and {more} more" if more > 0 else "")
                 + f"; the last one was silent for {since}.")

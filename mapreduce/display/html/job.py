@@ -173,7 +173,7 @@ def _words(option: JobOption) -> str:
         return f"--no-{name[2:]}"
     if option.name != "environment":
         return f"{name} {shlex.quote(option.value)}"
-    # Its value is not known, but the shell of the user may have it.
+    # The value is not known here, but may be set in the user's shell.
     if re.fullmatch("[A-Za-z_][A-Za-z_0-9]*", option.value):
         return f'{name} {option.value}="${option.value}"'
     return f"{name} {shlex.quote(option.value + '=…')}"

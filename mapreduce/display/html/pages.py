@@ -23,7 +23,7 @@ from mapreduce.protocol.status import JobDetails
 
 FOLDER = pathlib.Path(__file__).parent
 MAX_REASON = 8_000  # characters of one reason on a page
-# What a page of a server must not load again and again; a report holds it.
+# A browser loads these once for all pages of a server; a report contains them.
 STYLE = (FOLDER / "style.css").read_text(encoding="utf-8")
 ICON = (FOLDER / "icon.svg").read_text(encoding="utf-8")
 
@@ -42,7 +42,7 @@ class Surroundings:
     options: str  # the same as options of a command, e.g., -p 6000
     updated: str  # the time of the answer that is shown, or an empty text
     trouble: str = ""  # why the Manager can't be reached, if so
-    notice: str = ""  # what has become of what the user did
+    notice: str = ""  # the effect of what the user did last
     events: str = ""  # the path of the updates, if the page changes
     reload: bool = True  # without scripts, reload the page
 

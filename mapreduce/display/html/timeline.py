@@ -218,10 +218,10 @@ def _runs(
 
 def _bar(group: Sequence[_Attempt], total: float) -> Bar:
     first, last = group[0].started, group[-1].end
-    # A failure must not vanish in a group.
+    # A group with a failure must look like a failure.
     worst = max(group, key=lambda its: SEVERITY[its.state])
     if len(group) > 1 and worst.state is not AttemptState.DONE:
-        # Between these, the Worker may have done others.
+        # Between these attempts, the Worker may have run others.
         last = first + sum(its.end - its.started for its in group)
     width = max(100 * (last - first) / total, MIN_WIDTH)
     left = max(min(100 * first / total, 100 - width), 0.0)
