@@ -38,7 +38,7 @@ POLL_INTERVAL = 0.02  # seconds between two queries for such a job
 
 
 class Run(Protocol):
-    """One job of an engine, and what does it until the end of the block."""
+    """One job of an engine; its processes end with the block."""
 
     status: JobStatus | None  # the last one that is known
 
@@ -167,7 +167,7 @@ def _do(
     except ClusterError as error:
         raise JobFailed(text.clean(str(error))) from error
     except Interrupted as interrupted:
-        attempt.end()  # The signal may have come before the block did this.
+        attempt.end()  # if the signal came before __exit__ did this
         # If the job is done, the result is complete and stays, and then the
         # exit code must be 0. Otherwise, nothing of it is left.
         if attempt.status is None or attempt.status.state is not JobState.DONE:
@@ -256,7 +256,7 @@ class _LocalRun:
         manager = self._cluster.start()
         try:
             self._cluster.call(lambda: manager.send(self._job))
-            # A bar and lines would be drawn one over the other.
+            # A progress bar would overwrite the lines of tasks.
             with progress.progress(
                     self._quiet, draws=self._lines is None) as shown:
                 progress.follow(lambda: self._look(manager), shown)

@@ -77,7 +77,7 @@ class LocalCluster:
                     *self._workers]
         for child in children:
             child.request_end()
-        # All are asked before the first wait, so they end in parallel.
+        # All are told to end before the first wait, so they end in parallel.
         deadline = time.monotonic() + END_TIME
         codes = [child.wait(deadline) for child in children]
         if self._num_deaths or any(codes):

@@ -59,7 +59,7 @@ def submit(
     job_id = None
     try:
         job_id = manager.submit(message, known)
-    except NotReceived as error:  # Most likely the Manager will read it.
+    except NotReceived as error:  # The Manager may still read it.
         if not quiet:
             click.echo(error.message, err=True)
     on_submitted(message)

@@ -80,7 +80,7 @@ def run(job: JobSpec, settings: Settings) -> None:
 
 
 def _check_options(job: JobSpec) -> None:
-    """Raise click.UsageError for an option that Spark can't obey."""
+    """Raise click.UsageError for an option that this engine lacks."""
     for field in dataclasses.fields(job):
         if field.name not in SUPPORTED and (
                 getattr(job, field.name) != field.default):
@@ -129,8 +129,8 @@ def _check_installation() -> None:
 
 
 def _check_master(url: str) -> None:
-    """Raise NoSpark if no master listens at an address of ours to try."""
-    # Spark itself gives up only after a minute.
+    """Raise NoSpark if nothing listens at a spark:// address."""
+    # Without this check, Spark reports that only after a minute.
     if not url.startswith(STANDALONE):
         return
     problems = []
@@ -187,7 +187,7 @@ class _SparkRun:
         except StorageError as error:
             self._set_status(JobState.FAILED, reason=str(error))
             return
-        # A signal must not come between its start and what ends it.
+        # A signal must not come before the stack knows how to end it.
         with postponed_signals():
             session = Session(self._conf(directory), directory, log,
                               self._settings.engine_log is not None)
@@ -235,7 +235,7 @@ class _SparkRun:
             "spark.task.maxFailures": str(
                 self._job.max_map_attempts or MAX_ATTEMPTS),
             "spark.ui.showConsoleProgress": "false",
-            # When it needs half of that, PySpark passes pieces on earlier.
+            # PySpark passes on collected pieces when it uses half of that.
             "spark.python.worker.memory": "100m",
         }
         if master := self._settings.master:

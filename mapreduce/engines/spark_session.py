@@ -111,7 +111,7 @@ class Session:
             range(number), number).mapPartitionsWithIndex(
                 shipped(tasks, "map"))
         if job.num_reducers:
-            # int: executors know no function of this module.
+            # int, since executors can't import a function of this module.
             rdd = rdd.partitionBy(
                 job.num_reducers, int).mapPartitionsWithIndex(
                     shipped(tasks, "reduce"))
@@ -120,7 +120,7 @@ class Session:
     def num_done(self) -> tuple[int, int]:
         """Return how many map tasks and reduce tasks are done."""
         done = [0, 0]
-        # It may not have begun, or may have ended just now.
+        # Spark may not have begun the job, or may have ended just now.
         with contextlib.suppress(Exception):
             tracker = self.context.statusTracker()
             job = max(tracker.getJobIdsForGroup())
@@ -149,14 +149,14 @@ class Session:
         """End the Java machine, and with it all that it has started."""
         # PySpark logs that its connections end.
         logging.disable(logging.CRITICAL)
-        # It could not be started: its own error says so.
+        # If Spark could not be started, that error was reported already.
         with contextlib.suppress(Exception):
             _end_process(self._gateway.result().proc)
         self._thread.shutdown()
         logging.disable(logging.NOTSET)
 
 
-# What Spark says in its own words, and a line for the user instead.
+# Errors of Spark, and the line that a user reads instead.
 HINTS = {
     r"different version: ?([\d.]+) than that in driver:? ([\d.]+)":
     "Python is {0} on a host of Spark, but {1} here; name one of the same "
@@ -174,7 +174,7 @@ HINTS = {
 
 
 def _silence() -> None:
-    """Have PySpark print nothing when the Java machine has ended."""
+    """Keep PySpark from printing errors when the Java machine has ended."""
     accumulators = importlib.import_module("pyspark.accumulators")
     for server in vars(accumulators).values():
         if hasattr(server, "handle_error"):
@@ -218,11 +218,11 @@ def shipped(
 ) -> Callable[[int, Iterable[Any]], Iterable[Any]]:
     """Return a function that does a task of a stage in an executor.
 
-    It carries this package along: on the hosts, nothing is installed.
+    It contains this package, so the hosts need no installation of it.
     """
     package, pickled = _package(), pickle.dumps(tasks)
 
-    # Being nested, it is pickled as a whole, and not by its name.
+    # A nested function is pickled with its code, not by its name.
     def do(task_id: int, items: Iterable[Any]) -> Iterable[Any]:
         parent = os.environ["SPARK_LOCAL_DIRS"].split(",")[0]
         home = os.path.join(parent, "mapreduce-package")
@@ -235,7 +235,7 @@ def shipped(
                 archive.extractall(new)
             try:
                 os.rename(new, home)
-            except OSError:  # Another task was faster.
+            except OSError:  # Another task has made it meanwhile.
                 shutil.rmtree(new, ignore_errors=True)
             importlib.invalidate_caches()
         importlib.import_module("mapreduce.engines.spark_stage")

@@ -38,7 +38,7 @@ from mapreduce.worker.task import run_task
 # Bytes. PySpark collects up to 1,000 pieces before it passes them on.
 PIECE = 8 * 2**10
 
-# What PySpark sets for its own Python: executables of the user run without.
+# PySpark sets these for its own Python; they are unset for executables.
 OF_PYSPARK = ("OMP_NUM_THREADS", "PYTHONHASHSEED", "PYTHONPATH",
               "PYTHONUNBUFFERED")
 
@@ -91,8 +91,8 @@ class SparkTasks:
             task = dataclasses.replace(
                 self.plan, directory=own).reduce_task(task_id, attempt)
             assert isinstance(task, ExtendedReduceTaskMessage)
-            # Empty files have no pieces, and change nothing. But one file
-            # there must be.
+            # Without pieces, a file is not made. That is right for an empty
+            # one, but the task needs at least one file.
             with open(task.input_paths[0], "ab"):
                 pass
             counters.append(_do(dataclasses.replace(
@@ -105,7 +105,7 @@ class SparkTasks:
     def _running(
         self, stage: Stage, task_id: int, attempt: int
     ) -> Iterator[str]:
-        """Yield a directory for a task; convert what it may raise."""
+        """Yield a directory for a task; convert errors to Failure."""
         # Spark removes this directory with the executor, or after it.
         tempfile.tempdir = os.environ["SPARK_LOCAL_DIRS"].split(",")[0]
         for name in OF_PYSPARK:
@@ -124,10 +124,10 @@ class SparkTasks:
             os.chdir(previous)
 
     def _enter(self) -> None:
-        """Go where the user was; raise TaskError if this host can't be used.
+        """Change to the working directory of the user.
 
-        The output directory has a random name, so that no other one is taken
-        for it.
+        Raises TaskError if this host does not see the output directory, whose
+        random name can't be that of another directory.
         """
         if not os.path.isdir(self.plan.result_directory):
             raise TaskError(
