@@ -29,6 +29,7 @@ class EngineOptions:
     engine_log: str | None
     verbose: bool | None
     report: str | None
+    verify: bool | None
 
 
 def engine_options(decorated: Decorated) -> Decorated:
@@ -55,6 +56,7 @@ def engine_options(decorated: Decorated) -> Decorated:
         click.option("--verbose", is_flag=True, default=None, help="Print "
                      "what tasks write on standard error, each line with its "
                      "task."),
+        command.verify_option,
         command.workers_option,
     ):
         decorated = option(decorated)
@@ -86,12 +88,15 @@ def run(job: JobSpec, quiet: bool, options: EngineOptions) -> None:
                "same time", "workers")
         refuse(options, "is not for --engine spark", "verbose", "report")
         spark.run(job, spark.Settings(
-            quiet, options.master, options.conf, options.engine_log))
+            quiet, options.master, options.conf, options.engine_log),
+            bool(options.verify))
     else:
         refuse(options, "is for --engine spark", *OF_SPARK)
         local.run(job, options.workers, quiet,
-                  verbose=bool(options.verbose), on_end=report.writer(
-                      options.report) if options.report else _ignore)
+                  extras=local.Extras(
+                      bool(options.verbose), bool(options.verify),
+                      report.writer(options.report) if options.report
+                      else _ignore))
 
 
 def _ignore(_: JobDetails) -> None:
@@ -101,4 +106,4 @@ def _ignore(_: JobDetails) -> None:
 def refuse_all(options: EngineOptions) -> None:
     """Raise UsageError if any option was given, beside -manager."""
     refuse(options, "is for a job without -manager; omit one of the two",
-           "engine", "workers", "verbose", "report", *OF_SPARK)
+           "engine", "workers", "verbose", "report", "verify", *OF_SPARK)

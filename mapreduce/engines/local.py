@@ -23,6 +23,7 @@ from mapreduce.client.placed_files import check_placed
 from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.client.stderr_lines import StderrLines
 from mapreduce.display import text
+from mapreduce.engines import sequential
 from mapreduce.engines.local_cluster import ClusterError, LocalCluster
 from mapreduce.protocol import layout, messages
 from mapreduce.protocol.extensions import ExtendedJobMessage
@@ -55,18 +56,27 @@ class Run(Protocol):
         """End all processes; it may be called twice."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Extras:
+    """What a run does beside the job."""
+
+    verbose: bool = False
+    verify: bool = False
+    on_end: Callable[[JobDetails], object] = lambda details: None
+
+
 def run(
     job: JobSpec, workers: int | None, quiet: bool,
     start: Callable[[ExtendedJobMessage], Run] | None = None,
-    verbose: bool = False,
-    on_end: Callable[[JobDetails], object] = lambda details: None,
+    extras: Extras = Extras(),
 ) -> None:
     """Do a job on `workers` Workers, or one for each core if None.
 
     With `start`, the run that it returns does the job. With `verbose`, the
     standard error of its tasks is printed. When the job has ended, failed or
-    not, `on_end` gets its details. Raises click.ClickException if the job
-    can't start, or fails.
+    not, `on_end` gets its details. With `verify`, the result is compared with
+    that of the plain pipeline. Raises click.ClickException if the job can't
+    start, or fails.
     """
     check_working_directory()
     num_workers = workers or _num_cores()
@@ -78,7 +88,7 @@ def run(
     _check_commands(job)
     with (preflight.stdin_as_file(job.input_paths, job.rules) as paths,
           preflight.stdout_as_directory(output) as directory,
-          _logs_directory(job, verbose) as logs):
+          _logs_directory(job, extras.verbose) as logs):
         skipped = inputs.Skipped()
         files = preflight.list_files(paths, job.rules, skipped)
         planned = submission.with_splits(job, files, num_workers)
@@ -95,8 +105,17 @@ def run(
         # One line is enough: an empty input has an empty result.
         _do(message, start(message) if start else _LocalRun(
             LocalCluster(num_workers), message, quiet,
-            StderrLines(logs) if verbose and logs else None, on_end),
-            quiet, output, has_input=submission.total_size(files) > 0)
+            StderrLines(logs) if extras.verbose and logs else None,
+            extras.on_end), quiet, output,
+            has_input=submission.total_size(files) > 0)
+        if extras.verify:
+            _verify(message, quiet)
+
+
+def _verify(job: ExtendedJobMessage, quiet: bool) -> None:
+    sequential.verify(job, job.output_directory)
+    if not quiet:
+        tell("Verified: map | sort | reduce gives the same lines")
 
 
 def _check_commands(job: JobSpec) -> None:

@@ -67,16 +67,18 @@ class Settings:
     engine_log: str | None = None
 
 
-def run(job: JobSpec, settings: Settings) -> None:
+def run(job: JobSpec, settings: Settings, verify: bool = False) -> None:
     """Do a job by Spark, as engines/local does one by its own Workers.
 
+    With `verify`, the result is compared with that of the plain pipeline.
     Raises click.ClickException if the job can't start, or fails.
     """
     _check_options(job)
     _check_streams(job, settings.master or "local")
     _check_installation()
     local.run(job, None, settings.quiet,
-              lambda message: _SparkRun(message, settings))
+              lambda message: _SparkRun(message, settings),
+              local.Extras(verify=verify))
 
 
 def _check_options(job: JobSpec) -> None:
