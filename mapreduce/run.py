@@ -1,11 +1,12 @@
 """Run the command mapreduce-run: do a job without daemons."""
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
 
-from mapreduce.client import command, job_options
+from mapreduce.client import command, completion, job_options
 from mapreduce.engines import choice
 
 EXAMPLES = """\b
@@ -25,6 +26,11 @@ Examples:
     split_size=(
         None, "a quarter of the input of one Worker, up to 64M, but files "
         "up to 16M stay whole"))
+@click.option("--keep-failed", metavar="DIRECTORY",
+              shell_complete=completion.directories,
+              callback=lambda _, __, path: path and os.path.abspath(path),
+              help="Keep the merged input of each reduce task that fails in "
+              "this directory.")
 @choice.engine_options
 @command.common_options
 def main(job: job_options.JobSpec, quiet: bool, **fields: Any) -> None:

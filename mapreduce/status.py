@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -14,9 +15,10 @@ from mapreduce.client import command, completion, errors, progress, report
 from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.display import text
 from mapreduce.display.html.job import submit_command
+from mapreduce.engines import repro as repro_lines
 from mapreduce.protocol import codec
 from mapreduce.protocol.signing import Secret
-from mapreduce.protocol.status import ClusterStatus, JobDetails
+from mapreduce.protocol.status import ClusterStatus, JobDetails, Stage
 from mapreduce.system.command_line import Number
 
 Status = ClusterStatus | JobDetails
@@ -46,6 +48,10 @@ Examples:
               type=click.Path(dir_okay=False),
               shell_complete=completion.files, help="Write a page of the JOB "
               "to this file; it needs no other file.")
+@click.option("--repro", nargs=2, metavar="STAGE TASK",
+              type=(click.Choice(["map", "reduce"]), Number(0)),
+              help="Print a shell line that runs a task of JOB again: map 3 "
+              "or reduce 0.")
 @command.common_options
 def main(
     host: str, port: int, secret: Secret | None, job_id: int | None,
@@ -60,6 +66,9 @@ def main(
     manager = RemoteManager(host, port, secret)
     if ways["page"]:
         _write_page(manager, job_id, ways, quiet)
+        return
+    if ways["repro"]:
+        _print_line(manager, job_id, *ways["repro"])
         return
 
     def look() -> Status:
@@ -86,6 +95,16 @@ def main(
                          "them")
         if not quiet:
             _advise(status)
+            _show_line(manager, status)
+
+
+def _print_line(
+    manager: RemoteManager, job_id: int | None, stage: str, task_id: int
+) -> None:
+    if job_id is None:
+        raise click.UsageError("--repro needs the number of the job, too")
+    click.echo(os.fsencode(repro_lines.line(
+        manager.command(job_id, Stage(stage), task_id))))
 
 
 def _write_page(
@@ -118,6 +137,12 @@ def _print(status: Status) -> None:
 def _advise(status: Status) -> None:
     if isinstance(status, ClusterStatus) and status.is_stuck:
         command.tell(command.NO_WORKER)
+
+
+def _show_line(manager: RemoteManager, status: Status) -> None:
+    if isinstance(status, JobDetails) and status.job:
+        if ending := repro_lines.ending(manager, status.job):
+            command.tell(ending.lstrip())
 
 
 def _watch(

@@ -233,9 +233,9 @@ def workers_option(command: Decorated) -> Decorated:
 def verify_option(command: Decorated) -> Decorated:
     """Add the option --verify."""
     return click.option(
-        "--verify", is_flag=True, default=None, help="After the job, run map | sort | "
-        "reduce on the same input, one process after the other, and compare "
-        "the results; exit with code 1 if they differ.")(command)
+        "--verify", is_flag=True, default=None, help="After the job, run "
+        "map | sort | reduce on the same input, one process after the other, "
+        "and compare the results; exit with code 1 if they differ.")(command)
 
 
 def is_terminal(stream: IO[str]) -> bool:

@@ -65,6 +65,7 @@ class _OutputSpec:
 
     output_directory: str
     keep_intermediate: str | None = None
+    keep_failed: str | None = None
     no_clobber: bool = False
     keep_old: bool = False
     overwrite: bool = False

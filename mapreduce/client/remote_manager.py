@@ -14,6 +14,8 @@ from mapreduce.protocol.status import (
     JobStatus,
     MessageTypes,
     Receipt,
+    Stage,
+    TaskCommand,
 )
 from mapreduce.utils import outbox
 from mapreduce.utils.door import REFUSAL, seal_for
@@ -81,6 +83,17 @@ class RemoteManager:
         if details.job is None:
             raise self._unknown_job(job_id)
         return details
+
+    def command(self, job_id: int, stage: Stage, task_id: int) -> TaskCommand:
+        """Query what a task runs; raise UnknownJob if that is not kept."""
+        command = self._ask(
+            messages.GetTaskMessage(job_id, stage.value, task_id), TaskCommand)
+        if not command.executable:
+            raise UnknownJob(
+                f"{self} does not keep what {stage.value} task {task_id} of "
+                f"job {job_id} ran: it keeps that of the running job, and of "
+                "the one that ended last")
+        return command
 
     def job(self, job_id: int) -> JobStatus:
         """Query a job; raise UnknownJob if there is none."""

@@ -28,7 +28,7 @@ BASE_FIELDS = {"input_paths", *(
 
 TITLES = {"input_paths": "input directory", "logs": "directory for logs",
           "keep_intermediate": "directory for the map output"}
-FOR_REDUCERS = ("combiner", "partitioner", "keep_intermediate",
+FOR_REDUCERS = ("combiner", "partitioner", "keep_intermediate", "keep_failed",
                 "partition_by", "sort_options")
 
 # Defaults for each Worker. There are several tasks for each, so that at the

@@ -23,7 +23,7 @@ from mapreduce.client.placed_files import check_placed
 from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.client.stderr_lines import StderrLines
 from mapreduce.display import text
-from mapreduce.engines import sequential
+from mapreduce.engines import repro, sequential
 from mapreduce.engines.local_cluster import ClusterError, LocalCluster
 from mapreduce.protocol import layout, messages
 from mapreduce.protocol.extensions import ExtendedJobMessage
@@ -42,6 +42,7 @@ class Run(Protocol):
     """One job of an engine; its processes end with the block."""
 
     status: JobStatus | None  # the last one that is known
+    repro: str  # the end of the message, if the job failed
 
     def __enter__(self) -> Run:
         """Return the object itself."""
@@ -202,7 +203,8 @@ def _do(
         if job.logs and layout.LOGS_DIRECTORY_PREFIX in job.logs:
             # That directory is temporary, and its lines were printed.
             message = message.partition(f"\n{layout.LOG_NOTE}")[0]
-        raise JobFailed(message + _bad_inputs(job, ended)) from failed
+        raise JobFailed("".join([
+            message, _bad_inputs(job, ended), attempt.repro])) from failed
     if not quiet:
         num_parts = ended.reduce_tasks or ended.map_tasks
         if has_input:
@@ -254,6 +256,7 @@ class _LocalRun:
         self.status: JobStatus | None = None
         self._lines = lines
         self._on_end = on_end
+        self.repro = ""  # the end of the message, if the job failed
         self._cluster = cluster
         self._job = job
         self._quiet = quiet
@@ -283,6 +286,10 @@ class _LocalRun:
                 self._lines.end()
             if self.status:
                 self._show_end(manager, self.status)
+            if self.status and layout.INPUT_DIRECTORY_PREFIX not in str(
+                    self._job.input_paths):  # Standard input is gone soon.
+                self.repro = repro.ending(
+                    manager, self.status, self._job.environment)
         except BaseException:  # Whatever ends the run ends the job.
             self._cancel(manager)
             raise

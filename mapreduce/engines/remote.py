@@ -9,10 +9,16 @@ import click
 
 from mapreduce.client import hints, progress, submission
 from mapreduce.client.command import NO_WORKER, tell, tell_all
-from mapreduce.client.errors import Interrupted, NoManager, NotReceived
+from mapreduce.client.errors import (
+    Interrupted,
+    JobFailed,
+    NoManager,
+    NotReceived,
+)
 from mapreduce.client.job_options import STDIN, STDOUT, JobSpec
 from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.display import text
+from mapreduce.engines import repro
 from mapreduce.protocol.extensions import ExtendedJobMessage
 from mapreduce.protocol.messages import (
     JobMessage,
@@ -152,7 +158,11 @@ def _follow(
         progress.show_counters(manager, ended)
     if not quiet:
         tell_all(hints.about_directory(extended_job(message), ended))
-    progress.check(ended)
+    try:
+        progress.check(ended)
+    except JobFailed as failed:
+        raise JobFailed(failed.message + repro.ending(
+            manager, ended, extended_job(message).environment)) from failed
     if not quiet:
         tell_all(hints.about_result(
             os.path.join(ended.directory, ended.output_directory)))

@@ -152,6 +152,8 @@ def _check_master(url: str) -> None:
 class _SparkRun:
     """One job, its directories, and the Session that does it."""
 
+    repro = ""  # Its tasks have variables of Spark, too.
+
     def __init__(
         self, job: ExtendedJobMessage, settings: Settings
     ) -> None:

@@ -130,7 +130,7 @@ class Manager(_Core):
                 tcp, messages.RegisterMessage, messages.ManagerJobMessage,
                 extensions.ExtendedJobMessage, extensions.ProgressMessage,
                 messages.CancelJobMessage, messages.GetStatusMessage,
-                messages.GetReceiptMessage,
+                messages.GetReceiptMessage, messages.GetTaskMessage,
                 messages.GetJobMessage, messages.FinishedMessage,
                 messages.FailedMessage, messages.ShutdownMessage)
             LOGGER.info("Listening on %s:%d", host, port)

@@ -55,6 +55,9 @@ class Queries:
             case messages.GetJobMessage(job_id):
                 details = self._scheduler.details(job_id, now)
                 query.answer(lambda: encode(details))
+            case messages.GetTaskMessage(job_id, stage, task_id):
+                command = self._scheduler.jobs.command(job_id, stage, task_id)
+                query.answer(lambda: encode(command))
             case messages.GetReceiptMessage(host, port):
                 # Jobs and queries are handled in order of arrival. So the
                 # client's job, which came before, has its receipt now.

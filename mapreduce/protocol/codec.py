@@ -36,6 +36,7 @@ from mapreduce.protocol.messages import (
     GetJobMessage,
     GetMessageTypesMessage,
     GetReceiptMessage,
+    GetTaskMessage,
     GetStatusMessage,
     HeartbeatMessage,
     ManagerJobMessage,
@@ -55,9 +56,11 @@ from mapreduce.protocol.status import (
     Receipt,
     Record,
     TaskStatus,
+    TaskCommand,
 )
 
-Answer = TypeVar("Answer", ClusterStatus, JobDetails, MessageTypes, Receipt)
+Answer = TypeVar(
+    "Answer", ClusterStatus, JobDetails, MessageTypes, Receipt, TaskCommand)
 
 # The only list of all message types, but for those of another dialect; every
 # other table is made from it.
@@ -72,6 +75,7 @@ CLASSES: Mapping[str, type[Message]] = types.MappingProxyType({
     "get_job": GetJobMessage,
     "get_message_types": GetMessageTypesMessage,
     "get_receipt": GetReceiptMessage,
+    "get_task": GetTaskMessage,
     "cancel_job": CancelJobMessage,
     "new_map_task": MapTaskMessage,
     "new_reduce_task": ReduceTaskMessage,
@@ -160,7 +164,8 @@ def dump(record: Any) -> bytes:
 
 
 def encode(
-    record: Message | ClusterStatus | JobDetails | MessageTypes | Receipt
+    record: (Message | ClusterStatus | JobDetails | MessageTypes | Receipt
+             | TaskCommand)
 ) -> bytes:
     """Return the bytes of a message or an answer, as they are sent.
 

@@ -47,7 +47,8 @@ ADDED_FIELDS = frozenset({
     "keep_old", "overwrite", "concatenate", "skip_bad_inputs",
     "separator", "key_fields", "partition_by", "sort_options",
     "key_separator", "reducer_separator", "recursive", "hadoop_inputs",
-    "logs", "files", "archives"})
+    "logs", "files", "archives",
+    "keep_failed"})
 
 
 def _text(message: Any, name: str) -> str:
@@ -108,7 +109,7 @@ class _MapOptions(KeyOptions):
 
 @dataclasses.dataclass(frozen=True)
 class _Limits:
-    """Limits at which a task, or its job, fails."""
+    """Limits at which a task, or its job, fails, and what is kept then."""
 
     # Seconds during which an executable neither reads, writes nor reports.
     task_timeout: OptionalSeconds = None
@@ -116,6 +117,8 @@ class _Limits:
     logs: OptionalPath = None
     max_map_attempts: OptionalCount = None
     max_reduce_attempts: OptionalCount = None
+    # A directory for the merged input of each reduce task that fails.
+    keep_failed: OptionalPath = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -206,7 +209,8 @@ class ExtendedJobMessage(
             option is not None for option in (
                 self.environment, self.split_size, self.decompress,
                 self.combiner, self.partitioner, self.task_timeout,
-                self.concatenate, self.skip_bad_inputs, self.separator,
+                self.concatenate, self.skip_bad_inputs,
+                self.keep_failed, self.separator,
                 self.key_fields, self.key_separator, self.sort_options,
                 self.partition_by, self.logs, self.files,
                 self.archives))
@@ -255,6 +259,7 @@ class ExtendedReduceTaskMessage(
     logs: OptionalPath = None  # the file for standard error
     token: OptionalToken = hidden()
     job_id: OptionalJobId = hidden()
+    keep_failed: OptionalPath = None  # a directory
 
     def __repr__(self) -> str:
         """Return, e.g., ReduceTaskMessage(task_id=0, …)."""

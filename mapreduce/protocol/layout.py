@@ -35,6 +35,11 @@ def is_map_output(name: str) -> bool:
     return re.fullmatch(r"maptask\d{5,}-part\d{5,}", name) is not None
 
 
+def kept_input(directory: str, task_id: int) -> str:
+    """Return, e.g., DIRECTORY/reducetask00001-input, of a failed task."""
+    return f"{directory}/reducetask{task_id:05d}-input"
+
+
 def reduce_output(task_id: int) -> str:
     """Return, e.g., part-00000."""
     return f"part-{task_id:05d}"

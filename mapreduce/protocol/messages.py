@@ -140,6 +140,18 @@ class GetJobMessage:
 
 
 @dataclasses.dataclass(frozen=True)
+class GetTaskMessage:
+    """A client queries what a task of a job runs, and on what.
+
+    Not in the specification. The answer is TaskCommand.
+    """
+
+    job_id: JobId
+    stage: Text  # map or reduce
+    task_id: TaskId
+
+
+@dataclasses.dataclass(frozen=True)
 class GetMessageTypesMessage:
     """The sender queries which types of messages a daemon accepts.
 
@@ -249,7 +261,7 @@ TaskMessage = MapTaskMessage | ReduceTaskMessage | ExtendedTaskMessage
 # Answered on the same connection. All other messages have no answer.
 Query = (
     GetStatusMessage | GetJobMessage | GetMessageTypesMessage
-    | GetReceiptMessage
+    | GetReceiptMessage | GetTaskMessage
 )
 Message = (
     RegisterMessage | RegisterAckMessage | RegisterAgainMessage

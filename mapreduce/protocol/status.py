@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 import enum
 
+from mapreduce.protocol.fields import Environment, Splits
+
 
 class WorkerState(str, enum.Enum):
     """The states of a Worker; manager/scheduling shows how they change."""
@@ -261,6 +263,25 @@ class Receipt:
 
 
 @dataclasses.dataclass(frozen=True)
+class _TaskProgram:
+    executable: str  # empty: the Manager no longer keeps the plan of the job
+    variables: Environment  # that the Manager sets, as Hadoop does
+    # Of the variables of the user: what they hold may be a password.
+    names: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskCommand(_TaskProgram):
+    """The answer to get_task: what a task runs, and on what."""
+
+    stage: Stage
+    splits: Splits  # of a map task; the sorted input files of a reduce task
+    decompress: bool
+    concatenate: bool
+    directory: str  # the working directory of the Manager
+
+
+@dataclasses.dataclass(frozen=True)
 class MessageTypes:
     """The answer to get_message_types, of a Manager or a Worker.
 
@@ -274,5 +295,5 @@ class MessageTypes:
 Record = (
     WorkerTask | WorkerAddress | WorkerStatus | JobStatus | TaskStatus
     | AttemptStatus | Counter | JobOption | ManagerStatus | ClusterStatus
-    | JobDetails | MessageTypes | Receipt
+    | JobDetails | MessageTypes | Receipt | TaskCommand
 )

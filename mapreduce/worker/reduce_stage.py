@@ -8,11 +8,12 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import BinaryIO
 
 from mapreduce.protocol import layout
 from mapreduce.protocol.extensions import ExtendedReduceTaskMessage
+from mapreduce.worker.errors import TaskError
 from mapreduce.worker.inputs.files import open_input
 from mapreduce.worker.output import OutputDirectory, local_directory
 from mapreduce.worker.processes.executor import Executor
@@ -32,13 +33,46 @@ def run_reduce(
     """
     with local_directory(task, executor) as (directory, side_files):
         path = os.path.join(directory, layout.reduce_output(task.task_id))
-        with open(path, "wb") as part:
+        with open(path, "wb") as part, _kept_on_failure(
+                task, directory, executor):
             if len(task.input_paths) == 1 and for_reducer(task) is None:
                 _reduce_file(task, part, executor)
             else:
                 _reduce_files(task, part, executor)
         side_files.commit()
         output.commit(path)
+
+
+@contextlib.contextmanager
+def _kept_on_failure(
+    task: ExtendedReduceTaskMessage, directory: str, executor: Executor
+) -> Iterator[None]:
+    """Keep what the reducer reads if the block raises TaskError."""
+    try:
+        yield
+    except TaskError as error:
+        if task.keep_failed is None:
+            raise
+        try:
+            _keep_input(task, task.keep_failed, directory, executor)
+        except OSError as problem:
+            raise TaskError(f"{error}\nIts input can't be kept in "
+                            f"{task.keep_failed!r}: {problem}") from error
+        raise
+
+
+def _keep_input(
+    task: ExtendedReduceTaskMessage, kept: str, directory: str,
+    executor: Executor,
+) -> None:
+    path = layout.kept_input(kept, task.task_id)
+    partial = os.path.join(kept, layout.partial_output(
+        os.path.basename(path), os.path.basename(directory)))
+    os.makedirs(kept, exist_ok=True)
+    with open(partial, "wb") as file, contextlib.closing(
+            _merge(task, directory, executor)) as blocks:
+        file.writelines(blocks)
+    os.replace(partial, path)
 
 
 def _reduce_file(

@@ -92,8 +92,8 @@ class Job(_Start):
         # that is over are kept, because clients can still query them.
         self.stages: dict[Stage, Tasks] = {}
         self.counters = Counters()
-        # None before the job is prepared, and again when it has ended.
-        self._plan: Plan | None = None
+        # None before the job is prepared, and again some time after its end.
+        self.plan: Plan | None = None
         # Whether this machine seems to see another output directory than the
         # Workers do.
         self.output_unseen = False
@@ -139,7 +139,7 @@ class Job(_Start):
     @property
     def needed_capabilities(self) -> set[str]:
         """What a Worker must know to do its tasks; empty if nothing."""
-        if self._plan is None or not self._plan.is_extended:
+        if self.plan is None or not self.plan.is_extended:
             return set()
         return capabilities(
             ExtendedReduceTaskMessage if self.stage is Stage.REDUCE
@@ -155,7 +155,7 @@ class Job(_Start):
 
     def begin(self, plan: Plan) -> None:
         """Begin the map stage."""
-        self._plan = plan
+        self.plan = plan
         self._log.add(facts.JobPlanned(
             self.job_id, plan.splits, plan.result_directory,
             self.submission.num_reducers, plan.identity,
@@ -181,10 +181,10 @@ class Job(_Start):
         """Assign one of the first waiting tasks; return its message."""
         attempt = self.first_attempt + self.tasks.assign(
             task_id, address, now)
-        assert self._plan
+        assert self.plan
         if self.stage is Stage.MAP:
-            return self._plan.map_task(task_id, attempt)
-        return self._plan.reduce_task(task_id, attempt)
+            return self.plan.map_task(task_id, attempt)
+        return self.plan.reduce_task(task_id, attempt)
 
     def finish(
         self, task_id: int, now: float, counters: OptionalCounters = None
@@ -208,12 +208,12 @@ class Job(_Start):
     def expected_output(self) -> ExpectedOutput:
         """What the stage must leave before it is complete."""
         num_reducers = self.submission.num_reducers
-        assert self._plan
+        assert self.plan
         if self.stage is Stage.MAP and num_reducers:
             return ExpectedOutput(
-                self._plan.directory, self.num_mappers, num_reducers)
+                self.plan.directory, self.num_mappers, num_reducers)
         return ExpectedOutput(
-            self._plan.result_directory, self.tasks.num_tasks, 0)
+            self.plan.result_directory, self.tasks.num_tasks, 0)
 
     def take_back(self, task_id: int) -> None:
         """Take back that a task is done; `fail` must follow."""
@@ -307,7 +307,7 @@ class Job(_Start):
     def forget_plan(self) -> None:
         """Free the memory that only new tasks would need."""
         # It holds the splits: the ended jobs would add up to many megabytes.
-        self._plan = None
+        self.plan = None
 
 
 def task_note(job: Job | None, task_id: int | None) -> str:

@@ -17,6 +17,7 @@ from mapreduce.manager.scheduling.snapshot import (
     job_options,
     queued_job_status,
     running_job_status,
+    task_command,
     task_statuses,
 )
 from mapreduce.manager.scheduling.waiting_jobs import WaitingJobs
@@ -26,6 +27,7 @@ from mapreduce.protocol.status import (
     JobDetails,
     JobState,
     JobStatus,
+    TaskCommand,
 )
 
 QUEUE_IS_FULL = "too many jobs wait already; submit it again later"
@@ -45,6 +47,9 @@ class _History:
             collections.OrderedDict())
         self._jobs: collections.OrderedDict[int, Job] = (
             collections.OrderedDict())
+        # The job that ended last. Its plan is kept, because its user may want
+        # to run a task again that failed.
+        self.last: Job | None = None
         # Of jobs that ended before the Manager was interrupted.
         self.counters: dict[int, tuple[Counter, ...]] = {}
 
@@ -205,7 +210,9 @@ class Jobs:
     def end_running(self, job: Job, now: float) -> None:
         """Move the running job, which has ended, to the history."""
         self.running = None
-        job.forget_plan()
+        if self._history.last:
+            self._history.last.forget_plan()
+        self._history.last = job
         status = ended_job_status(job, self._working_directory, now)
         self.log.add(facts.JobEnded(
             job.job_id, job.state, self.wall_time, status.seconds))
@@ -245,6 +252,16 @@ class Jobs:
             self._history.statuses, self._queue.items(),
             running_job_status(self.running, self._working_directory, now)
             if self.running else None,
+            self._working_directory)
+
+    def command(
+        self, job_id: int, stage: str, task_id: int
+    ) -> TaskCommand:
+        """Return what a task runs, if the plan of its job is kept."""
+        kept = [job for job in (self.running, self._history.last)
+                if job and job.job_id == job_id]
+        return task_command(
+            kept[0] if kept else None, stage, task_id,
             self._working_directory)
 
     def details(self, job_id: int, now: float) -> JobDetails:

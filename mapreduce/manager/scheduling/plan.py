@@ -24,7 +24,9 @@ from mapreduce.protocol.messages import (
     MapTaskMessage,
     ReduceTaskMessage,
     TaskMessage,
+    extended_task,
 )
+from mapreduce.protocol.status import Stage, TaskCommand
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,6 +117,7 @@ class Plan:
             task_timeout=job.task_timeout,
             logs=self._log("reduce", task_id, attempt),
             **self._placed_files(),
+            keep_failed=job.keep_failed,
             **_key_options(job))
 
     def _placed_files(self) -> dict[str, Any]:
@@ -128,6 +131,35 @@ class Plan:
             return None
         name = layout.stderr_log(stage, task_id, attempt + 1)
         return f"{self.submission.logs}/{name}"
+
+    def command(
+        self, stage: Stage, task_id: int, attempt: int, directory: str
+    ) -> TaskCommand:
+        """Return what an attempt runs, without values of the user's variables.
+
+        The directory is the working directory of the Workers.
+        """
+        job = self.submission
+        is_map = stage is Stage.MAP
+        make = self.map_task if is_map else self.reduce_task
+        task = extended_task(make(task_id, attempt))
+        names = tuple(job.environment or {})
+        return TaskCommand(
+            executable=task.executable,
+            variables={name: value for name, value in task.environment.items()
+                       if name not in names},
+            names=names, stage=stage,
+            splits=(task.splits if isinstance(task, ExtendedMapTaskMessage)
+                    else self._reduce_inputs(task)),
+            decompress=is_map and bool(job.decompress),
+            concatenate=is_map and bool(job.concatenate),
+            directory=directory)
+
+    def _reduce_inputs(self, task: ExtendedReduceTaskMessage) -> list[Split]:
+        if self.submission.keep_failed is not None:
+            return [Split(layout.kept_input(
+                self.submission.keep_failed, task.task_id))]
+        return list(map(Split, task.input_paths))
 
     def _environment(
         self, stage: str, task_id: int, attempt: int
@@ -154,6 +186,13 @@ class Plan:
 def _key_options(job: ExtendedJobMessage) -> dict[str, Any]:
     return {field.name: getattr(job, field.name)
             for field in dataclasses.fields(KeyOptions)}
+
+
+def no_command(directory: str) -> TaskCommand:
+    """Return the answer for a task of which nothing is kept."""
+    return TaskCommand(
+        executable="", variables={}, names=(), stage=Stage.MAP, splits=[],
+        decompress=False, concatenate=False, directory=directory)
 
 
 class TooManySplits(Exception):

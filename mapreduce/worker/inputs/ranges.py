@@ -36,6 +36,21 @@ def read_range(
         yield from _rest_of_line(descriptor, position, size)
 
 
+def bounds(
+    file: BinaryIO, start: int, end: int | None
+) -> tuple[int, int | None]:
+    """Return where the lines begin and end that read_range gives.
+
+    Both are positions in the file; None is its end.
+    """
+    descriptor = file.fileno()
+    first = _first_line(descriptor, start, end, BLOCK)
+    if end is None:
+        return first, None
+    # The line that follows the range ends it.
+    return first, max(first, _first_line(descriptor, end, None, BLOCK))
+
+
 def _rest_of_line(
     descriptor: int, position: int, size: int
 ) -> Iterator[bytes]:
