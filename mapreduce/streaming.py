@@ -236,7 +236,7 @@ def main(
     job = _job(fields)
     if not quiet:
         _note_idle(click.get_current_context().meta[IDLE])
-    if manager is None:
+    if manager is None or engine.dry_run:
         choice.run(job, quiet, engine)
     else:
         choice.refuse_all(engine)

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from mapreduce.client import command, job_options
+from mapreduce.client import command, job_options, submission
 from mapreduce.client.remote_manager import RemoteManager
-from mapreduce.engines import remote
+from mapreduce.engines import dry_run, remote
 from mapreduce.protocol import messages
 from mapreduce.protocol.signing import Secret
 
@@ -36,6 +36,7 @@ Example:
               "with code 1 if it failed.")
 @click.option("--dialect", type=click.Choice(["2017"]),
               help="Submit to a Master of the 2017 dialect.")
+@command.dry_run_option
 @command.common_options
 def main(
     job: job_options.JobSpec, host: str, port: int, secret: Secret | None,
@@ -54,6 +55,10 @@ def main(
             raise click.UsageError("there is no job to --wait for")
         manager.shut_down()
         _say(f"Shut down {manager}", quiet)
+        return
+
+    if ways["dry_run"]:
+        dry_run.show(submission.validate(job), replaces_all=not job.keep_old)
         return
 
     def on_submitted(message: messages.JobMessage) -> None:

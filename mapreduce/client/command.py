@@ -230,6 +230,14 @@ def workers_option(command: Decorated) -> Decorated:
         "[default: the number of cores]")(command)
 
 
+def dry_run_option(command: Decorated) -> Decorated:
+    """Add the option --dry-run."""
+    return click.option(
+        "--dry-run", is_flag=True, default=None, help="Start nothing: print "
+        "the plan of the job, check what can be checked, and try mapper and "
+        "reducer on a sample of at most 1 MB.")(command)
+
+
 def verify_option(command: Decorated) -> Decorated:
     """Add the option --verify."""
     return click.option(

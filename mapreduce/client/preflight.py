@@ -14,13 +14,13 @@ import shutil
 import stat
 import sys
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import click
 
 from mapreduce.client.errors import UsageError
 from mapreduce.client.command import obey_signals
-from mapreduce.client.job_options import STDIN, STDOUT
+from mapreduce.client.job_options import STDIN, STDOUT, JobSpec
 from mapreduce.protocol import layout
 from mapreduce.system import inputs, outputs, scratch
 from mapreduce.system.command_line import drop_output
@@ -132,6 +132,23 @@ def check_output(path: str) -> None:
         outputs.check_replaceable(path, path)
     except outputs.OutputError as error:
         raise UsageError(str(error)) from error
+
+
+def check_commands(
+    job: JobSpec,
+    is_placed: Callable[[str | None], bool] = lambda command: False,
+) -> None:
+    """Raise UsageError if a command of a job can't be started.
+
+    Those that `is_placed` names are there only when their task runs.
+    """
+    path = (job.environment or {}).get("PATH")
+    for what, command in (
+            ("mapper", job.mapper_executable),
+            ("reducer", job.reducer_executable),
+            ("combiner", job.combiner), ("partitioner", job.partitioner)):
+        if not is_placed(command):
+            check_command(what, command, path)
 
 
 def check_command(what: str, command: str | None, path: str | None) -> None:

@@ -19,17 +19,22 @@ OF_SPARK = ("master", "conf", "engine_log")
 
 
 @dataclasses.dataclass(frozen=True)
-class EngineOptions:
+class _SparkOptions:
+    master: str | None
+    conf: Mapping[str, str] | None
+    engine_log: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class EngineOptions(_SparkOptions):
     """What the user said about the engine; None: nothing."""
 
     engine: str | None
     workers: int | None
-    master: str | None
-    conf: Mapping[str, str] | None
-    engine_log: str | None
     verbose: bool | None
     report: str | None
     verify: bool | None
+    dry_run: bool | None
 
 
 def engine_options(decorated: Decorated) -> Decorated:
@@ -56,6 +61,7 @@ def engine_options(decorated: Decorated) -> Decorated:
         click.option("--verbose", is_flag=True, default=None, help="Print "
                      "what tasks write on standard error, each line with its "
                      "task."),
+        command.dry_run_option,
         command.verify_option,
         command.workers_option,
     ):
@@ -82,7 +88,9 @@ def run(job: JobSpec, quiet: bool, options: EngineOptions) -> None:
 
     Raises click.ClickException if the job can't start, or fails.
     """
-    if options.engine == SPARK:
+    if options.dry_run:
+        local.show_plan(job, options.workers)
+    elif options.engine == SPARK:
         refuse(options, "is not for --engine spark: a property of Spark, such "
                "as --conf spark.cores.max=8, says how many tasks run at the "
                "same time", "workers")

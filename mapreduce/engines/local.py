@@ -23,7 +23,7 @@ from mapreduce.client.placed_files import check_placed
 from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.client.stderr_lines import StderrLines
 from mapreduce.display import text
-from mapreduce.engines import repro, sequential
+from mapreduce.engines import dry_run, repro, sequential
 from mapreduce.engines.local_cluster import ClusterError, LocalCluster
 from mapreduce.protocol import layout, messages
 from mapreduce.protocol.extensions import ExtendedJobMessage
@@ -113,6 +113,14 @@ def run(
             _verify(message, quiet)
 
 
+def show_plan(job: JobSpec, workers: int | None) -> None:
+    """Print what `run` would do, and try the job on a sample."""
+    check_working_directory()
+    num_workers = workers or _num_cores()
+    dry_run.show(
+        submission.validate(_with_defaults(job, num_workers)), num_workers)
+
+
 def _verify(job: ExtendedJobMessage, quiet: bool) -> None:
     sequential.verify(job, job.output_directory)
     if not quiet:
@@ -120,14 +128,8 @@ def _verify(job: ExtendedJobMessage, quiet: bool) -> None:
 
 
 def _check_commands(job: JobSpec) -> None:
-    path = (job.environment or {}).get("PATH")
     placed = {name for _, name in (*(job.files or ()), *(job.archives or ()))}
-    for what, command in (
-            ("mapper", job.mapper_executable),
-            ("reducer", job.reducer_executable),
-            ("combiner", job.combiner), ("partitioner", job.partitioner)):
-        if not _is_placed(command, placed):
-            preflight.check_command(what, command, path)
+    preflight.check_commands(job, lambda command: _is_placed(command, placed))
 
 
 @contextlib.contextmanager

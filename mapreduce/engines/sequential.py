@@ -38,7 +38,7 @@ def verify(job: ExtendedJobMessage, result: str) -> None:
     """
     with (Interruption() as interruption,
           scratch.directory(layout.OUTPUT_DIRECTORY_PREFIX) as directory):
-        pipeline = _Pipeline(job, Launcher(interruption), directory)
+        pipeline = Pipeline(job, Launcher(interruption), directory)
         try:
             expected = pipeline.run()
             parts = outputs.list_parts(result)
@@ -47,23 +47,27 @@ def verify(job: ExtendedJobMessage, result: str) -> None:
         except TaskError as error:
             raise JobFailed(text.clean(
                 f"the result can't be verified: {error}")) from error
-        missing, unknown = _difference(expected, seen)
+        missing, unknown = difference(expected, seen)
     if missing or unknown:
         raise JobFailed(text.clean("\n".join([
             "the result is not that of map | sort | reduce, without "
             "combiner and partitioner; the first lines that differ:",
-            *(f"  only in {_part_of(line, parts)}: {_shown(line)}"
+            *(f"  only in {_part_of(line, parts)}: {shown(line)}"
               for line in unknown),
-            *(f"  only in map | sort | reduce: {_shown(line)}"
+            *(f"  only in map | sort | reduce: {shown(line)}"
               for line in missing)])))
 
 
-class _Pipeline:
-    """The pipeline of a job, and the directory of its files."""
+class Pipeline:
+    """The pipeline of a job, and the directory of its files.
+
+    Its methods raise TaskError if a process fails.
+    """
 
     def __init__(
         self, job: ExtendedJobMessage, launcher: Launcher, directory: str
     ) -> None:
+        """Run the executables of a job by a launcher."""
         self._job = job
         self._launcher = launcher
         self._directory = directory
@@ -72,17 +76,15 @@ class _Pipeline:
 
     def run(self) -> str:
         """Return the path of the result, one file."""
-        path = os.path.join(self._directory, "mapped")
-        mapped = JoinedFile(path)
-        self._map(mapped)
+        path = self.map(self._splits())
         if not self._job.num_reducers:
             return path
-        mapped.complete()
-        ordered = self.sort("sorted", [path], sort_arguments(self._job))
+        ordered = self.order(path)
         os.unlink(path)
-        return self._reduce(ordered)
+        return self.reduce(ordered, "reduced")
 
-    def _map(self, mapped: JoinedFile) -> None:
+    def _splits(self) -> list[Split]:
+        """Return all files of the input."""
         job = self._job
         splits = list(map(Split, inputs.list_inputs(
             job.input_paths, inputs.Rules(
@@ -91,15 +93,25 @@ class _Pipeline:
         if job.skip_bad_inputs:
             bad = find_bad(splits, bool(job.decompress))
             splits = [split for split in splits if split.path not in bad]
+        return splits
+
+    def map(self, splits: Sequence[Split]) -> str:
+        """Run the mapper on splits; return the path of its output."""
+        job = self._job
+        path = os.path.join(self._directory, "mapped")
+        mapped = JoinedFile(path)
         if job.concatenate:
             with self._executor.running(
                     job.mapper_executable, job.mapper_executable,
                     stdin=subprocess.PIPE, stdout=subprocess.PIPE) as mapper:
                 mapped.add(mapper.read(
                     read_all(splits, bool(job.decompress))))
-            return
-        for split in splits:
-            self._map_file(split, mapped)
+        else:
+            for split in splits:
+                self._map_file(split, mapped)
+        if job.num_reducers:
+            mapped.complete()
+        return path
 
     def _map_file(self, split: Split, mapped: JoinedFile) -> None:
         job = self._job
@@ -113,6 +125,10 @@ class _Pipeline:
                     stdout=subprocess.PIPE) as mapper:
                 mapped.add(mapper.read(blocks))
 
+    def order(self, path: str) -> str:
+        """Sort map output in the order of the job; return the new path."""
+        return self.sort("sorted", [path], sort_arguments(self._job))
+
     def sort(self, name: str, paths: Sequence[str], order: list[str]) -> str:
         """Sort the lines of files into a new one; return its path."""
         path = os.path.join(self._directory, name)
@@ -121,8 +137,9 @@ class _Pipeline:
             "sort", {**os.environ, "LC_ALL": "C", "TMPDIR": self._directory})
         return path
 
-    def _reduce(self, ordered: str) -> str:
-        path = os.path.join(self._directory, "reduced")
+    def reduce(self, ordered: str, name: str) -> str:
+        """Run the reducer on sorted lines; return the path of its output."""
+        path = os.path.join(self._directory, name)
         command = self._job.reducer_executable
         assert command is not None
         rewrite = for_reducer(self._job)
@@ -133,7 +150,6 @@ class _Pipeline:
                     stdout=subprocess.PIPE) as reducer:
                 reduced.writelines(reducer.read(rewrite and rewrite(
                     read_blocks(ordered, BLOCK, keep_open=True))))
-        os.unlink(ordered)
         return path
 
 
@@ -142,7 +158,7 @@ def _lines(path: str) -> Generator[bytes, None, None]:
         yield from file
 
 
-def _difference(first: str, second: str) -> tuple[list[bytes], list[bytes]]:
+def difference(first: str, second: str) -> tuple[list[bytes], list[bytes]]:
     """Return the first lines that only one of two sorted files has."""
     only_first: list[bytes] = []
     only_second: list[bytes] = []
@@ -168,10 +184,11 @@ def _part_of(line: bytes, parts: Sequence[str]) -> str:
     names = [os.path.basename(path) for path in parts
              if any(line.rstrip(b"\n") == other.rstrip(b"\n")
                     for other in _lines(path))]
-    shown = ", ".join(itertools.islice(names, MAX_LINES))
-    return shown + ", …" * (len(names) > MAX_LINES)
+    listed = ", ".join(itertools.islice(names, MAX_LINES))
+    return listed + ", …" * (len(names) > MAX_LINES)
 
 
-def _shown(line: bytes) -> str:
+def shown(line: bytes) -> str:
+    """Return a line, or its beginning, for people."""
     return repr(line[:MAX_SHOWN].rstrip(b"\n"))[1:] + "…" * (
         len(line) > MAX_SHOWN)

@@ -110,11 +110,6 @@ class Tasks:
         """Iterate over the ids of waiting tasks, at most `limit` of them."""
         return itertools.islice(self._pending, limit)
 
-    def num_attempts(self, task_id: int) -> int:
-        """Return how often a task was assigned."""
-        record = self._records.get(task_id)
-        return len(record.history) if record else 0
-
     def failed_on(self, task_id: int) -> list[Address]:
         """Return the Workers on which a task failed, one for each failure."""
         record = self._records.get(task_id)
