@@ -64,7 +64,7 @@ class ManagerEnvironment:
     on_listening: Callable[[], object] = lambda: None
     status_interval: float = float("inf")  # seconds between two logged ones
     secret: signing.Secret | None = None  # None: nothing is signed
-    recorder: NoRecorder = NoRecorder()  # keeps what outlives the process
+    recorder: NoRecorder = NoRecorder()  # keeps jobs for the next start
 
 
 class _Core:
@@ -83,7 +83,7 @@ class _Core:
             self._scheduler, lambda: self._recorder.status)
 
     def log_jobs(self, what: str) -> None:
-        """Log the jobs that have not ended: what becomes of them."""
+        """Log each job that has not ended; `what` says what happens to it."""
         now = time.monotonic()
         for job in self._scheduler.snapshot(now).status(now).jobs:
             if not job.ended:

@@ -1,4 +1,4 @@
-"""Keep the map output and the logs of a job where its user wants them."""
+"""Keep the map output and the logs of a job in directories of its user."""
 from __future__ import annotations
 
 import contextlib
@@ -46,7 +46,7 @@ def keep_map_output(job_directory: str, kept: str) -> None:
             os.remove(os.path.join(kept, name))
         for name, path in hidden.items():
             os.replace(path, os.path.join(kept, name))
-    except BaseException:  # An ending signal, too, must leave nothing hidden.
+    except BaseException:  # also by a signal: no hidden file may stay
         for path in hidden.values():
             _remove_file(path)
         raise

@@ -1,8 +1,9 @@
-"""Delete directories, without keeping the Manager from its end.
+"""Delete directories, without delaying the end of the Manager.
 
 A result of a million files takes minutes to delete. So it is deleted file by
-file, with a look at a stop flag before each. What is left then has a hidden
-name and a mark (see system/scratch). It goes when the result is replaced next.
+file, and a stop flag is checked before each. What is left then has a hidden
+name and a mark (see system/scratch), and is deleted when the result is
+replaced next.
 """
 from __future__ import annotations
 
@@ -39,7 +40,7 @@ def remove_in_steps(path: str, must_stop: Callable[[], bool]) -> None:
 
 def _remove_files(path: str, must_stop: Callable[[], bool]) -> bool:
     """Delete the files in a directory; return whether none was left out."""
-    # What fails here is tried again by remove_directory.
+    # After an error here, remove_directory tries again.
     with contextlib.suppress(OSError, RecursionError):
         # By descriptors, which follow no link that is put there meanwhile.
         for _, _, names, descriptor in os.fwalk(path, topdown=False):

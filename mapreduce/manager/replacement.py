@@ -74,7 +74,7 @@ class Replacement:
         return os.path.lexists(os.path.join(self.hidden, "old"))
 
     def publish(self) -> None:
-        """Give the result its name; what had that name is in `hidden` then.
+        """Give the result its name; an old result moves to `hidden`.
 
         Raises StorageError if that must not be replaced, and changes nothing.
         """

@@ -41,8 +41,8 @@ GRACE = 0.05
 # must not delay the loop by five seconds.
 SLOW_GRACE = 0.001
 MAX_THREADS = 64
-# Of these, at most so many send the first message to a Worker. The others are
-# for Workers that have been reached before, whoever registers meanwhile.
+# Of these, at most so many send the first message to a Worker. The others stay
+# free for Workers that have been reached before.
 MAX_NEWCOMERS = 48
 CLOSE_TIMEOUT = 2.0  # seconds to begin sends after `close`
 RETRY_INTERVAL = 0.1  # seconds between tries after `close`
@@ -70,7 +70,7 @@ class _Delivery:
 class _Deliveries:
     """The messages to send, in the order of each address.
 
-    The first to an address is in the hands of a thread, or waits for one, or
+    The first to an address is being sent by a thread, or waits for one, or
     waits for `retry`.
     """
 
@@ -82,7 +82,7 @@ class _Deliveries:
             collections.deque())
         self._newcomers: collections.deque[messages.Address] = (
             collections.deque())
-        self._num_newcomers = 0  # in the hands of threads
+        self._num_newcomers = 0  # being sent by threads
         self._to_retry: list[messages.Address] = []  # … or for `retry`.
 
     def __contains__(self, address: messages.Address) -> bool:

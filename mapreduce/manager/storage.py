@@ -73,7 +73,7 @@ def replace_directory(
         try:
             _exchange(path, hidden, checked)
         except BaseException:
-            # Should the old directory be in there, it is no leftover.
+            # If the old directory is in there, it must not be removed.
             os.chmod(hidden, stat.S_IRWXU)
             with contextlib.suppress(OSError):
                 os.rmdir(os.path.join(hidden, "new"))
@@ -83,7 +83,7 @@ def replace_directory(
 
 
 def status_of(path: str) -> os.stat_result | None:
-    """Return the status of what has a name; None if nothing has."""
+    """Return the status of a path, not followed; None if it is free."""
     try:
         return os.lstat(path)
     except OSError:
@@ -296,7 +296,7 @@ class Storage:
             ) from error
 
     def output_directory(self, job_id: int) -> str | None:
-        """Return where a job puts its parts; None: where its user wants."""
+        """Return where a job puts its parts; None: in its output directory."""
         replacement = self._replacements.get(job_id)
         return replacement.directory if replacement else None
 

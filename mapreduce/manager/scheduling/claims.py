@@ -1,4 +1,4 @@
-"""Decide from which registration of a Worker a message is. Pure.
+"""Decide to which registration of a Worker a message belongs. Pure.
 
 With a secret, each registration has a token, which only its Worker is told,
 because the acknowledgement goes to the address that it names. A message counts

@@ -1,7 +1,7 @@
 """Complete a stage, or repeat the tasks whose files are missing. Pure.
 
-Workers of other implementations report what they could not do as finished. A
-missing file is all that shows it, and it must not become a wrong result.
+Workers of other implementations report failed tasks as finished. Only a
+missing file shows that, and the job must not get a wrong result.
 """
 from __future__ import annotations
 

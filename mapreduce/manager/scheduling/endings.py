@@ -1,4 +1,4 @@
-"""Let jobs fail, cancel them, and end the one that is over. Pure.
+"""Make jobs fail, cancel them, and end the one that is over. Pure.
 
 A job that has failed or was cancelled ends later: when no Worker holds one of
 its tasks.

@@ -55,7 +55,7 @@ class MessageSent:
 
 @dataclasses.dataclass(frozen=True)
 class MessageDelayed:
-    """It takes long to send a message; what came of it is told later."""
+    """A message takes long to send; its outcome is a later event."""
 
     worker: RemoteWorker
 
@@ -179,7 +179,7 @@ class PrepareJob:
 
 @dataclasses.dataclass(frozen=True)
 class CheckOutput:
-    """Look which files of a stage are missing."""
+    """Find which files of a stage are missing."""
 
     job_id: int
     expected: ExpectedOutput

@@ -1,6 +1,6 @@
 """Define the facts that a Manager keeps for its next start. Pure.
 
-A fact is what the Scheduler has decided, never what it was asked. Facts come
+A fact is a decision of the Scheduler, never a request to it. Facts come
 among its actions, before the actions that they permit. The facts of a job, in
 their order:
 
@@ -174,7 +174,7 @@ class FactLog:
     """The facts that are not returned as actions yet."""
 
     def __init__(self, enabled: bool = False) -> None:
-        """Start empty; while it is not enabled, it stays so."""
+        """Start empty; a log that is not enabled stays empty."""
         self.enabled = enabled
         self._facts: list[Fact] = []
 

@@ -15,8 +15,8 @@ from mapreduce.manager.scheduling.plan import Plan
 from mapreduce.manager.scheduling.snapshot import QueuedJob
 from mapreduce.protocol.status import JobState, Stage
 
-# Starts of one job at which its Manager has died before the map stage. Then
-# the job is taken for the cause.
+# If the Manager dies so many times between the start of a job and its map
+# stage, the job is taken for the cause.
 MAX_STARTS = 3
 # Between the numbers of the first attempts before and after an interruption:
 # far more than a task has attempts.
@@ -78,7 +78,7 @@ def restore_jobs(
     if job is None or job.state is JobState.DONE:
         return
     if restart.obstacle:
-        # What is in the output directory is not of this job any more.
+        # The output directory holds files of another origin now.
         job.output_unseen = True
         if not job.over:
             job.abort(JobState.FAILED, reason=restart.obstacle)
@@ -93,7 +93,7 @@ def restore_jobs(
 
 
 def running(known: Iterable[facts.Fact]) -> facts.JobStarted | None:
-    """Return when the job started last that has started and is not over."""
+    """Return the last start of the job that is running, if one is."""
     started = None
     for fact in known:
         if isinstance(fact, facts.JobStarted):

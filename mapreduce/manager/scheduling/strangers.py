@@ -31,8 +31,8 @@ MAX_SILENCE = 10.0  # seconds after which an address begins anew
 # has not noticed the restart. In so many seconds, each Worker has sent one.
 HURRY = 30.0
 ASK_INTERVAL = 10.0  # seconds between two questions to one address
-# Addresses in the book. Anybody can send heartbeats in any name, and each of
-# the names costs a connection in ten seconds.
+# Addresses that are kept. Any program can send heartbeats that name any
+# address, and each address costs a connection in ten seconds.
 MAX_STRANGERS = 100
 
 

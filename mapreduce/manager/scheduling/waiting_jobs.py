@@ -11,7 +11,7 @@ MAX_SIZE = 256 * 2**20  # characters of all jobs, about
 
 
 class WaitingJobs:
-    """A queue, from whose middle jobs can be removed."""
+    """A queue; jobs can also be removed from its middle."""
 
     def __init__(self) -> None:
         """Start empty."""

@@ -86,7 +86,7 @@ class StateDirectory:
             raise StateError(
                 f"the state directory {self.path!r} is in use by {owner}; "
                 "stop that Manager, or name another directory") from error
-        # The time of the file system, whatever the clock of this machine is.
+        # The clock of the file system counts, not that of this machine.
         os.utime(self._lock)
         age = os.fstat(self._lock).st_mtime - before
         if owner and f" on {host}" not in owner and age < OWNER_TIMEOUT:
@@ -142,7 +142,7 @@ class StateDirectory:
 
     @property
     def owner(self) -> str:
-        """What stands in the names of directories of this state."""
+        """The prefix that the names of this state's directories contain."""
         return f"{self.journal.get('id')}-"
 
     @property

@@ -148,7 +148,7 @@ class Journal:
     def read(self) -> dict[int, facts.Fact]:
         """Return all facts by their numbers, in their order.
 
-        For a job of which a fact can't be read, JobAborted stands instead.
+        A JobAborted of the same job replaces a fact that can't be read.
         """
         return {number: _decode(number, job_id, kind, document)
                 for number, job_id, kind, document in self._connection.execute(

@@ -137,7 +137,7 @@ class Recorder(NoRecorder):
             list(known.values()), recovery.Place(
                 storage, self._state.old_directories(), self.owner,
                 self._other_boot))
-        # By identity: facts of the same content may come twice.
+        # By identity, since two facts may have the same content.
         ids = set(map(id, kept))
         self._journal.remove([
             number for number, fact in known.items() if id(fact) not in ids])
