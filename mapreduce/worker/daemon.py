@@ -114,7 +114,7 @@ class Worker:
                 self._link.register()
                 self._inbox.spawn(self._link.keep)
                 self._run()
-                # Two threads may wait for something else than the stop flag.
+                # Two threads may wait for other events than the stop flag.
                 self._inbox.stop.set()
                 self._link.wake()
                 self._progress.close()

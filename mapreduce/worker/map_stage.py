@@ -43,8 +43,8 @@ SMALL = 4 * 2**20  # … if its file has more than so many bytes
 # the cache of a core; merging that costs less.
 IN_CACHE = ["-S", "8M", "--parallel=1", "--batch-size=64"]
 
-Take = Callable[[Iterable[bytes]], None]  # has a stream of blocks written
-Source = Callable[[Take], None]  # has all output taken, one or more streams
+Take = Callable[[Iterable[bytes]], None]  # writes a stream of blocks
+Source = Callable[[Take], None]  # passes each stream of output to a Take
 
 
 def run_map(
@@ -133,7 +133,7 @@ def _join(run: Source, path: str) -> None:
 def _partitioner(
     task: ExtendedMapTaskMessage, number: int
 ) -> Callable[[bytes], list[bytes]]:
-    """Return what distributes the lines of a block to so many partitions."""
+    """Return the function that distributes the lines of a block."""
     if needs_fields(task):
         return FieldPartitioner(task, number).partition
     return lambda block: loops.partition(block, number)
@@ -142,7 +142,7 @@ def _partitioner(
 def _partition_by_command(
     run: Source, partitioner: str, paths: list[str], executor: Executor
 ) -> None:
-    """Distribute all output as a partitioner says, which reads it all."""
+    """Distribute all output by a partitioner, which reads it as one file."""
     path = f"{paths[0]}-all"
     _join(run, path)
     run_partitioner(partitioner, path, paths, executor)
@@ -152,7 +152,7 @@ def _partition_by_command(
 def _combine(
     task: ExtendedMapTaskMessage, path: str, executor: Executor, take: Take
 ) -> None:
-    """Have taken what the combiner prints for the content of a file."""
+    """Run the combiner on a file; `take` gets what it prints."""
     assert task.combiner is not None
     title = f"{task.combiner} as the combiner"
     rewrite, restore = for_reducer(task), from_combiner(task)
@@ -196,7 +196,7 @@ def _run_mapper(
 
     check = executor.launcher.interruption.check
     if task.skip_bad_inputs:
-        # Before the mapper runs: half of a file must not have an effect.
+        # Before the mapper runs: it must not see half of a bad file.
         bad = find_bad(splits, decompress, check)
         splits = [split for split in splits if split.path not in bad]
         for path in bad:
@@ -208,7 +208,7 @@ def _run_mapper(
         elif splits:
             _run_on_all(task, splits, executor, take_counted)
     except BadInput as error:
-        # Not only the first one: the user can mend all at once.
+        # All of them, so that the user can correct all at once.
         others = find_bad(splits, decompress, check) if splits[1:] else {}
         reasons = others.values() or [str(error)]
         raise TaskError("\n".join(reasons)) from error

@@ -47,7 +47,7 @@ def run_partitioner(
                 partitions.add(blocks)
             printed.expect_end()
         except MissingPartition:
-            process.finish()  # Its own failure explains more.
+            process.finish()  # The command's own failure explains more.
             raise
 
 

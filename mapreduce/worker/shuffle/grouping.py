@@ -1,7 +1,7 @@
 """Sort, merge and cut lines, in little memory, whatever the size of the files.
 
 Lines compare as bytes with their newlines: other Masters merge sorted files in
-that order. Whatever takes long calls `check`, which raises to end it.
+that order. Long loops call `check`, which raises an exception to end them.
 """
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ class KeyPartitioner:
 
 
 def sort_files(paths: list[str], target: str, check: Check) -> None:
-    """Sort the lines of files into one; what spills lies beside it."""
+    """Sort the lines of files into one; temporary files are beside it."""
     runs: list[str] = []
     for lines in _loads(paths, check):
         runs.append(f"{target}-run-{len(runs)}")
         with open(runs[-1], "wb") as run:
             lines.sort()
             run.writelines(lines)
-        lines.clear()  # Before the next load takes as much memory.
+        lines.clear()  # frees memory before the next load
     with open(target, "wb") as file:
         file.writelines(_merge(runs, check))
     for path in runs:

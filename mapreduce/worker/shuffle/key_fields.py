@@ -27,7 +27,7 @@ Rewrite = Callable[[Iterable[bytes]], Iterator[bytes]]
 def sort_arguments(options: KeyOptions) -> list[str]:
     """Return arguments of `sort` for the order of a job.
 
-    None: lines are sorted as a whole.
+    An empty list: lines are sorted as a whole.
     """
     separator = options.separator or TAB
     inner = options.key_separator or separator
@@ -36,7 +36,7 @@ def sort_arguments(options: KeyOptions) -> list[str]:
         keys = parse_sort(options.sort_options)
         if options.key_fields and inner == separator:
             keys = limit_keys(keys, last)
-        # Stable: lines that are equal to the user stay in their order.
+        # -s: lines whose keys are equal stay in their order.
         return ["-t", inner, "-s", *keys]
     # Before a TAB there are hardly any other bytes, so equal keys follow each
     # other in the order of whole lines, too.
@@ -55,7 +55,7 @@ class FieldPartitioner:
         self._inner = os.fsencode(task.key_separator or "") or self._separator
         # Without partition_by, all of the key counts.
         self._ranges = parse_ranges(task.partition_by or "1-")
-        # Without a number of fields, partition_by is of the line.
+        # Without a number of fields, partition_by counts those of the line.
         self._key_fields = task.key_fields or (
             0 if task.partition_by and not task.key_separator else 1)
         self._known: dict[bytes, list[bytes]] = {}
@@ -97,7 +97,7 @@ def needs_fields(task: ExtendedMapTaskMessage) -> bool:
 
 
 def for_reducer(options: KeyOptions) -> Rewrite | None:
-    """Return what makes lines those that a reducer or a combiner reads.
+    """Return the function that makes lines as reducer and combiner read them.
 
     The separator behind the key becomes the one that they expect. None: it is
     the same.
@@ -107,14 +107,14 @@ def for_reducer(options: KeyOptions) -> Rewrite | None:
 
 
 def from_combiner(options: KeyOptions) -> Rewrite | None:
-    """Return what makes the lines of a combiner those of a mapper again."""
+    """Return the function that makes lines as the mapper printed them."""
     return _replacing(options, options.reducer_separator, options.separator, 1)
 
 
 def _replacing(
     options: KeyOptions, old: str | None, new: str | None, number: int
 ) -> Rewrite | None:
-    """Return what replaces the separator with a number in each line."""
+    """Return the function that replaces one separator in each line."""
     if options.reducer_separator is None or old == new:
         return None
     end = re.escape(os.fsencode(old or TAB))

@@ -23,7 +23,7 @@ def whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
         if end:
             begun.append(block[:end])
             block = block[end:]
-            # Without a name: it must not stay while the next block is read.
+            # No variable holds it, so it is freed before the next block.
             yield _take_block(begun)
         if block:
             begun.append(block)
@@ -33,7 +33,7 @@ def whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _take_block(parts: list[bytes]) -> bytes:
-    """Return the block that parts make, which are then in memory no more."""
+    """Join parts to a block, and free their memory."""
     block = b"".join(parts)
     parts.clear()
     return block
@@ -59,7 +59,7 @@ def split_lines(
                 lines[0] = b"".join([*begun, lines[0]])
                 begun = []
             yield lines
-            del lines  # Else they stay while the next block is read.
+            del lines  # frees memory before the next block is read
     if begun:
         yield [b"".join(begun)]
 

@@ -30,11 +30,11 @@ _chosen = _choose()
 
 COMPILED = _chosen is not python_loops
 
-# What --version and the log of a Worker say.
+# the text for --version and the log of a Worker
 DESCRIPTION = "compiled loops" if COMPILED else "Python loops"
 
 partition: Callable[[bytes, int], list[bytes]] = _chosen.partition
 Merge: Callable[[list[Iterator[bytes]], int], Iterator[bytes]] = _chosen.Merge
-# What was compiled for an older version lacks it.
+# A module compiled for an older version lacks it.
 count_newlines: Callable[[bytes], int] = getattr(
     _chosen, "count_newlines", python_loops.count_newlines)

@@ -11,7 +11,7 @@ from mapreduce.worker.shuffle.lines import whole_lines
 
 GATHERED = 160 * 2**10  # bytes of memory that gathered blocks may take …
 MANY = 64  # partitions …
-OF_EACH = 4 * 2**10  # … beyond which each may take so much more
+OF_EACH = 4 * 2**10  # … above this number, each adds so much to the limit
 BLOCK_OVERHEAD = 48  # bytes of a block, beside its own
 
 

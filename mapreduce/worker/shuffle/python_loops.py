@@ -68,10 +68,10 @@ def _merge(
 ) -> Iterator[bytes]:
     """Merge streams by heapq.merge.
 
-    What goes through the heap are lists of lines, by their first lines: when
-    one comes out, no line that is yet to come is less than its first. What
-    was gathered up to there can be sorted, which costs little more than a
-    merge where sorted lists follow each other (Timsort), and go out.
+    The heap holds lists of lines, in the order of their first lines: when one
+    is removed, no later line is less than its first line. So the lines up to
+    there are sorted and yielded. Timsort sorts a sequence of sorted lists in
+    little more time than a merge takes.
     """
     share = max(LISTS // max(1, len(streams)), MIN_LIST)
     max_lines = share // LINE_OVERHEAD
