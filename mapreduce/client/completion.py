@@ -1,4 +1,4 @@
-"""What a shell shows when its user asks for the rest of a word.
+"""Complete words of a command line for the shell of a user.
 
 Each function has the signature that click wants for `shell_complete`.
 """

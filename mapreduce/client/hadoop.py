@@ -1,4 +1,4 @@
-"""Sort out the properties and options of Hadoop, and give them a meaning here.
+"""Translate properties and options of Hadoop to those of this project.
 
 Each is known, has no effect here, is not possible here, or is unknown. A
 property that is not Hadoop's is the user's own: tasks find it in their

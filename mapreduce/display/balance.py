@@ -1,4 +1,4 @@
-"""Tell how evenly the input of a job is spread over its reduce tasks. Pure."""
+"""Compute how evenly the input of a job is spread over reduce tasks. Pure."""
 from __future__ import annotations
 
 import dataclasses
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mapreduce.protocol.status import Stage, TaskStatus
 
-UNEVEN = 3.0  # times the median: a part with more than that is remarked upon
+UNEVEN = 3.0  # times the median: a part with more than that gets a note
 
 
 @dataclasses.dataclass(frozen=True)

@@ -75,7 +75,7 @@ class Secret:
     def open(self, signed: bytes, receiver: str) -> Opened:
         """Return a message without its head; raise SignatureError.
 
-        Its age is not checked, nor whether it came before: see History.
+        History checks its age, and whether it came before.
         """
         match = _match(signed)
         whole, head, _, seconds, nonce, length, _, signature = match.groups()
@@ -154,7 +154,7 @@ def _encoded(receiver: str) -> bytes:
 
 
 def _mac(key: bytes, *parts: bytes) -> bytes:
-    # With its length before each part, no other parts give the same bytes.
+    # The length before each part: no other parts give the same bytes.
     return hmac.digest(key, b"".join(
         b"%d:%b" % (len(part), part) for part in parts
     ), "sha256").hex().encode()

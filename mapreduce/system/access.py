@@ -1,7 +1,7 @@
 """Decide who may use a daemon: read the secret, or refuse to be open to all.
 
 A secret is read when a command starts, and is kept in its memory only. It
-never stands in the environment, a command line or a log.
+is never in the environment, a command line or a log.
 """
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def secret_option(command: Command) -> Command:
 def options(command: Command) -> Command:
     """Add the fields of Access as options of a daemon."""
     for option in (
-        # For mapreduce-run, whose daemons have a secret of their own.
+        # mapreduce-run gives its daemons a secret of their own by this.
         click.option("--secret-from-stdin", is_flag=True, hidden=True),
         click.option("--clock-skew", type=click.FloatRange(1),
                      metavar="SECONDS", default=WINDOW, show_default=True,
@@ -92,7 +92,7 @@ def admit(host: str, access: Access) -> Secret | None:
 
 
 def warn_root(secret: Secret | None) -> None:
-    """Write a warning to the log if strangers could become root."""
+    """Log a warning if other users could run programs as root."""
     if secret is None and os.geteuid() == 0:
         LOGGER.warning("This is root, and there is no secret: all who reach "
                        "the port can run programs as root; see --secret-file")
@@ -104,10 +104,10 @@ def read(path: str) -> Secret:
     Raises NoSecret if it is missing, too short, or not for its owner alone.
     """
     try:
-        # Not to block where a named pipe has the place of the file.
+        # O_NONBLOCK: opening a named pipe must not block.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(descriptor, "rb") as file:
-            # Of what was opened: the path may name another file by now.
+            # By descriptor: the path may name another file by now.
             problem = _problem(os.fstat(descriptor))
             lines = [] if problem else file.read(MAX_FILE).split(b"\n")
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
@@ -119,7 +119,7 @@ def read(path: str) -> Secret:
         problem = f"each line must have {MIN_SECRET} bytes or more"
     if problem:
         name = shlex.quote(path)
-        # A file that is there would keep its owner and its mode.
+        # rm, because an existing file would keep its owner and mode.
         raise NoSecret(
             f"the secret file {name}: {problem}; this makes a right one: "
             f"(umask 077; rm -f {name}; head -c 32 /dev/urandom | base64 > "

@@ -12,7 +12,7 @@ import time
 MAX_ENTRIES = 10  # of one kind, until they come more slowly
 INTERVAL = 60.0  # seconds in which one more entry is allowed
 
-# Who can reach a port can cause all entries of this room, …
+# Any program that reaches a port can cause all entries of this room, …
 ROOM = "mapreduce.utils."
 # … and these.
 TEXTS = ("Heartbeat from unregistered Worker", "Ignored ", "Cannot send to ")

@@ -1,4 +1,4 @@
-"""Look at output directories: what of them may be replaced, what is a part."""
+"""Check whether an output directory may be replaced, and list its parts."""
 from __future__ import annotations
 
 import os

@@ -1,7 +1,8 @@
-"""Collect the bytes of one message, and refuse what becomes too long.
+"""Collect the bytes of one message, and refuse one that becomes too long.
 
-What a stranger sends is kept until it is a whole message, a thousand times at
-once. So the first bytes of a long message decide how long it may become.
+Incomplete messages are kept in memory, perhaps a thousand at once, and any
+program can send them. So the first bytes of a long message decide how long it
+may become.
 """
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Keep the addresses of hosts, for when the name service is away.
 
-It must not stop heartbeats, for example. So a name is resolved again only
-after a message to its address has failed; while that fails, too, the old
+An outage must not stop heartbeats, for example. So a name is resolved again
+only after a message to its address has failed; while that fails, too, the old
 address is used. Any thread may call all of this: each step is one operation on
 a dictionary or a set.
 """
@@ -41,7 +41,7 @@ class Names:
 
     def keep(self, sock: Socket, host: str) -> None:
         """Keep the address of a host that was reached."""
-        # An address has nothing to be resolved, and this name is in a file.
+        # An IP address needs no look-up, nor does a name in a local file.
         if host == "localhost" or host.replace(".", "").isdigit() or (
                 host in self._addresses and host not in self._doubted):
             return

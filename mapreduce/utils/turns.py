@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 
 class Turns:
-    """Let one send follow the other, but none wait for one that is slow.
+    """The order of sends: one after the other, except after a slow one.
 
     Tests record calls on one mock for all sockets, and expect that the connect
     of a message is followed by its own sendall. With real sockets, an address
