@@ -1,4 +1,4 @@
-"""Show jobs and Workers to people: as plain text and on terminal screens.
+"""Show jobs and Workers to people: as text, terminal screens and web pages.
 
 `screen` and `pages` are imported when first used (PEP 562): rich takes
 0.1 s, and jinja2 may not be installed.
