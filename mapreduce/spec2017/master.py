@@ -1,7 +1,8 @@
 """The command mapreduce-2017-master, and the Master itself.
 
-The thread that calls the constructor has events decided, and acts. Two more
-listen; one more takes the steps of jobs, which may take long.
+The thread that calls the constructor passes each event to the Scheduler and
+performs its actions. Two more listen; one more takes the steps of jobs, which
+may take long.
 """
 from __future__ import annotations
 
@@ -40,7 +41,7 @@ MAX_NAMES = 8 * 2**20  # characters, so that one message can hold them
 
 
 class Master:
-    """A Master, from start to end: the constructor is its whole life."""
+    """A Master; the constructor runs it from start to end."""
 
     def __init__(
         self, port: int, profile: plan.Profile = plan.PROFILES["w17"],
@@ -77,7 +78,7 @@ class Master:
                 self._steps.put(None)
 
     def terminate(self) -> None:
-        """Have the Master end, without its Workers; for signal handlers."""
+        """End the Master but not its Workers; for signal handlers."""
         self._must_end = True
         self._inbox.put(EndingSignal())
 
@@ -92,7 +93,7 @@ class Master:
                     return
 
     def _handle(self, event: Any, now: float) -> bool:
-        """Have an event decided and carried out; return whether to exit."""
+        """Decide on an event, perform the actions; return whether to exit."""
         todo = deque(self._translate(event, now))
         while todo:
             for action in self._scheduler.handle(todo.popleft(), now):
@@ -102,7 +103,7 @@ class Master:
         return False
 
     def _translate(self, event: Any, now: float) -> Iterator[scheduler.Event]:
-        """Iterate over what is to be decided, now that something came."""
+        """Iterate over the events that follow from what was received."""
         match event:
             case dialect.RegisterMessage():
                 self._unacknowledged[event] = now + ACK_TIMEOUT
@@ -130,7 +131,7 @@ class Master:
             LOGGER.warning("Gave up %r: it does not listen", message)
 
     def _perform(self, action: scheduler.Action) -> Iterator[scheduler.Event]:
-        """Carry an action out; iterate over what has come of it."""
+        """Perform an action; iterate over its outcomes."""
         match action:
             case events.Send(worker, message):
                 yield (events.MessageSent
@@ -146,7 +147,7 @@ class Master:
                 self._steps.put(action)
 
     def _take_steps(self) -> None:
-        """Take the steps of jobs; the whole life of a thread."""
+        """Take the steps of jobs until the end, in a thread of its own."""
         while step := self._steps.get():
             try:
                 paths = self._take(step)

@@ -36,7 +36,7 @@ class Job:
     def __init__(
         self, job_id: int, submission: MasterJobMessage, profile: Profile
     ) -> None:
-        """Have no tasks at first."""
+        """Start without tasks."""
         self.job_id = job_id
         self.submission = submission
         self.messages: list[dialect.TaskMessage] = []

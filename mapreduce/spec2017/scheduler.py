@@ -63,7 +63,7 @@ class Scheduler:
         return self._running[0].messages[worker.task_id]
 
     def handle(self, event: Event, now: float) -> list[Action]:
-        """Return what is to be done, in order, now that event happened.
+        """Return the actions to perform, in order, after an event.
 
         The time is that of a monotonic clock, in seconds.
         """
@@ -91,7 +91,7 @@ class Scheduler:
                 self._note_worker(event, now)
 
     def _note_worker(self, event: Event, now: float) -> None:
-        """Take note of what says that a Worker lives, or is dead."""
+        """Note an event that shows that a Worker lives, or is dead."""
         match event:
             case messages.RegisterMessage():
                 self._register(event, now)
@@ -131,7 +131,7 @@ class Scheduler:
     def _register(
         self, message: messages.RegisterMessage, now: float
     ) -> None:
-        """Add a Worker; any other with its process id or port is no more."""
+        """Add a Worker; remove any other with its process id or port."""
         pid = message.worker_pid
         address = message.worker_host, message.worker_port
         for worker in (self._by_pid.get(pid), self.workers.get(address)):
@@ -164,7 +164,7 @@ class Scheduler:
         return MakeFolders(job)
 
     def _advance(self, paths: list[str] | None = None) -> Iterator[Action]:
-        """Have the running job go on, given what its last step made."""
+        """Continue the running job with what its last step made."""
         assert self._running
         job, steps = self._running
         try:

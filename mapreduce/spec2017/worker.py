@@ -29,7 +29,7 @@ HOST = "localhost"
 
 
 class ManyAssignments(Assignments):
-    """The tasks of a Worker, to which a Master may send all that it has."""
+    """The tasks of a Worker; a Master may send it all tasks at once."""
 
     max_assignments = MAX_TASKS
     opens_output = False
