@@ -67,7 +67,7 @@ class StreamingCommand(command.JobCommand):
 
 
 class _Words:
-    """The words of a command line, sorted out."""
+    """The words of a command line, sorted by kind."""
 
     def __init__(self, known: dict[str, click.Option]) -> None:
         self.kept: list[str] = []  # for click
@@ -76,7 +76,7 @@ class _Words:
         self._known = known
 
     def read(self, args: list[str]) -> None:
-        """Sort all words out."""
+        """Sort all words by kind."""
         properties: list[str] = []
         words = iter(args)
         for word in words:

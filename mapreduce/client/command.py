@@ -49,7 +49,7 @@ class Command(CommandLine):
     """A command that ends on signals with their exit code and no traceback."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the arguments; tell of options whose last value counts."""
+        """Parse the arguments; warn of options that are given twice."""
         given = list(args)  # The parser takes them out of their list.
         rest = super().parse_args(ctx, args)
         if ctx.resilient_parsing:  # The shell completes a word.

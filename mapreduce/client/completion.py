@@ -17,14 +17,14 @@ from mapreduce.display import text
 def files(
     _context: click.Context, _option: click.Parameter, word: str
 ) -> list[CompletionItem]:
-    """Have the shell complete the name of a file or directory."""
+    """Complete the name of a file or directory."""
     return [CompletionItem(word, type="file")]
 
 
 def directories(
     _context: click.Context, _option: click.Parameter, word: str
 ) -> list[CompletionItem]:
-    """Have the shell complete the name of a directory."""
+    """Complete the name of a directory."""
     return [CompletionItem(word, type="dir")]
 
 

@@ -1,4 +1,4 @@
-"""Lines on what a user may have overlooked; none of it is an error.
+"""Make notes on what a user may have overlooked; none is an error.
 
 Each function returns lines for standard error. They look only at what can be
 seen from this machine.

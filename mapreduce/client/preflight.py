@@ -78,7 +78,7 @@ def stdout_as_directory(path: str) -> Iterator[str]:
     with scratch.directory(layout.OUTPUT_DIRECTORY_PREFIX) as directory:
         result = os.path.join(directory, "result")
         yield result
-        obey_signals()  # The reader of the result may take its time.
+        obey_signals()  # The reader of the result may be slow.
         try:
             _print_files(outputs.list_parts(result))
         except OSError as error:

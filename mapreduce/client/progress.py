@@ -39,7 +39,7 @@ def retry_once(
     """
     try:
         return query()
-    except NoManager:  # Perhaps a lost packet; a long wait is not worth it.
+    except NoManager:  # A packet may have been lost.
         time.sleep(POLL_INTERVAL)
     try:
         return query()

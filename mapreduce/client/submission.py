@@ -104,7 +104,7 @@ def build_message(job: JobSpec, follow: bool) -> JobMessage:
 def in_dialect_2017(message: JobMessage) -> MasterJobMessage:
     """Return the message of the 2017 dialect for what build_message returned.
 
-    Raises click.UsageError if the dialect has no words for an option.
+    Raises click.UsageError if the dialect can't express an option.
     """
     if not isinstance(message, ManagerJobMessage) or message.job_name:
         raise click.UsageError(

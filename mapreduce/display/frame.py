@@ -26,7 +26,7 @@ Header = tuple[str, str]
 
 FRAME_LINES = 10  # around the rows of a cluster: titles, blanks, notes
 MIN_ROWS = 4  # of a cluster: below, only jobs are shown
-# Columns of a cell that is cut. What is shorter tells nothing: then columns of
+# Columns of a cell that is cut. A shorter cell has no use: then columns of
 # the table are left out.
 MIN_WIDTH = 8
 # Only these columns are cut: the others are short, or are numbers.

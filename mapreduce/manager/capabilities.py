@@ -77,7 +77,7 @@ class CapabilityProbe:
                 if worker.state is WorkerState.DEAD:
                     continue
                 if late[worker] < MAX_QUERIES:
-                    self._workers.put(worker)  # Behind the others.
+                    self._workers.put(worker)  # again, after others
                     continue
                 outcome = CapabilitiesKnown(worker, frozenset())
             if outcome:

@@ -106,7 +106,7 @@ def name_of(cls: type[Message]) -> str:
 
 
 def capabilities(cls: type[Message], options: object = None) -> set[str]:
-    """Return what the receiver of a message must name to be sent it.
+    """Return the names that a receiver of a message must accept.
 
     That is its message_type and, as TYPE.FIELD, each of ADDED_FIELDS that it
     has. With options, which have fields of the same names, only those count
