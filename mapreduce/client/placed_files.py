@@ -35,7 +35,7 @@ def _read(text: str) -> tuple[str, str]:
 
 
 def check_placed(files: Placed, archives: Placed) -> None:
-    """Raise UsageError for what is not there, or has the name of another."""
+    """Raise UsageError for a missing file, and for two of one name."""
     missing = list(_missing(path for path, _ in (*files, *archives)))
     if missing:
         raise UsageError("\n".join(missing))

@@ -1,1 +1,1 @@
-"""Do a job from start to end: each engine has a function for a JobSpec."""
+"""Do a job from start to end by an engine; also try, verify, repeat one."""

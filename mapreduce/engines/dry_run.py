@@ -159,7 +159,7 @@ def _check_interpreter(program: str) -> None:
 
 
 def _try_sample(job: ExtendedJobMessage, files: Sequence[str]) -> None:
-    """Run the executables on a sample; print what they make of it."""
+    """Run the executables on a sample; print a summary of the results."""
     with (Interruption() as interruption,
           scratch.directory(layout.OUTPUT_DIRECTORY_PREFIX) as directory):
         try:
@@ -260,7 +260,7 @@ class _Trial:
             self._key(line), PARTITIONS), _lines(ordered))
 
     def _turned(self, ordered: str) -> list[str]:
-        """Turn the lines of each key round; the keys keep their order."""
+        """Reverse the lines of each key; the keys keep their order."""
         groups: dict[bytes, list[bytes]] = {}
         for line in _lines(ordered):
             groups.setdefault(self._key(line), []).append(line)

@@ -37,7 +37,7 @@ def ending(
     found = FAILED.match(job.reason or "")
     if job.state is not JobState.FAILED or not found:
         return ""
-    # What can't be had must not hide why the job failed.
+    # An error here must not hide why the job failed.
     with contextlib.suppress(NoManager, UnknownJob, JobFailed):
         command = manager.command(
             job.id, Stage(found.group(1)), int(found.group(2)))
@@ -120,7 +120,7 @@ def _program(
 
 
 def _feed(split: Split, decompress: bool) -> str | None:
-    """Return what writes a split on standard output; None for a whole file."""
+    """Return a command that prints a split; None for a whole file."""
     ending_of = os.path.splitext(split.path)[1]
     if decompress and is_compressed(split.path):
         return f"{PROGRAMS[ending_of]} -dc < {_quote(split.path)}"
@@ -135,7 +135,7 @@ def _feed(split: Split, decompress: bool) -> str | None:
 def _concatenated(
     splits: Sequence[Split], decompress: bool
 ) -> Iterator[str]:
-    """Return what writes each split, with a newline between two if needed."""
+    """Iterate over commands that print splits, with newlines if needed."""
     for number, split in enumerate(splits):
         feed = _feed(split, decompress)
         feed = feed or f"cat < {_quote(split.path)}"
