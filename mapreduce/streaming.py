@@ -30,10 +30,11 @@ from mapreduce.protocol.signing import Secret
 from mapreduce.system.access import secret_option
 
 NO_REDUCER = "NONE"
-LOCAL = "file://"  # the prefix of a local path
+# The prefixes of a local path; file:/x has one slash.
+LOCAL = re.compile("file:(//)?(?=/)|file://")
 # A comma between names. In Hadoop, a comma in braces is part of a pattern.
 COMMA = re.compile(r",(?![^{]*})")
-IDENTITY = "cat"  # does what Hadoop does without -reducer
+IDENTITY = "cat"  # does what Hadoop does without -mapper or -reducer
 IDLE = "options without effect"
 
 EXAMPLES = """\b
@@ -104,7 +105,10 @@ class _Words:
             self.idle.append(name)
         elif name in hadoop.FORMAT_OPTIONS:
             value = value if equals else next(words, "")
-            if value.rpartition(".")[2] not in hadoop.USUAL:
+            if value.rpartition(".")[2] == hadoop.BY_LINES:
+                # Before all others, of which the last one counts.
+                self.kept[:0] = ["-D", f"{hadoop.LINES_PER_MAP}=1"]
+            elif value.rpartition(".")[2] not in hadoop.USUAL:
                 self._refuse(f"{name} {value}", hadoop.FORMAT_OPTIONS[name])
         elif name in hadoop.IMPOSSIBLE_OPTIONS:
             if not equals:
@@ -159,10 +163,10 @@ def _paths(
 
 
 def _path(name: str) -> str:
-    """Return a path, which may be given as a URI with file://."""
+    """Return a path, which may be given as a URI with file:."""
+    if prefix := LOCAL.match(name):
+        return name[prefix.end():]
     scheme, colon, _ = name.partition("://")
-    if colon and name.startswith(LOCAL):
-        return name.removeprefix(LOCAL)
     # Such as hdfs:// or s3://. A local name may contain "://", too, but then
     # hardly after letters and digits only.
     if colon and scheme.isalnum():
@@ -183,8 +187,8 @@ def _path(name: str) -> str:
               help="Directory of the result, which must not exist; - is "
               "standard output.")
 @click.option("-mapper", "mapper_executable", metavar="COMMAND",
-              shell_complete=completion.files,
-              required=True, help="Executable of the map stage.")
+              shell_complete=completion.files, default=IDENTITY,
+              show_default=True, help="Executable of the map stage.")
 @click.option("-reducer", "reducer_executable", metavar="COMMAND",
               shell_complete=completion.files,
               default=IDENTITY, show_default=True,
@@ -260,6 +264,7 @@ def _job(fields: dict[str, Any]) -> JobSpec:
     if not job["num_reducers"]:
         job["combiner"] = job["partitioner"] = None
     key_options.complete_hadoop(job)
+    hadoop.plan_output(job)
     hadoop.plan_splits(job, job["input_paths"])
     return JobSpec.from_options(job)
 

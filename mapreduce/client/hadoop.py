@@ -24,6 +24,8 @@ BLOCK = 2**27  # bytes of a block, and so of a split, in Hadoop
 MAX_DISTANCE = 2  # changes of a character, up to which a name is a slip
 
 RECURSIVE = "mapreduce.input.fileinputformat.input.dir.recursive"
+LINES_PER_MAP = "mapreduce.input.lineinputformat.linespermap"
+COMPRESS = "mapreduce.output.fileoutputformat.compress"
 MAX_SPLIT = "mapreduce.input.fileinputformat.split.maxsize"
 MIN_SPLIT = "mapreduce.input.fileinputformat.split.minsize"
 
@@ -38,6 +40,11 @@ PROPERTIES: dict[str, tuple[str, click.ParamType[Any]]] = {
     MAX_SPLIT: ("max_split", Number(0)),
     MIN_SPLIT: ("min_split", Number(0)),
     RECURSIVE: ("recursive", click.BOOL),
+    LINES_PER_MAP: ("lines_per_map", COUNT),
+    "stream.non.zero.exit.is.failure": ("codes_fail", click.BOOL),
+    COMPRESS: ("compresses", click.BOOL),
+    f"{COMPRESS}.codec": ("codec", click.STRING),
+    f"{COMPRESS}.type": ("compress_type", click.STRING),
     **key_options.PROPERTIES,
 }
 
@@ -52,6 +59,10 @@ RENAMED = {
     "mapred.max.split.size": MAX_SPLIT,
     "mapred.min.split.size": MIN_SPLIT,
     "mapred.input.dir.recursive": RECURSIVE,
+    "mapred.output.compress": COMPRESS,
+    "mapred.output.compression.codec": f"{COMPRESS}.codec",
+    "mapred.output.compression.type": f"{COMPRESS}.type",
+    "mapred.line.input.format.linespermap": LINES_PER_MAP,
     **key_options.RENAMED,
 }
 
@@ -79,6 +90,7 @@ FORMAT_OPTIONS = {
                      "or afterwards",
     "-io": "executables read and print lines of text",
 }
+BY_LINES = "NLineInputFormat"
 USUAL = {
     "text", "Text", "TextInputFormat", "KeyValueTextInputFormat",
     "CombineTextInputFormat", "TextOutputFormat", "HashPartitioner",
@@ -136,14 +148,12 @@ _IMPOSSIBLE = {
     r"mapred(uce)?\.(job\.)?(input\.?format|output\.?format)\.class"
     r"|mapred\.(input|output)\.format\.class"
     r"|mapred(uce)?\.input\.(pathFilter|multipleinputs).*"
-    r"|mapred(uce)?\.(line\.)?input\.(lineinputformat|format)\.linespermap"
     r"|stream\.(recordreader|io|map\.input|map\.output|reduce\.input)\b.*"
     r"|textinputformat\.record\.delimiter"
     r"|key\.value\.separator\.in\.input\.line"
     r"|mapred(uce)?\.input\.(keyvaluelinerecordreader|linerecordreader)\..*":
         FORMAT_OPTIONS["-inputformat"],
     r"stream\.(num\.)?reduce\.output\b.*"
-    r"|mapred(uce)?\.output\.(fileoutputformat\.)?compress(ion)?(\.codec)?"
     r"|mapred(uce)?\.(output\.)?textoutputformat\..*"
     r"|mapred(uce)?\.output\.basename|mapreduce\.multipleoutputs.*":
         FORMAT_OPTIONS["-outputformat"],
@@ -152,8 +162,6 @@ _IMPOSSIBLE = {
     r"mapred(uce)?\.(input|output)\.dir"
     r"|mapreduce\.(input|output)\.file(in|out)putformat\.(in|out)putdir":
         "name them by -input and -output",
-    r"stream\.non\.zero\.exit\.is\.failure":
-        "have the command end with exit code 0",
     r"stream\.(map|reduce|combine)\.(streamprocessor|command).*":
         "name them by -mapper, -combiner and -reducer",
 }
@@ -267,10 +275,34 @@ def _distance(one: str, other: str) -> int:
     return row[-1]
 
 
+# By the names of the classes of Hadoop.
+CODECS = {"GzipCodec": "gzip", "BZip2Codec": "bz2", "ZStandardCodec": "zstd",
+          "XZCodec": "xz"}
+
+
+def plan_output(job: dict[str, Any]) -> None:
+    """Give the fields of a job the meaning of properties of its output.
+
+    Raises click.UsageError for a codec that is not possible here.
+    """
+    if not job.pop("codes_fail", True):
+        job["any_exit_code"] = True
+    codec = _last(job.pop("codec", "") or "GzipCodec")
+    job.pop("compress_type", None)  # Of sequence files, which are not here.
+    if job.pop("compresses", False) and not job.get("compress"):
+        if codec not in CODECS:
+            raise click.UsageError(
+                f"-D {COMPRESS}.codec={codec} is not possible here; possible: "
+                f"{', '.join(CODECS)}")
+        job["compress"] = CODECS[codec]
+
+
 def plan_splits(job: dict[str, Any], paths: Sequence[str]) -> None:
     """Give the fields of a job the size of its splits, as Hadoop does."""
     limit = job.pop("max_split", None)
     least, maps = job.pop("min_split", 0), job.pop("maps", None)
+    if job.get("lines_per_map"):
+        return
     size = BLOCK if limit is None else min(BLOCK, limit)
     if maps:
         job["max_mappers"] = maps

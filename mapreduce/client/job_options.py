@@ -69,6 +69,7 @@ class _OutputSpec:
     no_clobber: bool = False
     keep_old: bool = False
     overwrite: bool = False
+    compress: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -80,6 +81,14 @@ class _TaskSpec:
     max_reduce_attempts: int | None = None
     task_timeout: float | None = None  # seconds; 0: no limit
     logs: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _MoreSpec:
+    """What else tasks do in another way than usual."""
+
+    lines_per_map: int | None = None
+    any_exit_code: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -95,7 +104,8 @@ class _KeySpec:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class JobSpec(_TaskSpec, _OutputSpec, _InputSpec, _KeySpec, _StageSpec):
+class JobSpec(
+        _TaskSpec, _MoreSpec, _OutputSpec, _InputSpec, _KeySpec, _StageSpec):
     """A job as the user described it; the command replaces None by defaults.
 
     Only the form of each option was checked, not whether they fit together.
@@ -266,6 +276,15 @@ def _is_given(name: str) -> bool:
 def input_options(command: Decorated) -> Decorated:
     """Add the options that mapreduce-streaming has, too."""
     for option in (
+        click.option("--compress", type=click.Choice(
+                         list(layout.COMPRESSIONS)), help="Compress the "
+                     "parts of the result, such as part-00000.gz."),
+        click.option("--any-exit-code", is_flag=True, help="Take executables "
+                     "that exit with another code than 0 for successful, "
+                     "unless a signal has ended them."),
+        click.option("--lines-per-map", metavar="N", type=COUNT,
+                     help="Give each mapper N lines of the input, for lists "
+                     "of files, addresses or parameters."),
         click.option("--logs", metavar="DIRECTORY",
                      shell_complete=completion.directories, help="Keep the "
                      "standard error of each attempt at a task in a file in "

@@ -75,11 +75,19 @@ def validate(job: JobSpec) -> JobSpec:
     if job.overwrite and not job.keep_old:
         raise click.UsageError("--overwrite is for --keep-old: without it, "
                                "any output directory is replaced")
+    if job.lines_per_map is not None:
+        job = _with_lines(job)
     for name, value in _given(job).items():
         if value == "" or name == "input_paths" and "" in value:
             title = TITLES.get(name, name.replace("_", " "))
             raise click.UsageError(f"the name of the {title} is empty")
     return job
+
+
+def _with_lines(job: JobSpec) -> JobSpec:
+    """Return a job with as many map tasks as its lines need."""
+    return dataclasses.replace(
+        job, split_size=0, num_mappers=None, max_mappers=layout.MAX_TASKS)
 
 
 def build_message(job: JobSpec, follow: bool) -> JobMessage:
@@ -207,6 +215,8 @@ def with_splits(
     There are never more map tasks than splits. If the user wants a number of
     map tasks, the splits are as small as that needs.
     """
+    if job.lines_per_map is not None:
+        return job
     size = job.split_size
     sizes = [_size_to_split(path) for path in files]
     if size is None:  # Not 0, by which a user forbids splitting.

@@ -1,4 +1,4 @@
-"""Check which directories a job may replace, before anything is deleted.
+"""Find the input of a job; check which directories it may replace.
 
 This module only looks; manager/storage makes and removes directories. The
 rules protect a user from a wrong --output, such as the home directory.
@@ -10,8 +10,12 @@ import os
 import sys
 from collections.abc import Iterator
 
+from mapreduce.manager.scheduling.plan import TooManySplits, divide
+from mapreduce.protocol import layout
 from mapreduce.protocol.extensions import ExtendedJobMessage
+from mapreduce.protocol.fields import Split
 from mapreduce.system import commands, inputs, outputs
+from mapreduce.system.line_ranges import line_ranges
 
 
 class StorageError(Exception):
@@ -184,3 +188,58 @@ def _locations(path: str) -> set[str]:
     parent, name = os.path.split(path)
     return {path, os.path.realpath(path),
             os.path.join(os.path.realpath(parent), name)}
+
+
+def make_splits(
+    submission: ExtendedJobMessage, input_paths: list[str]
+) -> list[Split]:
+    """Return the splits of the input of a job: whole files or ranges.
+
+    Files are read only for lines_per_map. Raises StorageError with a reason
+    for the user.
+    """
+    size = submission.split_size
+    try:
+        if submission.lines_per_map is not None:
+            return _splits_of_lines(submission, input_paths)
+        if size is None:
+            return list(map(Split, input_paths))
+        sizes = {path: _size(path, bool(submission.skip_bad_inputs))
+                 for path in input_paths}
+        return divide(sizes, input_paths, size)
+    except OSError as error:
+        raise StorageError(f"cannot read the input {error.filename!r}: "
+                           f"{error.strerror}") from error
+    except TooManySplits as error:
+        raise StorageError(
+            f"--split-size is too small: more than {layout.MAX_TASKS} "
+            f"ranges of {size} bytes") from error
+
+
+def _splits_of_lines(
+    submission: ExtendedJobMessage, input_paths: list[str]
+) -> list[Split]:
+    """Return a split for each lines_per_map lines; none for empty files."""
+    assert submission.lines_per_map is not None
+    splits: list[Split] = []
+    for path in input_paths:
+        if submission.decompress and layout.is_compressed(path):
+            splits.append(Split(path))  # It can't be read from the middle.
+            continue
+        for bounds in line_ranges(path, submission.lines_per_map):
+            splits.append(Split(path, *bounds))
+            if len(splits) > layout.MAX_TASKS:
+                raise StorageError(
+                    "--lines-per-map is too small: the input would have more "
+                    f"than {layout.MAX_TASKS} map tasks")
+    return splits
+
+
+def _size(path: str, may_be_bad: bool) -> int:
+    """Return the size of a file in bytes; 0 for a bad one, if it may be."""
+    try:
+        return os.path.getsize(path)
+    except OSError:
+        if may_be_bad:
+            return 0
+        raise

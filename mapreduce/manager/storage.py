@@ -24,6 +24,7 @@ from mapreduce.manager.output_safety import (
     check_output,
     check_state,
     find_inputs,
+    make_splits,
 )
 from mapreduce.manager.removal import remove_directory, remove_in_steps
 from mapreduce.manager.replacement import (
@@ -32,7 +33,6 @@ from mapreduce.manager.replacement import (
     undo_replacement,
 )
 from mapreduce.manager.scheduling.job import ExpectedOutput
-from mapreduce.manager.scheduling.plan import TooManySplits, divide
 from mapreduce.protocol import layout
 from mapreduce.protocol.extensions import ExtendedJobMessage
 from mapreduce.protocol.fields import Split
@@ -117,7 +117,7 @@ def missing_output(expected: ExpectedOutput) -> dict[int, str]:
         names = set()
     missing = {}
     for task_id in range(expected.num_tasks):
-        for name in _files_of(task_id, expected.num_partitions):
+        for name in _files_of(task_id, expected):
             # A network file system may show an old listing for some seconds,
             # but not an old file.
             if name not in names and not os.path.lexists(
@@ -127,10 +127,10 @@ def missing_output(expected: ExpectedOutput) -> dict[int, str]:
     return missing
 
 
-def _files_of(task_id: int, num_partitions: int) -> Iterator[str]:
-    if not num_partitions:
-        yield layout.reduce_output(task_id)
-    for partition in range(num_partitions):
+def _files_of(task_id: int, expected: ExpectedOutput) -> Iterator[str]:
+    if not expected.num_partitions:
+        yield layout.reduce_output(task_id, expected.compress)
+    for partition in range(expected.num_partitions):
         yield layout.map_output(task_id, partition)
 
 
@@ -150,36 +150,6 @@ def remove_parts(output_directory: str) -> None:
         os.rmdir(output_directory)
     except OSError as error:
         LOGGER.warning("Cannot remove all of %r: %s", output_directory, error)
-
-
-def _splits(
-    submission: ExtendedJobMessage, input_paths: list[str]
-) -> list[Split]:
-    """Return the splits of the input of a job: whole files or ranges."""
-    size = submission.split_size
-    if size is None:
-        return list(map(Split, input_paths))
-    try:
-        sizes = {path: _size(path, bool(submission.skip_bad_inputs))
-                 for path in input_paths}
-        return divide(sizes, input_paths, size)
-    except OSError as error:
-        raise StorageError(f"cannot read the input {error.filename!r}: "
-                           f"{error.strerror}") from error
-    except TooManySplits as error:
-        raise StorageError(
-            f"--split-size is too small: more than {layout.MAX_TASKS} "
-            f"ranges of {size} bytes") from error
-
-
-def _size(path: str, may_be_bad: bool) -> int:
-    """Return the size of a file in bytes; 0 for a bad one, if it may be."""
-    try:
-        return os.path.getsize(path)
-    except OSError:
-        if may_be_bad:
-            return 0
-        raise
 
 
 class Storage:
@@ -225,7 +195,7 @@ class Storage:
             with_bad=bool(submission.skip_bad_inputs),
             recursive=bool(submission.recursive),
             as_hadoop=bool(submission.hadoop_inputs)))
-        splits = _splits(submission, found.files)
+        splits = make_splits(submission, found.files)
         output, kept = (
             submission.output_directory, submission.keep_intermediate)
         checked = status_of(output)

@@ -16,6 +16,7 @@ from mapreduce.protocol.fields import (
     Environment,
     Host,
     OptionalCommand,
+    OptionalCompression,
     OptionalCount,
     OptionalEnvironment,
     OptionalFlag,
@@ -47,8 +48,8 @@ ADDED_FIELDS = frozenset({
     "keep_old", "overwrite", "concatenate", "skip_bad_inputs",
     "separator", "key_fields", "partition_by", "sort_options",
     "key_separator", "reducer_separator", "recursive", "hadoop_inputs",
-    "logs", "files", "archives",
-    "keep_failed"})
+    "logs", "files", "archives", "keep_failed", "lines_per_map",
+    "any_exit_code", "compress"})
 
 
 def _text(message: Any, name: str) -> str:
@@ -90,6 +91,10 @@ class KeyOptions:
     sort_options: OptionalSort = None
     # Reducers and combiners get it between key and value.
     reducer_separator: OptionalSeparator = None
+    # Not of keys, but of all tasks: executables may exit with any code, and
+    # the parts of the result are compressed.
+    any_exit_code: OptionalFlag = None
+    compress: OptionalCompression = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,6 +146,8 @@ class _Planning:
 class _Outputs:
     """What the Manager keeps and replaces."""
 
+    # Each map task gets so many lines of one file; max_mappers is MAX_TASKS.
+    lines_per_map: OptionalCount = None
     # The job fails if its output directory exists.
     no_clobber: OptionalFlag = None
     keep_intermediate: OptionalPath = None  # a directory for the map output
@@ -213,7 +220,8 @@ class ExtendedJobMessage(
                 self.keep_failed, self.separator,
                 self.key_fields, self.key_separator, self.sort_options,
                 self.partition_by, self.logs, self.files,
-                self.archives))
+                self.archives, self.lines_per_map, self.any_exit_code,
+                self.compress))
 
 
 @dataclasses.dataclass(frozen=True)

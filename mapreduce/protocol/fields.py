@@ -14,7 +14,11 @@ from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple
 
 from mapreduce.protocol.key_fields import parse_ranges, parse_sort
-from mapreduce.protocol.layout import MAX_TASKS, RECORD_COUNTERS
+from mapreduce.protocol.layout import (
+    COMPRESSIONS,
+    MAX_TASKS,
+    RECORD_COUNTERS,
+)
 
 MAX_HOST = 255  # characters, as in the name service
 MAX_PATH = 4096  # bytes, as in Linux
@@ -228,6 +232,9 @@ OptionalCount = Annotated[int | None, _COUNT]
 CountOrZero = Annotated[int, Rule(
     f"a number from 0 to {MAX_TASKS}", _is_between(0, MAX_TASKS))]
 OptionalSeparator = Annotated[str | None, _SEPARATOR]
+OptionalCompression = Annotated[str | None, Rule(
+    "one of " + ", ".join(COMPRESSIONS), lambda value: isinstance(value, str)
+    and value in COMPRESSIONS)]
 OptionalSort = Annotated[str | None, Rule(
     "options of sort such as -k1,1 -k2,2nr", _can_be(parse_sort))]
 OptionalLinks = Annotated[list[list[str]] | None, Rule(

@@ -2,6 +2,8 @@
 
 Only names: nothing here accesses the file system.
 """
+from __future__ import annotations
+
 import re
 
 SHARED_DIRECTORY_PREFIX = "mapreduce-shared-"
@@ -40,9 +42,13 @@ def kept_input(directory: str, task_id: int) -> str:
     return f"{directory}/reducetask{task_id:05d}-input"
 
 
-def reduce_output(task_id: int) -> str:
-    """Return, e.g., part-00000."""
-    return f"part-{task_id:05d}"
+# What follows the names of parts that are compressed so.
+COMPRESSIONS = {"gzip": ".gz", "bz2": ".bz2", "xz": ".xz", "zstd": ".zst"}
+
+
+def reduce_output(task_id: int, compress: str | None = None) -> str:
+    """Return, e.g., part-00000, or part-00000.gz for gzip."""
+    return f"part-{task_id:05d}{COMPRESSIONS.get(compress or '', '')}"
 
 
 def stderr_log(stage: str, task_id: int, attempt: int) -> str:
@@ -67,7 +73,8 @@ def partial_output(name: str, unique: str) -> str:
 
 def is_reduce_output(name: str) -> bool:
     """Return whether a name is that of a part of a result, partial or not."""
-    return re.match(r"part-\d{5,}$|\.part-\d{5,}-", name) is not None
+    return re.match(r"part-\d{5,}(\.gz|\.bz2|\.xz|\.zst)?$"
+                    r"|\.part-\d{5,}(\.\w+)?-", name) is not None
 
 
 def is_result(name: str) -> bool:
@@ -76,7 +83,8 @@ def is_result(name: str) -> bool:
     These are parts, complete or partial, and Hadoop's marker.
     """
     return re.fullmatch(
-        r"part-\d{5,}(\.gz|\.bz2|\.xz|\.zst)?|\.part-\d{5,}-.*|_SUCCESS",
+        r"part-\d{5,}(\.gz|\.bz2|\.xz|\.zst)?|\.part-\d{5,}(\.\w+)?-.*"
+        r"|_SUCCESS",
         name, re.DOTALL) is not None
 
 

@@ -5,10 +5,13 @@ import dataclasses
 import glob
 import logging
 import os
+import re
 from collections.abc import Iterable, Iterator
 
 LOGGER = logging.getLogger(__name__)
 
+# Innermost braces that hold a comma.
+BRACES = re.compile(r"\{([^{},]*,[^{}]*)\}")
 MAX_ERRORS = 20  # that are shown, of inputs that can't be used
 
 
@@ -161,12 +164,29 @@ class _Lister:
             LOGGER.info("Skipped %r: a directory in the input", directory)
 
 
+def expand_braces(pattern: str) -> list[str]:
+    """Return the patterns that one with braces stands for, as in a shell.
+
+    For example, a{b,c} is ab and ac. Braces without a comma are ordinary.
+    """
+    found = BRACES.search(pattern)
+    if not found:
+        return [pattern]
+    before, after = pattern[:found.start()], pattern[found.end():]
+    return [expanded for choice in found[1].split(",")
+            for expanded in expand_braces(before + choice + after)]
+
+
 def _paths(name: str) -> list[str]:
     """Return the paths that match a name; the name itself if no pattern."""
     # lexists: a broken link is reported as such, not as a pattern.
-    if os.path.lexists(name) or not glob.has_magic(name):
+    patterns = expand_braces(name)
+    if os.path.lexists(name) or (
+            patterns == [name] and not glob.has_magic(name)):
         return [name]
-    matches = sorted(glob.glob(name, recursive=True))
+    # Without duplicates: several patterns may match a file.
+    matches = sorted({path for pattern in patterns
+                      for path in glob.glob(pattern, recursive=True)})
     if not matches:
         raise InputError(
             f"no file matches the input {name!r}{place_of(name)}")

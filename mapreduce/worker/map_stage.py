@@ -22,7 +22,11 @@ from mapreduce.worker.inputs.splits import (
     read_all,
     read_split,
 )
-from mapreduce.worker.output import OutputDirectory, local_directory
+from mapreduce.worker.output import (
+    OutputDirectory,
+    local_directory,
+    open_part,
+)
 from mapreduce.worker.processes.executor import Executor
 from mapreduce.worker.processes.launcher import Launcher
 from mapreduce.worker.records import count_file, counted
@@ -69,10 +73,12 @@ def _make_result(
     task: ExtendedMapTaskMessage, directory: str, executor: Executor
 ) -> str:
     """Make the one file of a task whose job has no reduce stage."""
-    path = os.path.join(directory, layout.reduce_output(task.task_id))
-    with open(path, "wb") as part:
+    path = os.path.join(
+        directory, layout.reduce_output(task.task_id, task.compress))
+    with open_part(path, task.compress) as part:
         def take(blocks: Iterable[bytes]) -> None:
-            part.writelines(counted(blocks, executor, *layout.OUTPUT))
+            for block in counted(blocks, executor, *layout.OUTPUT):
+                part.write(block)
 
         # No newline is added: what mappers print may be no text.
         _run_mapper(task, executor, take)

@@ -5,11 +5,16 @@ has a hidden name, so that no reader ever sees half of it.
 """
 from __future__ import annotations
 
+import bz2
 import contextlib
 import errno
+import gzip
+import importlib
+import lzma
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO
 
 from mapreduce.protocol import layout
 from mapreduce.protocol.extensions import ExtendedTask
@@ -21,6 +26,41 @@ from mapreduce.worker.processes.working_directory import make_directory
 # The variable that tells an extended task where the result is made.
 RESULT = "mapreduce_output_fileoutputformat_outputdir"
 DIRECTORY = "mapreduce_task_output_dir"
+
+GZIP_LEVEL = 6  # as of gzip itself
+
+
+@contextlib.contextmanager
+def open_part(path: str, compress: str | None) -> Iterator[BinaryIO]:
+    """Open a new file for a part of the result, which may be compressed.
+
+    Raises TaskError if that needs a package that is missing.
+    """
+    with open(path, "wb") as file:
+        if compress is None:
+            yield file
+            return
+        with _compressing(file, compress) as part:
+            yield part
+
+
+def _compressing(file: BinaryIO, compress: str) -> Any:
+    """Return a file that writes compressed data into another one."""
+    match compress:
+        case "gzip":
+            # Without name and time, equal results are equal files.
+            return gzip.GzipFile("", "wb", GZIP_LEVEL, file, 0)
+        case "bz2":
+            return bz2.BZ2File(file, "wb")
+        case "xz":
+            return lzma.LZMAFile(file, "wb")
+    try:
+        zstandard = importlib.import_module("zstandard")
+    except ImportError as error:
+        raise TaskError(
+            "--compress zstd needs the Python package zstandard for the "
+            "Worker") from error
+    return zstandard.ZstdCompressor().stream_writer(file, closefd=False)
 
 
 class OutputDirectory:

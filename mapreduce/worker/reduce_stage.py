@@ -9,13 +9,16 @@ import contextlib
 import os
 import subprocess
 from collections.abc import Generator, Iterator
-from typing import BinaryIO
 
 from mapreduce.protocol import layout
 from mapreduce.protocol.extensions import ExtendedReduceTaskMessage
 from mapreduce.worker.errors import TaskError
 from mapreduce.worker.inputs.files import open_input
-from mapreduce.worker.output import OutputDirectory, local_directory
+from mapreduce.worker.output import (
+    OutputDirectory,
+    local_directory,
+    open_part,
+)
 from mapreduce.worker.processes.executor import Executor
 from mapreduce.worker.records import counted, count_file
 from mapreduce.worker.shuffle.key_fields import for_reducer, sort_arguments
@@ -32,13 +35,17 @@ def run_reduce(
     was interrupted.
     """
     with local_directory(task, executor) as (directory, side_files):
-        path = os.path.join(directory, layout.reduce_output(task.task_id))
-        with open(path, "wb") as part, _kept_on_failure(
+        path = os.path.join(
+            directory, layout.reduce_output(task.task_id, task.compress))
+        with open_part(path, task.compress) as part, _kept_on_failure(
                 task, directory, executor):
             if len(task.input_paths) == 1 and for_reducer(task) is None:
-                _reduce_file(task, part, executor)
+                blocks = _reduce_file(task, executor)
             else:
-                _reduce_files(task, part, executor)
+                blocks = _reduce_files(task, directory, executor)
+            with contextlib.closing(blocks):
+                for block in counted(blocks, executor, *layout.OUTPUT):
+                    part.write(block)
         side_files.commit()
         output.commit(path)
 
@@ -76,28 +83,26 @@ def _keep_input(
 
 
 def _reduce_file(
-    task: ExtendedReduceTaskMessage, part: BinaryIO, executor: Executor
-) -> None:
-    """Give the reducer the one input as it is."""
+    task: ExtendedReduceTaskMessage, executor: Executor
+) -> Generator[bytes, None, None]:
+    """Give the reducer the one input as it is; return what it prints."""
     with open_input(task.input_paths[0]) as file, executor.running(
             task.executable, task.executable, stdin=file,
             stdout=subprocess.PIPE) as reducer:
-        part.writelines(counted(reducer.read(), executor, *layout.OUTPUT))
+        yield from reducer.read()
     count_file(task.input_paths[0], executor, *layout.REDUCE_INPUT)
 
 
 def _reduce_files(
-    task: ExtendedReduceTaskMessage, part: BinaryIO, executor: Executor
-) -> None:
-    """Merge the inputs into the reducer."""
+    task: ExtendedReduceTaskMessage, directory: str, executor: Executor
+) -> Generator[bytes, None, None]:
+    """Merge the inputs into the reducer; return what it prints."""
     with executor.running(
             task.executable, task.executable,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reducer:
-        with contextlib.closing(_merge(
-                task, os.path.dirname(part.name), executor)) as blocks:
-            part.writelines(counted(reducer.read(
-                counted(blocks, executor, *layout.REDUCE_INPUT)
-            ), executor, *layout.OUTPUT))
+        with contextlib.closing(_merge(task, directory, executor)) as blocks:
+            yield from reducer.read(
+                counted(blocks, executor, *layout.REDUCE_INPUT))
 
 
 def _merge(

@@ -26,7 +26,8 @@ def run_task(
     task = extended_task(task)
     with open_log(task.logs) as log:
         executor = Executor(
-            launcher, task.environment, task.task_timeout, reporter, log)
+            launcher, task.environment, task.task_timeout, reporter, log,
+            bool(task.any_exit_code))
         if isinstance(task, ExtendedMapTaskMessage):
             run_map(task, output, executor)
         else:

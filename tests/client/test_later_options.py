@@ -16,7 +16,7 @@ ADDED = {"message_types": [*TYPES["message_types"], *(
     f"new_extended_job.{name}" for name in (
         "concatenate", "keep_old", "overwrite", "skip_bad_inputs",
         "separator", "key_fields", "partition_by", "sort_options",
-        "logs"))]}
+        "logs", "lines_per_map", "any_exit_code", "compress"))]}
 
 EXTENDED = {
     "message_type": "new_extended_job",
@@ -49,6 +49,10 @@ def start(main, *options):
      {"partition_by": "1-2", "sort_options": "-k1,1 -k 2,2nr"}),
     (["--separator", "\\t"], {"separator": "\t"}),
     (["--logs", "kept"], {"logs": "kept"}),
+    (["--lines-per-map", "3"], {
+        "lines_per_map": 3, "max_mappers": 10**5, "num_mappers": None}),
+    (["--any-exit-code"], {"any_exit_code": True}),
+    (["--compress", "zstd"], {"compress": "zstd"}),
 ], ids=str)
 def test_submit_sends_later_options_only_to_a_manager_that_names_them(
         options, fields):
@@ -57,7 +61,9 @@ def test_submit_sends_later_options_only_to_a_manager_that_names_them(
         code, _, stderr = start(
             submit.main, "-p", str(manager.port), *options)
         manager.wait_for("new_extended_job")
-    assert (code, stderr, manager.heard[1]) == (0, "", {**EXTENDED, **fields})
+    assert (code, stderr, manager.heard[1]) == (0, "", {
+        name: value for name, value in {**EXTENDED, **fields}.items()
+        if value is not None})
     with FakeManager(TYPES) as manager:
         code, stdout, stderr = start(
             submit.main, "-p", str(manager.port), *options)
@@ -73,6 +79,8 @@ def test_submit_sends_later_options_only_to_a_manager_that_names_them(
     (["--sort", "-k1 -o x"], "'-o' is no option such as -k2,2nr"),
     (["--partition-by", "a"], "'a' names no fields such as 1-2"),
     (["--key-fields", "0"], "--key-fields"),
+    (["--lines-per-map", "0"], "--lines-per-map"),
+    (["--compress", "lzo"], "--compress"),
     (["--logs", ""], "the name of the directory for logs is empty"),
     (["--partition-by", "1", "--partitioner", "cat"],
      "--partitioner and --partition-by both choose the reduce task"),

@@ -104,6 +104,25 @@ def _planned(mocker):
     (["-D", "mapreduce.input.fileinputformat.split.maxsize=4096"],
      {"split_size": 4096}),
     (["--no-decompress"], {"decompress": None}),
+    (["-D", "stream.non.zero.exit.is.failure=false"],
+     {"any_exit_code": True}),
+    (["-D", "stream.non.zero.exit.is.failure=true"], {}),
+    (["-D", "mapreduce.output.fileoutputformat.compress=true"],
+     {"compress": "gzip"}),
+    (["-D", "mapred.output.compress=true", "-D", "mapred.output.compression."
+      "codec=org.apache.hadoop.io.compress.BZip2Codec"],
+     {"compress": "bz2"}),
+    (["-D", "mapreduce.output.fileoutputformat.compress.codec=GzipCodec"],
+     {}),
+    (["-inputformat", "org.apache.hadoop.mapred.lib.NLineInputFormat"],
+     {"lines_per_map": 1, "max_mappers": 10**5, "split_size": None}),
+    (["-D", "mapreduce.input.lineinputformat.linespermap=3",
+      "-inputformat=NLineInputFormat", "-D", "mapreduce.job.maps=2"],
+     {"lines_per_map": 3, "max_mappers": 10**5, "split_size": None}),
+    (["-input", f"file:{INPUT}/file01"],
+     {"input_paths": [INPUT, f"{INPUT}/file01"]}),
+    (["-input", f"{INPUT}/file0{{1,2}}"],
+     {"input_paths": [INPUT, f"{INPUT}/file0{{1,2}}"]}),
     (["-D", "stream.map.output.field.separator=.",
       "-D", "stream.num.map.output.key.fields=4",
       "-D", "mapreduce.map.output.key.field.separator=,",
@@ -259,6 +278,9 @@ def test_shell_completes_words_after_a_wrong_one():
     (["-input", "missing"], "cannot read the input 'missing'"),
     (["-mapper", "./missing"], "there is no file './missing'"),
     (["-cmdenv", "A"], "'A' is not NAME=VALUE"),
+    (["-D", "mapreduce.output.fileoutputformat.compress=true", "-D",
+      "mapreduce.output.fileoutputformat.compress.codec=a.LzoCodec"],
+     "codec=LzoCodec is not possible here; possible: GzipCodec, "),
     (["-partitioner", "org.apache.hadoop.mapred.lib.TotalOrderPartitioner"],
      "no Java class"),
     (["more"], "more"),
@@ -270,9 +292,16 @@ def test_wrong_use(options, error):
     assert error in stderr.splitlines()[-1]
 
 
+def test_mapper_is_the_identity_by_default(mocker):
+    do = mocker.patch.object(
+        importlib.import_module("mapreduce.engines.local"), "_do")
+    assert start(*REQUIRED[:4], "--workers", "2")[0] == 0
+    assert do.call_args.args[0].mapper_executable == "cat"
+
+
 def test_required_options():
     """One after the other is asked for."""
-    for number, name in enumerate(["-input", "-output", "-mapper"]):
+    for number, name in enumerate(["-input", "-output"]):
         code, _, stderr = start(*REQUIRED[:2 * number])
         assert (code, stderr.splitlines()[-1]) == (
             2, f"Error: Missing option '{name}'.")

@@ -31,6 +31,9 @@ def _tree(tmp_path, monkeypatch):
     (["in/**"], ["in/b", "in/c", "in/sub/d"]),
     (["in/*", "in/b"], ["in/b", "in/c", "in/sub/d", "in/b"]),
     (["[a]"], ["[a]"]),
+    (["{a,b}"], ["a", "b"]),
+    (["{b,in/{c,x}}"], ["b", "in/c"]),
+    (["{a,?}"], ["a", "b"]),
 ])
 def test_names_mean_files(names, expected):
     assert list_inputs(names) == expected

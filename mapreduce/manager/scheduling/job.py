@@ -56,6 +56,7 @@ class ExpectedOutput:
     directory: str
     num_tasks: int
     num_partitions: int  # of each task; 0: it leaves a part of the result
+    compress: str | None = None  # such a part
 
 
 @dataclasses.dataclass
@@ -213,7 +214,8 @@ class Job(_Start):
             return ExpectedOutput(
                 self.plan.directory, self.num_mappers, num_reducers)
         return ExpectedOutput(
-            self.plan.result_directory, self.tasks.num_tasks, 0)
+            self.plan.result_directory, self.tasks.num_tasks, 0,
+            self.submission.compress)
 
     def take_back(self, task_id: int) -> None:
         """Take back that a task is done; `fail` must follow."""

@@ -31,21 +31,22 @@ class Executor:
     def __init__(
         self, launcher: Launcher, environment: Mapping[str, str],
         task_timeout: float | None = None, reporter: Reporter | None = None,
-        log: IO[bytes] | None = None,
+        log: IO[bytes] | None = None, any_exit_code: bool = False,
     ) -> None:
         """Add variables to the environment of the executables.
 
         An executable that neither reads, writes nor reports for task_timeout
         seconds is killed. Standard error goes to the log, if there is one.
+        With any_exit_code, only signals are failures.
         """
         self.launcher = launcher
         self._environment = environment
         self._task_timeout = task_timeout
         self._reporter = reporter
-        self._log = log
         # Of all executables of the task; those of the environment override.
         self.variables: dict[str, str] = {}
         self.directory: str | None = None  # None: that of the Worker
+        self._special = log, any_exit_code
 
     @contextlib.contextmanager
     def running(
@@ -73,6 +74,9 @@ class Executor:
                     held_output=self._held_output(),
                     env=self._env(names or {}), **place,
                     **streams) as process:
+                _, any_exit_code = self._special
+                if any_exit_code:
+                    process.accept_any_code()
                 yield process
         except CounterError as error:
             raise TaskError(f"{title} cannot go on: {error}") from error
@@ -113,7 +117,8 @@ class Executor:
     def _stderr(self) -> StderrTail:
         stderr = (StderrTail() if self._reporter is None
                   else ReportedStderr(self._reporter))
-        return LoggedStderr(stderr, self._log) if self._log else stderr
+        log, _ = self._special
+        return LoggedStderr(stderr, log) if log else stderr
 
     def _held_output(self) -> HeldOutput:
         if self._reporter is None:

@@ -21,6 +21,7 @@ class ProcessExit:
     def __init__(self, pid: int, output: HeldOutput) -> None:
         """Watch a child of this process; `output` is what it may leave."""
         self.output = output
+        self.codes_fail = True  # whether codes other than 0 are failures
         self.time: float | None = None  # when it was noticed
         self._grace_start = 0.0
         self.file = _open_exit_file(pid)
@@ -52,7 +53,9 @@ class ProcessExit:
         # For these codes, si_status is a signal, otherwise an exit code.
         if result.si_code in (os.CLD_KILLED, os.CLD_DUMPED):
             return f"was killed by {_name(result.si_status)}"
-        return f"exited {result.si_status}" if result.si_status else None
+        if self.codes_fail and result.si_status:
+            return f"exited {result.si_status}"
+        return None
 
     def seconds_to_check(self) -> float | None:
         """Return the seconds until the next check; None if there is none."""

@@ -56,6 +56,10 @@ class Process:
             self._selector.register(
                 self._exit.file, selectors.EVENT_READ, self._note_exit)
 
+    def accept_any_code(self) -> None:
+        """Take any exit code for a success; a signal stays a failure."""
+        self._exit.codes_fail = False
+
     def read(self, feed: Iterable[bytes] | None = None) -> Iterator[bytes]:
         """Iterate over its standard output in blocks of up to BLOCK bytes.
 

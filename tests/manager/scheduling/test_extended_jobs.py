@@ -212,7 +212,8 @@ def test_tasks_hold_how_their_keys_are_sorted(world):
 
 @pytest.mark.parametrize("option", [
     {"separator": ","}, {"key_fields": 2}, {"partition_by": "1"},
-    {"sort_options": "-k1"}, {"logs": "kept"}, {"concatenate": True}], ids=str)
+    {"sort_options": "-k1"}, {"logs": "kept"}, {"any_exit_code": True},
+    {"compress": "xz"}, {"concatenate": True}], ids=str)
 def test_workers_of_old_versions_get_no_task_of_later_ones(world, option):
     world.silent = {1}
     world.register(1)
