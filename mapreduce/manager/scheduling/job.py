@@ -1,4 +1,4 @@
-"""Keep the state of one started job, and the tasks of each stage. Pure.
+"""Keep the state of a started job, why it failed, and its tasks. Pure.
 
     PREPARING --begin--> MAP --> CHECKING -----> REDUCE --> CHECKING --> DONE
                                   |                ^

@@ -1,7 +1,8 @@
 """Keep all jobs of a Manager: the queue, the running job, the ended ones.
 
 Ended jobs are kept for clients that query them. Their number is limited, so
-that the memory of a Manager does not grow for ever. Pure.
+that the memory of a Manager does not grow for ever. A submission whose key is
+known is ignored: its client may have sent it twice. Pure.
 """
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ parameter, so a test can run a whole cluster without waiting.
 The rules are those of the specification: jobs run one at a time; Workers get
 tasks in the order in which they registered; a Worker holds one task, and a
 task is held by one living Worker; `finished` and `failed` count only from the
-Worker that holds the task.
+Worker that holds the task; after 10 s of silence, a Worker is dead.
 
 A job fails by JobBlocked, by a task that fails 4 times or whose Worker dies 4
 times, by too many counters, or if no living Worker can do its tasks.

@@ -1,6 +1,7 @@
 """Partition, sort and rewrite lines by the fields of their keys.
 
-Only for jobs that ask for it: all others use the loops over whole lines.
+Only for jobs that ask for it: all others use the loops over whole lines. The
+options are parsed in protocol/key_fields.
 """
 from __future__ import annotations
 
