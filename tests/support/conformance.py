@@ -9,8 +9,8 @@ from mapreduce.conformance.rule import Times
 STEADY = Times(timeout=20.0, quiet=0.15, heartbeat=0.4, dead=2.0, slack=0.6,
                prompt=10.0, processor=0.5)
 # Daemons that break the rule: what must happen never does.
-IMPATIENT = Times(timeout=1.2, quiet=0.15, heartbeat=0.1, dead=0.5, slack=0.3,
-                  prompt=0.45, processor=0.5)
+IMPATIENT = Times(timeout=1.2, quiet=0.15, heartbeat=0.4, dead=2.0, slack=0.6,
+                  prompt=1.5, processor=0.5)
 AT_ONCE = 8  # Most rules wait, so more run at a time than there are cores.
 NO_FAULT = "none"
 OURS = {

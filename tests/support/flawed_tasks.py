@@ -28,6 +28,8 @@ def key(line):
 def partition(line, number):
     """Return the partition of a line."""
     text = line.rstrip(b"\n")
+    if has("line-without-tab-is-a-key") and b"\t" not in line:
+        text = b""
     if not has("partition-is-md5-of-the-key"):
         text = text.partition(b"\t")[0]
     return int(hashlib.md5(text).hexdigest(), 16) % number
@@ -50,9 +52,11 @@ class Tasks:
     def __init__(self):
         """Begin without any."""
         self.processes = []
+        self.killing = False
 
     def kill_task(self):
         """Kill the processes of the current task."""
+        self.killing = True
         for process in list(self.processes):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -142,6 +146,8 @@ class Tasks:
                 stderr=subprocess.PIPE if noisy else error, cwd=cwd,
                 env=environment, preexec_fn=die_with_parent)
             self.processes.append(process)
+            if self.killing:  # It was too early for this process.
+                self.kill_task()
             feeder = threading.Thread(target=self.feed, args=[process, data])
             feeder.start()
             if stdout is not subprocess.PIPE:

@@ -194,6 +194,7 @@ class Worker(Tasks):
             self.current = object()
             self.do(task)
             self.current = None
+            self.killing = False
 
     def do(self, task):
         """Do a task and report it."""

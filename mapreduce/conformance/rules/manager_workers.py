@@ -18,7 +18,9 @@ BOOK = RuleBook("manager", "protocol")
 @BOOK.rule("A Worker that registers gets register_ack, without any other "
            "field.")
 def _registration_is_acknowledged(trial: ManagerTrial) -> None:
-    trial.workers(1)
+    worker, = trial.workers(1)
+    if worker.acknowledged != ACK:
+        raise RuleBroken(shown(ACK), shown(worker.acknowledged))
 
 
 @BOOK.rule("The port answers within a second of the start (two are allowed "

@@ -86,5 +86,10 @@ def _extended_task_works(trial: WorkerTrial) -> None:
         "executable": trial.script('echo "$1 $NAME"; cat') + " argument",
         "output_directory": str(trial.output), "num_partitions": 1,
         "environment": {"NAME": "value"}})
-    trial.expect_finished()
+    message = dict(trial.manager.tcp.expect(
+        "finished", trial.times.timeout).message)
+    message.pop("counters", None)  # Only such a task may have them.
+    wanted = {"message_type": "finished", "task_id": 0, **trial.address}
+    if message != wanted:
+        raise RuleBroken(shown(wanted), shown(message))
     trial.expect_content("maptask00000-part00000", b"argument value\ntwo\n")

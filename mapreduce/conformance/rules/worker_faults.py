@@ -77,7 +77,7 @@ def _missing_input_fails(trial: WorkerTrial) -> None:
 def _standard_error_never_blocks(trial: WorkerTrial) -> None:
     trial.ready()
     noise = "head -c 1000000 /dev/zero >&2; exec cat"
-    trial.map(noise, [b"line\n"])
+    trial.map(noise, [b"line\t1\n"])
     trial.expect_finished()
     trial.reduce(noise, [b"line\n"])
     trial.expect_finished()
@@ -88,7 +88,7 @@ def _unread_input_is_no_failure(trial: WorkerTrial) -> None:
     trial.ready()
     # More than a pipe holds.
     content = b"line\n" * 100_000
-    trial.map("echo only", [content])
+    trial.map("printf 'only\\t1\\n'", [content])
     trial.expect_finished()
     trial.reduce("echo only", [content])
     trial.expect_finished()
@@ -99,22 +99,22 @@ def _unread_input_is_no_failure(trial: WorkerTrial) -> None:
            "after the executable has ended.")
 def _late_output_is_not_lost(trial: WorkerTrial) -> None:
     trial.ready()
-    late = "(sleep 0.3; echo late) & exit 0"
+    late = "(sleep 0.3; printf 'late\\t1\\n') & exit 0"
     trial.map(late, [b""])
     trial.expect_finished()
-    trial.expect_content("maptask00000-part00000", b"late\n")
+    trial.expect_content("maptask00000-part00000", b"late\t1\n")
     trial.reduce(late, [b""])
     trial.expect_finished()
-    trial.expect_content("part-00000", b"late\n")
+    trial.expect_content("part-00000", b"late\t1\n")
 
 
 @BOOK.rule("The output of two input files never runs together, also if the "
            "first one lacks its last newline.")
 def _missing_newline_is_added(trial: WorkerTrial) -> None:
     trial.ready()
-    trial.map("exec cat", [b"first", b"second"])
+    trial.map("exec cat", [b"first\t1", b"second\t2"])
     trial.expect_finished()
-    trial.expect_content("maptask00000-part00000", b"first\nsecond\n")
+    trial.expect_content("maptask00000-part00000", b"first\t1\nsecond\t2\n")
 
 
 @BOOK.rule("All bytes arrive as they were written: NUL, CR, CR LF, and what "
@@ -133,7 +133,7 @@ def _bytes_arrive_unchanged(trial: WorkerTrial) -> None:
 
 @BOOK.rule("A line of 10 MB works.")
 def _long_lines_work(trial: WorkerTrial) -> None:
-    line = b"x" * 10_000_000 + b"\n"
+    line = b"key\t" + b"x" * 10_000_000 + b"\n"
     trial.ready()
     trial.map("exec cat", [line])
     trial.expect_finished()
@@ -143,12 +143,12 @@ def _long_lines_work(trial: WorkerTrial) -> None:
 @BOOK.rule("Input files with spaces, newlines or bytes that are no UTF-8 in "
            "their names work.")
 def _odd_names_work(trial: WorkerTrial) -> None:
-    paths = [trial.file(b"line\n", name) for name in (
+    paths = [trial.file(b"line\t1\n", name) for name in (
         "a b", "new\nline", os.fsdecode(b"\xff"), "-dash")]
     trial.ready()
     trial.send(trial.map_task(trial.script("exec cat"), paths))
     trial.expect_finished()
-    trial.expect_content("maptask00000-part00000", b"line\n" * 4)
+    trial.expect_content("maptask00000-part00000", b"line\t1\n" * 4)
 
 
 @BOOK.rule("Clients that connect and send nothing delay no task.")

@@ -22,14 +22,16 @@ LINES = [key + b"\t1\n" for key in KEYS]
 SIZE = 64 * 2**20  # bytes of a stream that must not be in memory
 MEMORY = 24 * 2**20  # by which the memory of a Worker may grow in a task
 # Of a line of 64 KiB each: what matters is the size, not the number.
-LONG_LINES = f"yes $(head -c 65000 /dev/zero | tr '\\0' x) | head -c {SIZE}"
+LONG_LINES = (
+    f"yes \"k$(printf '\\t')$(head -c 65000 /dev/zero | tr '\\0' x)\" | "
+    f"head -c {SIZE}")
 SECOND_SYSTEM = "/dev/shm"  # a file system in memory, on Linux
 
 
 @BOOK.rule("A line of map output goes to the partition md5(key) % "
            "num_partitions; the key is what stands before the first TAB.")
 def _partition_is_md5_of_the_key(trial: WorkerTrial) -> None:
-    lines = [*LINES, b"no tab\n", b"two\ttabs\there\n"]
+    lines = [*LINES, b"two\ttabs\there\n"]
     trial.ready()
     trial.map("exec cat", [b"".join(lines)], partitions=3)
     trial.expect_finished()
@@ -39,6 +41,17 @@ def _partition_is_md5_of_the_key(trial: WorkerTrial) -> None:
             b"".join(sorted(
                 line for line in lines if partition_of(
                     line.rstrip(b"\n").partition(b"\t")[0], 3) == partition)))
+
+
+@BOOK.rule("The key of a line without a TAB is the whole line, without its "
+           "newline.")
+def _line_without_tab_is_a_key(trial: WorkerTrial) -> None:
+    trial.ready()
+    trial.map("exec cat", [b"without a tab\n"], partitions=3)
+    trial.expect_finished()
+    partition = partition_of(b"without a tab", 3)
+    trial.expect_content(
+        f"maptask00000-part{partition:05d}", b"without a tab\n")
 
 
 @BOOK.rule("Every partition file is made, also the empty ones, and also "
@@ -69,9 +82,9 @@ def _sort_is_in_the_c_locale(trial: WorkerTrial) -> None:
         "PATH": f"{directory}:{os.environ.get('PATH', os.defpath)}",
         "LC_ALL": "en_US.UTF-8", "LANG": "en_US.UTF-8"}
     trial.ready()
-    trial.map("exec cat", [b"b\nB\na\nA\n"])
+    trial.map("exec cat", [b"b\t1\nB\t1\na\t1\nA\t1\n"])
     trial.expect_finished()
-    trial.expect_content("maptask00000-part00000", b"A\nB\na\nb\n")
+    trial.expect_content("maptask00000-part00000", b"A\t1\nB\t1\na\t1\nb\t1\n")
     seen = set(noted.read_text().split()) if noted.exists() else set()
     if not seen <= {"C", "POSIX"}:
         raise RuleBroken("sort in the locale C", f"in {sorted(seen)}")
@@ -83,10 +96,10 @@ def _one_mapper_for_each_file(trial: WorkerTrial) -> None:
     noted = trial.directory / "noted"
     trial.ready()
     trial.map(f"echo begin >> '{noted}'; tee -a '{noted}'",
-              [b"first\n", b"second\n"])
+              [b"first\t1\n", b"second\t2\n"])
     trial.expect_finished()
     seen = noted.read_text() if noted.exists() else ""
-    if seen != "begin\nfirst\nbegin\nsecond\n":
+    if seen != "begin\nfirst\t1\nbegin\nsecond\t2\n":
         raise RuleBroken("two mappers, one after the other", repr(seen))
 
 
@@ -95,18 +108,20 @@ def _one_mapper_for_each_file(trial: WorkerTrial) -> None:
 def _executable_has_directory_and_environment(trial: WorkerTrial) -> None:
     trial.environment["CONFORMANCE_TEST"] = "a value"
     trial.ready()
-    mapper = trial.script('pwd -P; echo "$# $CONFORMANCE_TEST"',
-                          name="a mapper; with $ 'odd' name")
+    mapper = trial.script(
+        """printf '%s\\t1\\n' "$(pwd -P)" "$# $CONFORMANCE_TEST\"""",
+        name="a mapper; with $ 'odd' name")
     trial.send(trial.map_task(mapper, [trial.file(b"")]))
     trial.expect_finished()
     trial.expect_content("maptask00000-part00000", b"".join(sorted(
-        [os.fsencode(os.path.realpath(os.curdir)) + b"\n", b"0 a value\n"])))
+        [os.fsencode(os.path.realpath(os.curdir)) + b"\t1\n",
+         b"0 a value\t1\n"])))
 
 
 @BOOK.rule("finished is sent once for a task.")
 def _finished_is_sent_once(trial: WorkerTrial) -> None:
     trial.ready()
-    trial.map("exec cat", [b"line\n"])
+    trial.map("exec cat", [b"line\t1\n"])
     trial.expect_finished()
     trial.expect_nothing("finished was sent")
 
@@ -186,7 +201,7 @@ def _output_appears_when_complete(trial: WorkerTrial) -> None:
     trial.ready()
     for kind, send in (("mapper", trial.map), ("reducer", trial.reduce)):
         gate = trial.gate()
-        send(f"echo line; {gate.wait}; exec cat", [b"line\n"])
+        send(f"printf 'line\\t1\\n'; {gate.wait}; exec cat", [b"line\t1\n"])
         trial.wait_for(f"the {kind} starts", gate.has_begun,
                        lambda: "it does not")
         time.sleep(trial.times.quiet / 4)
