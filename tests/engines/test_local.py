@@ -70,8 +70,13 @@ def test_logs_are_kept_and_named(run, tmp_path):
     mapper = write_executable(tmp_path / "fails", "echo why >&2; exit 3")
     code, stderr = run("--quiet", "--logs", "kept", "--max-attempts", "1",
                        "--nmappers", "1", mapper=mapper)
-    assert (code, stderr.splitlines()[-1]) == (
-        1, "all of its standard error is in kept/map-00000-attempt-1.stderr")
+    lines = stderr.splitlines()
+    assert (code, lines[:-1]) == (1, [
+        f"Error: job 0 failed: map task 0 failed once, because {mapper} on "
+        f"the input '{INPUT}/file01' exited 3:", "why",
+        "all of its standard error is in kept/map-00000-attempt-1.stderr",
+        "Run it again:"])
+    assert lines[-1].startswith(f"cd {run.directory} && env ")
     assert read_files(run.directory / "kept") == {
         "map-00000-attempt-1.stderr": b"why\n"}
 

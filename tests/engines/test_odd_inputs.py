@@ -39,6 +39,8 @@ def test_empty_directory(lines):
 def test_directory_of_directories(lines, source):
     (source / "deeper").mkdir()
     assert lines() == (0, [
+        "Skipped 1 directory in the input; --recursive reads the files "
+        "there, too",
         "The input holds only directories, which are skipped: the mapper "
         "will not run"])
 
@@ -68,11 +70,18 @@ def _broken(source):
         "cut1.gz", "cut2.gz", "no.gz")]
 
 
-def test_all_broken_files_are_named(lines, broken):
-    code, printed = lines()
-    assert (code, printed[-1]) == (
-        1, f"3 inputs can't be read: {', '.join(broken)}; --skip-bad-inputs "
-        "goes on without")
+def test_all_broken_files_are_named(lines, client, broken):
+    code, printed = lines("--nmappers", "1")
+    assert (code, printed[:-1]) == (1, [
+        "Error: job 0 failed: map task 0 failed 4 times, the last time "
+        f"because cannot decompress the input {broken[0]}: it ends too early",
+        f"cannot decompress the input {broken[1]}: it ends too early",
+        f"cannot decompress the input {broken[2]}: Error -3 while "
+        "decompressing data: incorrect header check",
+        f"3 inputs can't be read: {', '.join(broken)}; --skip-bad-inputs "
+        "goes on without",
+        "Run it again:"])
+    assert printed[-1].startswith(f"cd {client.directory} && gzip -dc < ")
 
 
 @pytest.mark.parametrize("options", [[], ["--concatenate"]], ids=str)

@@ -195,11 +195,16 @@ def test_keep_intermediate(client, count):
 
 
 def test_streaming(client):
-    """Word count as for Hadoop."""
+    """Word count as for Hadoop; a file that is named has to exist."""
     options = ["-input", INPUT, "-output", "output", "-mapper",
                f"{sys.executable} {EXECUTABLES / 'wc_map.py'}", "-combiner",
                REDUCER, "-reducer", REDUCER, "-D", "mapreduce.job.maps=3",
                "-files", "elsewhere/stop", "-numReduceTasks", 2, "--quiet"]
+    assert client("streaming", *options) == (
+        2, "Error: there is no file 'elsewhere/stop' in "
+        f"{client.directory}\n")
+    (client.directory / "elsewhere").mkdir()
+    (client.directory / "elsewhere" / "stop").touch()
     assert client("streaming", *options) == (0, "")
     assert in_order(client.result()) == expected(INPUT)
     assert names_in(client.output) == ["part-00000", "part-00001"]

@@ -18,21 +18,21 @@ STREAMING = [command("streaming"), "-input", INPUT, "-output", "-",
 
 
 def run_to_end(run, *words):
-    """Return the exit code, standard output and the last line of errors."""
+    """Return the exit code, standard output and the lines of errors."""
     ended = subprocess.run(
         words, cwd=run.directory, env=run.env, timeout=TIMEOUT, check=False,
         stdin=subprocess.DEVNULL, capture_output=True)
     assert names_in(run.directory) == names_in(run.temporary) == []
     return (ended.returncode, ended.stdout,
-            ended.stderr.decode().splitlines()[-1])
+            ended.stderr.decode().splitlines())
 
 
 @pytest.mark.parametrize("words", [RUN, STREAMING], ids=["run", "streaming"])
 def test_result_is_printed(run, words):
     """And nothing else there; nothing is left on the disk."""
-    code, stdout, last = run_to_end(run, *words)
+    code, stdout, lines = run_to_end(run, *words)
     assert (code, in_order(stdout)) == (0, expected())
-    assert last.startswith("Done in ") and last.endswith(
+    assert lines[-1].startswith("Done in ") and lines[-1].endswith(
         "in standard output")
 
 
@@ -45,9 +45,13 @@ def test_parts_are_printed_in_order(run):
 
 
 def test_failed_job_prints_nothing(run):
-    code, stdout, last = run_to_end(run, *RUN, "-m", "false")
-    assert (code, stdout) == (1, b"")
-    assert last.startswith("Error: job 0 failed")
+    code, stdout, lines = run_to_end(
+        run, *RUN, "-m", "false", "--nmappers", "1", "--quiet")
+    assert (code, stdout, lines[:-1]) == (1, b"", [
+        "Error: job 0 failed: map task 0 failed 4 times, the last time "
+        f"because false on the input '{INPUT}/file01' exited 1",
+        "Run it again:"])
+    assert lines[-1].startswith(f"cd {run.directory} && env ")
 
 
 def test_reader_that_ends_early(run):
