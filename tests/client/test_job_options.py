@@ -299,7 +299,7 @@ def test_run_reads_standard_input(temporary, mocker):
     abandoned.mkdir()
     abandoned.chmod(0o1700)
 
-    def read(job_, *_):
+    def read(job_, *_, **__):
         contents.extend(open(path, "rb").read() for path in job_.input_paths)
         contents.extend(name[:16] for name in os.listdir(temporary))
 
@@ -343,5 +343,5 @@ def test_both_commands_have_the_same_options():
             itertools.permutations(names)] == [
         ["--dialect", "--host", "--keep-old", "--port", "--secret-file",
          "--shutdown", "--wait", "-h", "-p", "-s"],
-        ["--conf", "--engine", "--engine-log", "--master", "--verbose",
-         "--workers"]]
+        ["--conf", "--engine", "--engine-log", "--keep-failed", "--master",
+         "--report", "--verbose", "--verify", "--workers"]]

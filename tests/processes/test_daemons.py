@@ -147,7 +147,7 @@ def test_job_is_known_while_its_directories_are_made(mocker):
     """To delete an old result may take long."""
     asked = threading.Event()
 
-    def prepare(_, job_id, submission):
+    def prepare(_, job_id, submission, *__):
         assert asked.wait(TIMEOUT)
         raise StorageError(f"{job_id} {submission.output_directory}")
 

@@ -87,19 +87,16 @@ def test_job_fails_whose_output_directory_would_do_harm(
 
 
 @needs_prlimit
-@pytest.mark.parametrize("job, complaint", [
-    (COPY, "File too large"),
-    ({"mapper_executable": "echo", "reducer_executable": "yes"},
-     "yes was killed by SIGXFSZ"),
+@pytest.mark.parametrize("job", [
+    COPY, {"mapper_executable": "echo", "reducer_executable": "yes"},
 ], ids=["map", "reduce"])
-def test_job_fails_whose_files_find_no_room(
-        cluster, tmp_path, output, job, complaint):
+def test_job_fails_whose_files_find_no_room(cluster, tmp_path, output, job):
     """Here each file has a limit; the Worker lives and leaves no part."""
     cluster.start(1)
     write_files(tmp_path / "input", 2**18 * b"four\n")
     resource.prlimit(cluster.workers[0].process.pid,
                      resource.RLIMIT_FSIZE, (2**20, 2**20))
-    assert complaint in failure(
+    assert "File too large" in failure(
         cluster, output, input_directory=str(tmp_path / "input"), **job,
         **ONE_TASK)
     assert not output.exists()

@@ -58,7 +58,7 @@ class World:
         self.unreachable = set()
         self.slow = set()  # ports of Workers to which sending takes long
         self.missing = {}  # names of files that the next check does not find
-        self.checked = []  # what was looked for: directory, tasks, partitions
+        self.checked = []  # directory, tasks, partitions and compression
         self.delayed = []  # the Workers of the messages on their way
         self.unpreparable = {}
         self.unkeepable = set()  # ids of jobs

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from typing import NamedTuple
 
 from mapreduce.manager.scheduling import facts
 from mapreduce.manager.scheduling.plan import Plan
@@ -37,7 +38,6 @@ from mapreduce.protocol.extensions import (
 from mapreduce.protocol.fields import OptionalCounters
 from mapreduce.protocol.messages import Address, TaskMessage
 from mapreduce.protocol.status import JobState, Stage, WorkerAddress
-
 
 LOGGER = logging.getLogger(__name__)
 
@@ -59,18 +59,25 @@ class ExpectedOutput:
     compress: str | None = None  # such a part
 
 
+class WallTimes(NamedTuple):
+    """For people: by the clock on the wall, e.g., 2026-11-26T07:15:24+0000."""
+
+    submitted: str | None = None
+    started: str | None = None
+
+
 @dataclasses.dataclass
 class _Start:
     job_id: int
     submission: ExtendedJobMessage
     started: float = 0.0  # seconds, of a monotonic clock
-    # For people: of the clock on the wall, e.g., 2026-11-26T07:15:24+0000.
-    submitted_at: str | None = None
-    started_at: str | None = None
+    wall_times: WallTimes = WallTimes()
     # How often it was started, at restarts of the Manager, too.
     starts: int = 1
     # The number of the first attempt of each task.
     first_attempt: int = 0
+    # Whether an interrupted Manager has told clients that it ended.
+    ended_before: bool = False
 
 
 class Job(_Start):
@@ -98,8 +105,6 @@ class Job(_Start):
         # Whether this machine seems to see another output directory than the
         # Workers do.
         self.output_unseen = False
-        # Whether an interrupted Manager has told clients that it ended.
-        self.ended_before = False
 
     @property
     def prepared(self) -> bool:

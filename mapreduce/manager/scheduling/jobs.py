@@ -10,7 +10,7 @@ import collections
 import dataclasses
 
 from mapreduce.manager.scheduling import facts
-from mapreduce.manager.scheduling.job import Job
+from mapreduce.manager.scheduling.job import Job, WallTimes
 from mapreduce.manager.scheduling.snapshot import (
     JobsSnapshot,
     QueuedJob,
@@ -164,7 +164,7 @@ class Jobs:
         job, self.running = self.running, None
         assert job
         self._queue.add_first(QueuedJob(
-            job.job_id, job.submission, job.submitted_at, job.starts))
+            job.job_id, job.submission, job.wall_times.submitted, job.starts))
 
     def restore_ended(
         self, status: JobStatus, counters: tuple[Counter, ...]
@@ -198,7 +198,7 @@ class Jobs:
     ) -> None:
         self.running = job = Job(
             queued.job_id, queued.submission, now, self.log)
-        job.submitted_at, job.started_at = queued.submitted_at, started_at
+        job.wall_times = WallTimes(queued.submitted_at, started_at)
         job.starts = queued.starts + 1
         job.first_attempt = self.first_attempt
 

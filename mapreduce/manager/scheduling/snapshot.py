@@ -191,8 +191,8 @@ def _started_job_status(
     return dataclasses.replace(
         _new_job_status(
             job.job_id, job.submission, working_directory, state),
-        submitted_at=job.submitted_at,
-        started_at=job.started_at,
+        submitted_at=job.wall_times.submitted,
+        started_at=job.wall_times.started,
         seconds=round(now - job.started, 3),
         tasks_done=sum(num_done.values()),
         tasks=job.num_mappers + job.submission.num_reducers,

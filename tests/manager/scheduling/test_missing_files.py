@@ -22,9 +22,9 @@ def test_each_stage_is_checked_where_its_files_must_be(world):
     world.register(1)
     world.submit(2, 3)
     finish(world, 0, 1)
-    assert world.checked == [("jobs/0", 2, 3)]
+    assert world.checked == [("jobs/0", 2, 3, None)]
     finish(world, 0, 1, 2)
-    assert world.checked == [("jobs/0", 2, 3), ("out", 3, 0)]
+    assert world.checked == [("jobs/0", 2, 3, None), ("out", 3, 0, None)]
     assert status(world).state is JobState.DONE
 
 
@@ -32,7 +32,7 @@ def test_map_output_that_is_the_result_is_checked_there(world):
     world.register(1)
     world.happen(extended_job(num_reducers=0, reducer_executable=None))
     finish(world, 0, 1)
-    assert world.checked == [("out", 2, 0)]
+    assert world.checked == [("out", 2, 0, None)]
 
 
 def test_task_whose_file_is_missing_is_repeated(world):
