@@ -46,6 +46,7 @@ def run_reduce(
             with contextlib.closing(blocks):
                 for block in counted(blocks, executor, *layout.OUTPUT):
                     part.write(block)
+                    del block  # The next one takes memory, too.
         side_files.commit()
         output.commit(path)
 

@@ -145,9 +145,10 @@ def test_first_line_of_the_log_says_which_loops_run(tmp_path):
 @pytest.mark.usefixtures("temporary")
 def test_job_is_known_while_its_directories_are_made(mocker):
     """To delete an old result may take long."""
-    asked = threading.Event()
+    preparing, asked = threading.Event(), threading.Event()
 
     def prepare(_, job_id, submission, *__):
+        preparing.set()
         assert asked.wait(TIMEOUT)
         raise StorageError(f"{job_id} {submission.output_directory}")
 
@@ -160,6 +161,7 @@ def test_job_is_known_while_its_directories_are_made(mocker):
     assert listening.wait(TIMEOUT)
     network.tcp_client("localhost", port, wire.encode(wire.job("output")))
     try:
+        assert preparing.wait(TIMEOUT)
         assert wait_until(lambda: [
             job["state"] for job in outbox.ask(
                 "localhost", port, GetStatusMessage())["jobs"]] == ["map"], 5)

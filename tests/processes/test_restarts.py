@@ -38,14 +38,19 @@ def test_wait_lives_through_a_restart(cluster, output, gate):
         f"[ \"$mapreduce_task_partition\" = 0 ] || {gate.line}",
         f"exec '{MAPPER}'")
     with subprocess.Popen(
-            [command("submit"), "-p", str(cluster.port), "--wait", "--quiet",
+            [command("submit"), "-p", str(cluster.port), "--wait",
              "-i", str(INPUT), "-o", str(output), "-m", mapper, "-r",
              REDUCER, "--nmappers", "3", "--cmdenv", "A=b"],
-            cwd=ROOT, stderr=subprocess.PIPE, text=True) as client:
+            cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            text=True) as client:
+        # Its first answer: from then on, the client knows that the Manager
+        # has the job.
+        assert client.stderr.readline().startswith("job 0: ")
         # The third one goes to the Worker that has done the first one.
         cluster.wait_for(lambda: cluster.manager.says("Assigned task", 3))
         kill(cluster)
-        assert "Waiting for it, for up to 60 s" in client.stderr.readline()
+        assert any("Waiting for it, for up to 60 s" in line
+                   for line in client.stderr)
         start(cluster)
         gate.open()
         _, stderr = client.communicate(timeout=TIMEOUT)
