@@ -26,7 +26,7 @@ def test_it_prints_its_address_and_ends_by_a_signal(number):
 
 
 def test_port_in_use_is_one_line(tmp_path):
-    with process("dashboard", 6000, "--listen", "127.0.0.1:0",
+    with process("dashboard", free_port(), "--listen", "127.0.0.1:0",
                  text=True) as running:
         port = running.stdout.readline().rpartition(":")[2].strip("/\n")
         outcome = run(dashboard.main, 6000, "--listen", f"127.0.0.1:{port}")
