@@ -28,8 +28,14 @@ def _with_fault():
               for rule in grading.RULES]
     slow = [check for check in checks if check[0].takes_time]
     # These do nothing but wait, so all of them run at a time.
-    return check_all(slow, len(slow)) | check_all(
+    results = check_all(slow, len(slow)) | check_all(
         [check for check in checks if not check[0].takes_time])
+    # A fault that shows for a moment only may be missed by a busy machine.
+    for _ in range(2):
+        results |= check_all([
+            check for check in checks
+            if results[check[0].title].outcome is Outcome.PASSED])
+    return results
 
 
 @pytest.mark.parametrize("title", RULES)

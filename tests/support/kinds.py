@@ -2,6 +2,7 @@
 import contextlib
 import pathlib
 import sys
+import threading
 
 # What each means is told in pyproject.toml.
 KINDS = {"pure", "files", "sockets", "mocked", "processes", "style"}
@@ -93,12 +94,15 @@ class Watch:
     def __init__(self):
         """Watch this process from now on; Python can't undo that."""
         self._forbidden = set()
+        self._older = set()  # threads that tests before this one have left
         self._seen = []
         sys.addaudithook(self._take)
 
     @contextlib.contextmanager
     def test_of(self, kind):
         """Fail after the block if it has done what the kind forbids."""
+        self._older = {thread.ident for thread in threading.enumerate()}
+        self._older.discard(threading.get_ident())
         self._forbidden = FORBIDDEN.get(kind, set())
         yield
         self._forbidden = set()
@@ -106,7 +110,8 @@ class Watch:
         assert seen == [], f"this is no {kind} test: {seen}"
 
     def _take(self, event, arguments):
-        if event not in self._forbidden:
+        if (event not in self._forbidden
+                or threading.get_ident() in self._older):
             return
         if event in _NETWORK and isinstance(arguments[1], (str, bytes)):
             return  # A socket of the file system is a file.
