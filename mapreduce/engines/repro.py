@@ -123,6 +123,9 @@ def _feed(split: Split, decompress: bool) -> str | None:
     """Return a command that prints a split; None for a whole file."""
     ending_of = os.path.splitext(split.path)[1]
     if decompress and is_compressed(split.path):
+        if ending_of not in PROGRAMS:
+            raise JobFailed(f"no program is known here that decompresses "
+                            f"{split.path!r} as the Worker does")
         return f"{PROGRAMS[ending_of]} -dc < {_quote(split.path)}"
     if split == Split(split.path):
         return None

@@ -1,5 +1,6 @@
 """The shell line that runs a failed task again."""
 import subprocess
+import zlib
 
 import pytest
 
@@ -53,6 +54,18 @@ def test_failed_mapper_is_given_the_same_bytes_again(
     assert shell(line).returncode == 3
     assert (tmp_path / "seen").read_bytes() == seen
     assert b"1 argument a 'value' true" in seen
+
+
+def test_input_that_no_program_decompresses_has_no_line(client, tmp_path):
+    (tmp_path / "input.deflate").write_bytes(zlib.compress(b"one\n"))
+    code, stderr = client(
+        "run", "-i", tmp_path / "input.deflate", "-o", "output", "-m",
+        "cat /no/such/file", "-r", REDUCER, "--workers", 1, "--max-attempts",
+        1)
+    assert code == 1
+    assert "exited 1" in stderr
+    assert "Run it again" not in stderr
+    assert "Traceback" not in stderr
 
 
 def test_failed_reducer_is_given_its_kept_input_again(
