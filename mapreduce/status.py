@@ -155,7 +155,7 @@ def _watch(
     blocks = _Blocks()
     while True:
         # A user may watch for days: one lost packet must not end that.
-        blocks.show(progress.retry_once(look, lambda: keeps_jobs))
+        blocks.show(progress.retry(look, lambda: keeps_jobs))
         time.sleep(WATCH_INTERVAL)
 
 

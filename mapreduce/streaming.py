@@ -21,7 +21,12 @@ from mapreduce.client import (
 )
 from mapreduce.client.hadoop import PROPERTIES
 from mapreduce.client.job_options import COUNT_OR_ZERO, JobSpec
-from mapreduce.client.placed_files import Placed, read_placed
+from mapreduce.client.placed_files import (
+    Placed,
+    local_path,
+    not_local,
+    read_placed,
+)
 from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.display.text import clean
 from mapreduce.engines import choice, remote
@@ -30,8 +35,6 @@ from mapreduce.protocol.signing import Secret
 from mapreduce.system.access import secret_option
 
 NO_REDUCER = "NONE"
-# The prefixes of a local path; file:/x has one slash.
-LOCAL = re.compile("file:(//)?(?=/)|file://")
 # A comma between names. In Hadoop, a comma in braces is part of a pattern.
 COMMA = re.compile(r",(?![^{]*})")
 IDENTITY = "cat"  # does what Hadoop does without -mapper or -reducer
@@ -164,15 +167,10 @@ def _paths(
 
 def _path(name: str) -> str:
     """Return a path, which may be given as a URI with file:."""
-    if prefix := LOCAL.match(name):
-        return name[prefix.end():]
-    scheme, colon, _ = name.partition("://")
-    # Such as hdfs:// or s3://. A local name may contain "://", too, but then
-    # hardly after letters and digits only.
-    if colon and scheme.isalnum():
-        raise errors.UsageError(f"{name!r} is no path of this file system; "
-                                "copy what is needed from there")
-    return name
+    path = local_path(name)
+    if path is None:
+        raise not_local(name)
+    return path
 
 
 @click.command(cls=StreamingCommand, epilog=EXAMPLES)

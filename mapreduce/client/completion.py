@@ -45,7 +45,8 @@ def active_jobs(
 def _jobs(
     context: click.Context, word: str, with_ended: bool
 ) -> list[CompletionItem]:
-    manager = RemoteManager(context.params["host"], context.params["port"])
+    manager = RemoteManager(context.params["host"], context.params["port"],
+                            context.params["secret"])
     # An error would appear in the middle of the line that the user types.
     with contextlib.suppress(NoManager):
         return [

@@ -111,7 +111,7 @@ PARTITIONERS = ("KeyFieldBasedPartitioner", "HashPartitioner")
 # In the packages of Hadoop; a command of the user may have such a name, too.
 HADOOP = "org.apache.hadoop."
 
-# As in mapreduce.streaming: for each property, a field and its type.
+# As in client/hadoop: for each property, a field and its type.
 PROPERTIES: dict[str, tuple[str, click.ParamType[Any]]] = {
     "stream.map.output.field.separator": ("separator", SEPARATOR),
     "stream.num.map.output.key.fields": ("key_fields", KEY_FIELDS),

@@ -9,8 +9,26 @@ from mapreduce.client.errors import UsageError
 from mapreduce.system.inputs import place_of
 
 Placed = tuple[tuple[str, str], ...]  # of a path and a name each
-LOCAL = re.compile("file:(//)?(?=/)")
+# file:/x has one slash.
+LOCAL = re.compile("file:(//)?(?=/)|file://")
+# Such as hdfs:// or s3://.
 SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+def local_path(name: str) -> str | None:
+    """Return a path, which may be given as a URI with file:.
+
+    None for a URI with another scheme.
+    """
+    if prefix := LOCAL.match(name):
+        return name[prefix.end():]
+    return None if SCHEME.match(name) else name
+
+
+def not_local(name: str) -> UsageError:
+    """Return the error for a URI that is no path of this file system."""
+    return UsageError(f"{name!r} is no path of this file system; copy what is "
+                      "needed from there")
 
 
 def read_placed(texts: Iterable[str]) -> Placed:
@@ -19,19 +37,16 @@ def read_placed(texts: Iterable[str]) -> Placed:
 
 
 def _read(text: str) -> tuple[str, str]:
-    path, _, name = text.partition("#")
-    path = LOCAL.sub("", path)
-    name = name or os.path.basename(path.rstrip("/"))
+    given, _, name = text.partition("#")
+    path = local_path(given)
+    name = name or os.path.basename((path or given).rstrip("/"))
     if "/" in name or name in ("", ".", ".."):
         raise UsageError(f"{text!r}: {name!r} is no name for a file in the "
                          "directory of a task")
-    if SCHEME.match(path):
-        # A copy of it may be here, as it would be in the task.
-        if not os.path.exists(name):
-            raise UsageError(f"{path!r} is no path of this file system; copy "
-                             "what is needed from there")
-        path = name
-    return path, name
+    # A copy of it may be here, as it would be in the task.
+    if path is None and not os.path.exists(name):
+        raise not_local(given)
+    return path or name, name
 
 
 def check_placed(files: Placed, archives: Placed) -> None:

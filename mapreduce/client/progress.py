@@ -28,14 +28,14 @@ AWAY_TIMEOUT = 60.0
 LINE_INTERVAL = 10.0  # seconds at least between two lines of one stage
 
 
-def retry_once(
+def retry(
     query: Callable[[], Answer],
     keeps_jobs: Callable[[], bool] = lambda: False,
 ) -> Answer:
-    """Return the result of a query; raise NoManager if it fails twice.
+    """Return the result of a query, which is repeated once if it fails.
 
-    If the Manager keeps its jobs, the query may fail for AWAY_TIMEOUT: the
-    next Manager goes on with them.
+    Raises NoManager. If the Manager keeps its jobs, the query may fail for
+    AWAY_TIMEOUT: the next Manager goes on with them.
     """
     try:
         return query()
@@ -123,7 +123,7 @@ def follow(
     """Wait until a job has ended, and return its status.
 
     `look` returns the present status of the job, or None if the Manager has
-    no such job. Raises NoManager if `look` does so as in retry_once, if the
+    no such job. Raises NoManager if `look` does so as in retry, if the
     job does not appear within KEY_TIMEOUT, or if it disappears.
     """
     deadline = time.monotonic() + KEY_TIMEOUT
@@ -131,7 +131,7 @@ def follow(
     seen = False
     while True:
         begin = time.monotonic()
-        job = retry_once(look, keeps_jobs)
+        job = retry(look, keeps_jobs)
         if job is not None:
             seen = True
             # No error of the display may end a job.

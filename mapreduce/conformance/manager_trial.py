@@ -144,10 +144,6 @@ class ManagerTrial(Trial):
         stack.callback(thread.join)
         stack.callback(stop.set)
 
-    def daemon_port(self) -> int:
-        """Return the port of the Manager."""
-        return self.port
-
     def places(self) -> Places:
         """Return what the command may name; both addresses are the same."""
         return Places(HOST, self.port, HOST, self.port, str(self.shared))

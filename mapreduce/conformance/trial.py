@@ -43,11 +43,13 @@ HOSTILE = {
 class Trial:
     """A directory, a transcript and a daemon, until a stack is closed."""
 
+    port: int  # of the daemon; a subclass chooses it
+
     def __init__(
         self, command: Sequence[str], times: Times,
         stack: contextlib.ExitStack, directory: pathlib.Path,
     ) -> None:
-        """Check the daemon that a command starts; nothing is started yet.
+        """Check the daemon that a command starts; no process is started yet.
 
         All files are in the directory, which is empty.
         """
@@ -109,7 +111,6 @@ class Trial:
         The first one waits until the port answers.
         """
         payload = _encoded(message)
-        port = self.daemon_port()
         daemon = self.daemon
         self.transcript.add("TCP sent to the daemon", parsed(payload))
         deadline = time.monotonic() + self.times.timeout
@@ -119,12 +120,12 @@ class Trial:
                 raise RuleBroken(
                     "a daemon that runs", f"it ended with exit code {code}")
             try:
-                network.tcp_client(HOST, port, payload)
+                network.tcp_client(HOST, self.port, payload)
                 return
             except OSError as error:
                 if time.monotonic() > deadline:
                     raise RuleBroken(
-                        f"an answer at port {port} within "
+                        f"an answer at port {self.port} within "
                         f"{self.times.timeout:g} s",
                         str(error)) from error
             time.sleep(POLL_INTERVAL)
@@ -136,23 +137,19 @@ class Trial:
         with contextlib.suppress(OSError):
             network.udp_client(HOST, port, payload)
 
-    def daemon_port(self) -> int:
-        """Return the port of the daemon."""
-        raise NotImplementedError
-
     def connect_idle(self, number: int, payload: bytes = b"") -> None:
         """Open connections, send some bytes on each, and keep them open."""
         self.transcript.add("the kit", f"connects {number} idle clients")
         for _ in range(number):
             self._stack.enter_context(
-                network.idle_connection(HOST, self.daemon_port(), payload))
+                network.idle_connection(HOST, self.port, payload))
 
     def query(self, message: Any) -> Any:
         """Send a message; return the JSON of the answer, None if none."""
         self.transcript.add("TCP sent to the daemon", message)
         try:
             answer = network.tcp_query(
-                HOST, self.daemon_port(), _encoded(message),
+                HOST, self.port, _encoded(message),
                 self.times.timeout)
         except (OSError, network.NoAnswer):
             return None

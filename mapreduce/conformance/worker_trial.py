@@ -38,10 +38,6 @@ class WorkerTrial(Trial):
         stack.callback(self.manager.close)
         self._num_files = 0
 
-    def daemon_port(self) -> int:
-        """Return the port of the Worker."""
-        return self.port
-
     def places(self) -> Places:
         """Return what the command may name."""
         return Places(HOST, self.port, HOST, self.manager.port,

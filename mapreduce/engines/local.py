@@ -61,8 +61,9 @@ class Run(Protocol):
 class Extras:
     """What a run does beside the job."""
 
-    verbose: bool = False
-    verify: bool = False
+    verbose: bool = False  # print the standard error of its tasks
+    verify: bool = False  # compare the result with that of a plain pipeline
+    # Gets the details of the job when it has ended, failed or not.
     on_end: Callable[[JobDetails], object] = lambda details: None
 
 
@@ -73,11 +74,8 @@ def run(
 ) -> None:
     """Do a job on `workers` Workers, or one for each core if None.
 
-    With `start`, the run that it returns does the job. With `verbose`, the
-    standard error of its tasks is printed. When the job has ended, failed or
-    not, `on_end` gets its details. With `verify`, the result is compared with
-    that of the plain pipeline. Raises click.ClickException if the job can't
-    start, or fails.
+    With `start`, the run that it returns does the job. Raises
+    click.ClickException if the job can't start, or fails.
     """
     check_working_directory()
     num_workers = workers or _num_cores()
@@ -235,10 +233,9 @@ def _bad_inputs(job: ExtendedJobMessage, ended: JobStatus) -> str:
     if not re.search("cannot (read|decompress) the input",
                      ended.reason or ""):
         return ""
+    rules = dataclasses.replace(inputs.rules_of(job), with_bad=True)
     bad = find_bad(
-        list(map(Split, inputs.list_inputs(job.input_paths, inputs.Rules(
-            with_bad=True, recursive=bool(job.recursive),
-            as_hadoop=bool(job.hadoop_inputs))))),
+        list(map(Split, inputs.list_inputs(job.input_paths, rules))),
         bool(job.decompress))
     if not bad:
         return ""

@@ -87,9 +87,7 @@ class Pipeline:
         """Return all files of the input."""
         job = self._job
         splits = list(map(Split, inputs.list_inputs(
-            job.input_paths, inputs.Rules(
-                bool(job.skip_bad_inputs), bool(job.recursive),
-                bool(job.hadoop_inputs)))))
+            job.input_paths, inputs.rules_of(job))))
         if job.skip_bad_inputs:
             bad = find_bad(splits, bool(job.decompress))
             splits = [split for split in splits if split.path not in bad]

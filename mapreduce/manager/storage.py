@@ -11,7 +11,7 @@ import logging
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from mapreduce.manager.kept_output import (
     keep_map_output,
@@ -37,7 +37,7 @@ from mapreduce.protocol import layout
 from mapreduce.protocol.extensions import ExtendedJobMessage
 from mapreduce.protocol.fields import Split
 from mapreduce.system import scratch
-from mapreduce.system.inputs import Rules
+from mapreduce.system.inputs import rules_of
 
 LOGGER = logging.getLogger(__name__)
 
@@ -117,7 +117,8 @@ def missing_output(expected: ExpectedOutput) -> dict[int, str]:
         names = set()
     missing = {}
     for task_id in range(expected.num_tasks):
-        for name in _files_of(task_id, expected):
+        for name in layout.task_files(
+                task_id, expected.num_partitions, expected.compress):
             # A network file system may show an old listing for some seconds,
             # but not an old file.
             if name not in names and not os.path.lexists(
@@ -125,13 +126,6 @@ def missing_output(expected: ExpectedOutput) -> dict[int, str]:
                 missing[task_id] = name
                 break
     return missing
-
-
-def _files_of(task_id: int, expected: ExpectedOutput) -> Iterator[str]:
-    if not expected.num_partitions:
-        yield layout.reduce_output(task_id, expected.compress)
-    for partition in range(expected.num_partitions):
-        yield layout.map_output(task_id, partition)
 
 
 def remove_parts(output_directory: str) -> None:
@@ -191,10 +185,7 @@ class Storage:
             undo_replacement(submission, self._owner)
         # All checks come first: a job that can't run must not delete the
         # result of an earlier one.
-        found = find_inputs(submission.input_paths, Rules(
-            with_bad=bool(submission.skip_bad_inputs),
-            recursive=bool(submission.recursive),
-            as_hadoop=bool(submission.hadoop_inputs)))
+        found = find_inputs(submission.input_paths, rules_of(submission))
         splits = make_splits(submission, found.files)
         output, kept = (
             submission.output_directory, submission.keep_intermediate)

@@ -80,9 +80,10 @@ class _PlacedInTask(PlacedFiles):
 
 
 @dataclasses.dataclass(frozen=True)
-class KeyOptions:
-    """How lines are sorted, if not as a whole: options of all tasks."""
+class TaskOptions:
+    """Options of a job that all of its tasks have, too."""
 
+    # How lines are sorted, if not as a whole.
     separator: OptionalSeparator = None  # of fields; None: a TAB
     key_fields: OptionalCount = None  # fields of the key; None: 1
     # Of the fields within the key, if it is another one.
@@ -91,14 +92,12 @@ class KeyOptions:
     sort_options: OptionalSort = None
     # Reducers and combiners get it between key and value.
     reducer_separator: OptionalSeparator = None
-    # Not of keys, but of all tasks: executables may exit with any code, and
-    # the parts of the result are compressed.
-    any_exit_code: OptionalFlag = None
-    compress: OptionalCompression = None
+    any_exit_code: OptionalFlag = None  # only signals are failures
+    compress: OptionalCompression = None  # of the parts of the result
 
 
 @dataclasses.dataclass(frozen=True)
-class _MapOptions(KeyOptions):
+class _MapOptions(TaskOptions):
     """Options of a job that its map tasks have, too."""
 
     # Only inputs with a name that ends as in layout.COMPRESSED.
@@ -261,7 +260,7 @@ class _ExtendedReduceFields:
 
 @dataclasses.dataclass(frozen=True)
 class ExtendedReduceTaskMessage(
-        _PlacedInTask, KeyOptions, _ExtendedReduceFields):
+        _PlacedInTask, TaskOptions, _ExtendedReduceFields):
     """The Manager assigns a reduce task that a strict Worker cannot do."""
 
     logs: OptionalPath = None  # the file for standard error

@@ -5,6 +5,7 @@ Only names: nothing here accesses the file system.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 SHARED_DIRECTORY_PREFIX = "mapreduce-shared-"
 LOCAL_DIRECTORY_PREFIX = "mapreduce-local-"
@@ -49,6 +50,19 @@ COMPRESSIONS = {"gzip": ".gz", "bz2": ".bz2", "xz": ".xz", "zstd": ".zst"}
 def reduce_output(task_id: int, compress: str | None = None) -> str:
     """Return, e.g., part-00000, or part-00000.gz for gzip."""
     return f"part-{task_id:05d}{COMPRESSIONS.get(compress or '', '')}"
+
+
+def task_files(
+    task_id: int, num_partitions: int, compress: str | None = None
+) -> Iterator[str]:
+    """Iterate over the names of the files that a task must leave.
+
+    Without partitions, that is a part of the result, which may be compressed.
+    """
+    if not num_partitions:
+        yield reduce_output(task_id, compress)
+    for partition in range(num_partitions):
+        yield map_output(task_id, partition)
 
 
 def stderr_log(stage: str, task_id: int, attempt: int) -> str:

@@ -8,6 +8,8 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 
+from mapreduce.protocol.extensions import ExtendedJobMessage
+
 LOGGER = logging.getLogger(__name__)
 
 # Innermost braces that hold a comma.
@@ -41,6 +43,12 @@ class Rules:
     # Names that begin with "." or "_" are left out, and a directory in the
     # directory is an error, unless recursive.
     as_hadoop: bool = False
+
+
+def rules_of(job: ExtendedJobMessage) -> Rules:
+    """Return which files are input of a job."""
+    return Rules(bool(job.skip_bad_inputs), bool(job.recursive),
+                 bool(job.hadoop_inputs))
 
 
 @dataclasses.dataclass

@@ -16,7 +16,7 @@ from mapreduce.protocol.extensions import (
     ExtendedJobMessage,
     ExtendedMapTaskMessage,
     ExtendedReduceTaskMessage,
-    KeyOptions,
+    TaskOptions,
 )
 from mapreduce.protocol.fields import Split
 from mapreduce.protocol.layout import MAX_TASKS, is_compressed
@@ -91,7 +91,7 @@ class Plan:
             partition_by=job.partition_by,
             logs=self._log("map", task_id, attempt),
             **self._placed_files(),
-            **_key_options(job))
+            **_task_options(job))
 
     def reduce_task(self, task_id: int, attempt: int) -> TaskMessage:
         """Return a reduce task: the same partition of every map task."""
@@ -118,7 +118,7 @@ class Plan:
             logs=self._log("reduce", task_id, attempt),
             **self._placed_files(),
             keep_failed=job.keep_failed,
-            **_key_options(job))
+            **_task_options(job))
 
     def _placed_files(self) -> dict[str, Any]:
         job = self.submission
@@ -183,9 +183,9 @@ class Plan:
         }
 
 
-def _key_options(job: ExtendedJobMessage) -> dict[str, Any]:
+def _task_options(job: ExtendedJobMessage) -> dict[str, Any]:
     return {field.name: getattr(job, field.name)
-            for field in dataclasses.fields(KeyOptions)}
+            for field in dataclasses.fields(TaskOptions)}
 
 
 def no_command(directory: str) -> TaskCommand:

@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from mapreduce.protocol.extensions import ExtendedMapTaskMessage, KeyOptions
+from mapreduce.protocol.extensions import ExtendedMapTaskMessage, TaskOptions
 from mapreduce.protocol.key_fields import (
     TAB,
     limit_keys,
@@ -25,7 +25,7 @@ MAX_KNOWN_LENGTH = 64  # … and the bytes of such a key
 Rewrite = Callable[[Iterable[bytes]], Iterator[bytes]]
 
 
-def sort_arguments(options: KeyOptions) -> list[str]:
+def sort_arguments(options: TaskOptions) -> list[str]:
     """Return arguments of `sort` for the order of a job.
 
     An empty list: lines are sorted as a whole.
@@ -97,7 +97,7 @@ def needs_fields(task: ExtendedMapTaskMessage) -> bool:
         None, None, None)
 
 
-def for_reducer(options: KeyOptions) -> Rewrite | None:
+def for_reducer(options: TaskOptions) -> Rewrite | None:
     """Return the function that makes lines as reducer and combiner read them.
 
     The separator behind the key becomes the one that they expect. None: it is
@@ -107,13 +107,13 @@ def for_reducer(options: KeyOptions) -> Rewrite | None:
                       options.key_fields or 1)
 
 
-def from_combiner(options: KeyOptions) -> Rewrite | None:
+def from_combiner(options: TaskOptions) -> Rewrite | None:
     """Return the function that makes lines as the mapper printed them."""
     return _replacing(options, options.reducer_separator, options.separator, 1)
 
 
 def _replacing(
-    options: KeyOptions, old: str | None, new: str | None, number: int
+    options: TaskOptions, old: str | None, new: str | None, number: int
 ) -> Rewrite | None:
     """Return the function that replaces one separator in each line."""
     if options.reducer_separator is None or old == new:
