@@ -73,10 +73,8 @@ class Shell(Manager):
         worker = next(worker for worker in self._scheduler.workers
                       if worker.state is WorkerState.BUSY)
         expected = job.expected_output
-        names = [layout.reduce_output(worker.task_id)]
-        if expected.num_partitions:
-            names = [layout.map_output(worker.task_id, partition)
-                     for partition in range(expected.num_partitions)]
+        names = layout.task_files(
+            worker.task_id, expected.num_partitions, expected.compress)
         for name in names if files else ():
             pathlib.Path(expected.directory, name).write_text(name)
         self.happen(messages.FinishedMessage(worker.task_id, *worker.address))

@@ -26,6 +26,7 @@ from mapreduce.protocol.extensions import ExtendedJobMessage
 from mapreduce.protocol.fields import (
     CountOrZero,
     JobId,
+    OptionalCompression,
     OptionalCounters,
     OptionalPath,
     Path,
@@ -83,6 +84,7 @@ class JobPlanned(Fact):
     # Of the result directory: the numbers of its device and its inode.
     identity: tuple[int, ...]
     output_directory: OptionalPath = None  # a hidden one; None: its user's
+    compress: OptionalCompression = None  # of the parts
 
 
 @dataclasses.dataclass(frozen=True)

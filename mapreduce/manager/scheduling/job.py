@@ -165,7 +165,7 @@ class Job(_Start):
         self._log.add(facts.JobPlanned(
             self.job_id, plan.splits, plan.result_directory,
             self.submission.num_reducers, plan.identity,
-            plan.output_directory))
+            plan.output_directory, self.submission.compress))
         self._begin_stage(Stage.MAP, plan.num_mappers)
 
     def _begin_reduce(self) -> None:

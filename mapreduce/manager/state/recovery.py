@@ -172,11 +172,8 @@ def size_of(
 def _names(
     fact: facts.TaskDone, planned: facts.JobPlanned
 ) -> Iterator[str]:
-    if fact.stage is Stage.REDUCE or not planned.num_partitions:
-        yield layout.reduce_output(fact.task_id)
-        return
-    for partition in range(planned.num_partitions):
-        yield layout.map_output(fact.task_id, partition)
+    partitions = 0 if fact.stage is Stage.REDUCE else planned.num_partitions
+    return layout.task_files(fact.task_id, partitions, planned.compress)
 
 
 def _total(paths: Iterator[str | None]) -> int | None:

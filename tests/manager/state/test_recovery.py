@@ -10,11 +10,12 @@ import pytest
 
 from mapreduce.manager.scheduling import facts
 from mapreduce.manager.state import directory as state_directory
+from mapreduce.manager.state import recovery
 from mapreduce.manager.state.directory import StateDirectory
 from mapreduce.manager.state.journal import StateError
 from mapreduce.manager.state.recorder import Recorder
 from mapreduce.protocol import messages
-from mapreduce.protocol.status import JobState
+from mapreduce.protocol.status import JobState, Stage, WorkerAddress
 from tests.support.manager_shell import Shell, die
 from tests.support.scheduler_world import extended_job, job
 
@@ -113,6 +114,15 @@ def test_parts_that_are_there_are_not_made_again(start):
     shell.finish_task()
     (task,) = start().register(1)
     assert (type(task), task.task_id) == (messages.ReduceTaskMessage, 1)
+
+
+def test_compressed_part_is_found(tmp_path):
+    (tmp_path / "part-00000.gz").write_bytes(b"abc")
+    planned = facts.JobPlanned(
+        0, [], str(tmp_path), 1, (), compress="gzip")
+    done = facts.TaskDone(
+        0, Stage.REDUCE, 0, WorkerAddress("host", 1), 0.1, 0.2)
+    assert recovery.size_of(done, planned, "") == 3
 
 
 def test_output_directory_that_was_replaced_fails_the_job(start, place):
