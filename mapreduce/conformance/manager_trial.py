@@ -59,7 +59,7 @@ class PlayedWorker:
     def heartbeat(self) -> None:
         """Send one heartbeat."""
         self._trial.send_datagram(
-            {"message_type": "heartbeat", **self.address}, self._trial.port)
+            {"message_type": "heartbeat", **self.address})
 
     def fall_silent(self) -> None:
         """Send no heartbeat from now on."""

@@ -130,12 +130,12 @@ class Trial:
                         str(error)) from error
             time.sleep(POLL_INTERVAL)
 
-    def send_datagram(self, message: Any, port: int) -> None:
-        """Send a datagram to a port of this machine."""
+    def send_datagram(self, message: Any) -> None:
+        """Send the daemon a datagram."""
         payload = _encoded(message)
         self.transcript.add("UDP sent to the daemon", parsed(payload))
         with contextlib.suppress(OSError):
-            network.udp_client(HOST, port, payload)
+            network.udp_client(HOST, self.port, payload)
 
     def connect_idle(self, number: int, payload: bytes = b"") -> None:
         """Open connections, send some bytes on each, and keep them open."""

@@ -47,7 +47,7 @@ def _garbage_datagrams_are_ignored(trial: ManagerTrial) -> None:
     first, second = trial.workers(2)
     for payload in UNUSABLE.values():
         if payload:
-            trial.send_datagram(payload, trial.port)
+            trial.send_datagram(payload)
     trial.expect_kept(
         first, second, "a Worker sends heartbeats, after other datagrams",
         trial.times.dead + trial.times.slack)

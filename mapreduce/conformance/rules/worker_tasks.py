@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 
 from mapreduce.conformance.rule import CannotCheck, RuleBook, RuleBroken
 from mapreduce.conformance.worker_trial import (
@@ -181,8 +182,9 @@ def _reduce_directory_is_temporary(trial: WorkerTrial) -> None:
     _expect_no_local(trial)
 
 
-def _expect_local(trial: WorkerTrial, begun: object, pattern: str) -> None:
-    assert callable(begun)
+def _expect_local(
+    trial: WorkerTrial, begun: Callable[[], bool], pattern: str
+) -> None:
     trial.wait_for("the executable starts", begun, lambda: "it does not")
     if not trial.leftovers(pattern):
         raise RuleBroken(f"{pattern} in the directory of TMPDIR",
