@@ -137,10 +137,14 @@ class Cluster:
         return worker
 
     def knows(self, worker):
-        """Tell whether a Worker is registered, as often as it was started."""
+        """Return whether a Worker registered, as often as it was started.
+
+        It must know that, too: only then it sends heartbeats.
+        """
+        times = [other.port for other in self.workers].count(worker.port)
         return self.manager.says(
             f"Registered Worker RemoteWorker({worker.host!r}, {worker.port})",
-            [other.port for other in self.workers].count(worker.port))
+            times) and worker.says("Registered with the Manager", times)
 
     def kill_worker(self, number):
         """Kill a Worker, so that it can say nothing more."""
