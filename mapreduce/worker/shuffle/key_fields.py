@@ -79,9 +79,11 @@ class FieldPartitioner:
             fields = line.split(self._separator, self._key_fields)
             line = self._separator.join(fields[:self._key_fields])
         fields = line.split(self._inner)
+        # Each range gives one text: to sort, too, a field that is missing
+        # equals an empty one.
         return self._inner.join(
-            field for first, last in self._ranges
-            for field in fields[first - 1:last])
+            self._inner.join(fields[first - 1:last])
+            for first, last in self._ranges)
 
     def _part(self, key: bytes) -> list[bytes]:
         lists = self._parts.lists

@@ -5,7 +5,7 @@ import subprocess
 import tempfile
 
 import pytest
-from hypothesis import given, settings, strategies
+from hypothesis import example, given, settings, strategies
 
 from tests.support.files import read_files, write_files
 from tests.support.stages import do_map, map_files, reduce_files, sort_lines
@@ -74,6 +74,7 @@ def test_lines_are_in_the_order_of_sort(files, options):
 @given(lines=LINES, fields=strategies.sampled_from([
     ("1", ["-k1,1"]), ("1-2", ["-k1,2"]), ("2", ["-k2,2"]),
     ("1,3", ["-k1,1", "-k3,3"])]))
+@example(b"000\n000..\n", ("1,3", ["-k1,1", "-k3,3"]))
 def test_lines_that_sort_takes_for_equal_are_in_one_part(lines, fields):
     text, keys = fields
     with tempfile.TemporaryDirectory() as directory:
