@@ -68,6 +68,7 @@ ROOMS = {
 }
 
 MAX_LINES = 350  # of a module: more are two subjects
+MAX_LINES_OF_C = 550
 MAX_FILES = 12  # at the root of a room of daemons
 
 # What may lie at the top of the repository, and all of it must.
@@ -254,6 +255,12 @@ def test_module_has_one_subject(path):
     text = path.read_text()
     assert ast.get_docstring(ast.parse(text))
     assert len(text.splitlines()) <= MAX_LINES
+
+
+def test_compiled_loops_are_one_short_file():
+    """They do what a few loops in Python do, so they stay as small."""
+    [path] = PACKAGE.rglob("*.c")
+    assert len(path.read_text().splitlines()) <= MAX_LINES_OF_C
 
 
 @pytest.mark.parametrize("name", ["manager", "worker"])
