@@ -30,9 +30,8 @@ from tests.benchmark.rounds import Rounds
 WORK = pathlib.Path(__file__).resolve().parents[2] / "var/benchmark"
 
 PEERS = (peers.MADOOP, peers.MRJOB)
-NAMES = [contender.name for contender in (
-    *contenders.BUILT_IN, contenders.PYTHON_LOOPS)] + [
-        peer.name for peer in PEERS]
+NAMES = [contender.name for contender in contenders.BUILT_IN] + [
+    peer.name for peer in PEERS]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -101,5 +101,4 @@ PYTHON_LOOPS = cluster.MapReduce(
 MORE: tuple[Contender, ...] = (cluster.MapReduce(), PYTHON_LOOPS, PIPELINE)
 
 # What needs no installation.
-BUILT_IN: tuple[Contender, ...] = (
-    cluster.MapReduce(), PIPELINE, PARTITION, MERGE)
+BUILT_IN: tuple[Contender, ...] = (*MORE, PARTITION, MERGE)
