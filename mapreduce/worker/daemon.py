@@ -135,11 +135,8 @@ class Worker:
             try:
                 event, _ = self._inbox.get(
                     self._link.seconds_to_registration())
-            except queue.Empty:  # It is time to register again.
-                # Tasks that came since the loss were for the Worker that the
-                # Manager had registered before.
-                self._assignments.close()
-                self._link.register()
+            except queue.Empty:
+                self._register_again()
                 continue
             match event:
                 case Assignment():
@@ -148,6 +145,25 @@ class Worker:
                     self._link.plan_registration()
                 case messages.ShutdownMessage():
                     return
+
+    def _register_again(self) -> None:
+        """Register, if that is still due: an ack may have come meanwhile."""
+        if self._link.seconds_to_registration() != 0:
+            return
+        # Tasks that came since the loss were for the Worker that the Manager
+        # had registered before.
+        self._assignments.close()
+        self._link.register()
+
+    def _acknowledge(self, token: str | None) -> None:
+        is_first = not self._link.was_acknowledged
+        if not self._link.acknowledge(token):
+            return
+        # Also those that came between two acks: the second one is that of
+        # another registration, at which the Manager has requeued them.
+        if not is_first:
+            self._assignments.close()
+        self._assignments.reopen()
 
     def _preprocess(self, message: messages.Message) -> object:
         """Handle a message at once, as far as that is possible.
@@ -163,8 +179,7 @@ class Worker:
                     self._note_loss("it asks this Worker to register again")
                 return None
             case messages.RegisterAckMessage():
-                if self._link.acknowledge(message.token):
-                    self._assignments.reopen()
+                self._acknowledge(message.token)
                 return None
             case messages.CancelMessage():
                 self._assignments.cancel(message.task_id)

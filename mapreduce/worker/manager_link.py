@@ -6,10 +6,17 @@
                             |   v               |
                            PLANNED <------------+
 
-    state       due   _awaits_ack  heartbeats
-    AWAITING    None  True         only after an earlier registration
-    REGISTERED  None  False        every 2 s
-    PLANNED     time  False        go on, so that refusals are noticed
+    state       due    _unanswered  heartbeats
+    AWAITING    None*  1 or more    only after an earlier registration
+    REGISTERED  None   0**          every 2 s
+    PLANNED     time   0            go on, so that refusals are noticed
+
+    *  Before the first ack of all, a time: the Manager may have ended between
+       a registration and its ack. No heartbeat is sent yet, which would show
+       that.
+    ** More if the Worker registered several times before the first ack. Its
+       Manager may have been slow, and takes each of them as a new Worker. So
+       each further ack voids the tasks before it.
 
 The Manager is lost when it refuses an outcome or several heartbeats, when it
 asks this Worker to register again, or when no heartbeat could be sent for so
@@ -46,6 +53,9 @@ HEARTBEAT_INTERVAL = 2.0  # seconds
 MAX_GAP = 9.0  # seconds without a heartbeat; after 10, a Manager gives up
 MIN_TRUST = 3.0  # seconds after an ack: longer than a message is on its way
 ACK_TIMEOUT = 5.0  # seconds without an ack until a warning
+# Seconds without a first ack until the Manager counts as ended. Long, since a
+# slow Manager may lose the task of a Worker that registers twice.
+LOST_ACK_TIMEOUT = 60.0
 MAX_REFUSALS = 3  # of the first heartbeats that a Manager may refuse
 OWN_FAILURE_DELAY = 1.0  # seconds until a report is sent again
 MAX_OWN_FAILURES = 30  # tries to send a report
@@ -116,6 +126,11 @@ class ManagerLink:
         if self._registration.due is None:
             return None
         return max(0.0, self._registration.due - time.monotonic())
+
+    @property
+    def was_acknowledged(self) -> bool:
+        """Whether an ack has ever come."""
+        return self._known.is_set()
 
     def plan_registration(self) -> None:
         """Plan to register again, after a delay."""
@@ -276,16 +291,18 @@ class _Registration:
         # goes on with its jobs as soon as its Workers are back.
         self._was_known = False
         self.token: str | None = None  # of the last one, with a secret
-        self._awaits_ack = True
+        # Registrations that await an ack. The first ack may be handled before
+        # `begin` is called: the listener runs already.
+        self._unanswered = 1
         self.acknowledged = clock()  # when the last ack came
         self._overdue = float("inf")  # when to warn that no ack came
 
     def plan(self) -> float:
         """Plan the next try, if none is planned; return its delay."""
         now = time.monotonic()
-        if self.due is None:
+        if self.due is None or self._unanswered:
             # A late ack belongs to a registration that was given up.
-            self._awaits_ack = False
+            self._unanswered = 0
             self.due = now + self._delay(now)
         return self.due - now
 
@@ -297,26 +314,33 @@ class _Registration:
             delay = DELAY
         else:
             delay = LONG_DELAY
-        return delay * (1 - random.uniform(0, JITTER))
+        return _shortened(delay)
 
     def is_overdue(self) -> bool:
         """Return whether an ack is overdue; True once for each try."""
-        if not self._awaits_ack or clock() < self._overdue:
+        if not self._unanswered or clock() < self._overdue:
             return False
         self._overdue = float("inf")
         return True
 
     def begin(self) -> None:
         """Expect an ack from now on."""
-        self.due = None
+        self._unanswered = 1 if self.due is None else self._unanswered + 1
+        self.due = None if self._was_known else (
+            time.monotonic() + _shortened(LOST_ACK_TIMEOUT))
         self._overdue = clock() + ACK_TIMEOUT
-        self._awaits_ack = True
 
     def complete(self) -> bool:
         """Note an ack; return whether it was expected."""
-        was_expected, self._awaits_ack = self._awaits_ack, False
-        if was_expected:
-            self._away_since = None
-            self._was_known = True
-            self.acknowledged = clock()
-        return was_expected
+        if not self._unanswered:
+            return False
+        self._unanswered -= 1
+        self.due = self._away_since = None
+        self._was_known = True
+        self.acknowledged = clock()
+        return True
+
+
+def _shortened(delay: float) -> float:
+    """Return a delay, shorter by a random share of it."""
+    return delay * (1 - random.uniform(0, JITTER))

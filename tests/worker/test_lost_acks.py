@@ -1,0 +1,121 @@
+"""A Worker that was never acknowledged: its Manager died, or is slow."""
+import threading
+
+import pytest
+
+from mapreduce.worker.manager_link import ManagerLink, base_contact
+from tests.support import wire
+from tests.support.files import write_executable, write_files
+from tests.support.mocked_worker import REGISTERED, finished, run_worker
+from tests.support.waiting import wait_until
+
+pytestmark = [pytest.mark.usefixtures("temporary"), pytest.mark.timeout(30)]
+
+
+@pytest.fixture(name="clock")
+def _clock(mocker):
+    """Return a mock of the clock; it stands still at 100 s."""
+    clock = mocker.patch("mapreduce.worker.manager_link.time").monotonic
+    mocker.patch("mapreduce.worker.manager_link.clock", clock)
+    clock.return_value = 100.0
+    return clock
+
+
+@pytest.fixture(name="link")
+def _link(mocker):
+    """Return a ManagerLink, whose sends all succeed, without jitter."""
+    mocker.patch("mapreduce.utils.outbox.send_tcp")
+    mocker.patch("mapreduce.worker.manager_link.JITTER", 0.0)
+    return ManagerLink(
+        base_contact(("localhost", 6000), ("localhost", 6001)),
+        threading.Event(), print)
+
+
+@pytest.fixture(name="impatient")
+def _impatient(mocker):
+    """Have the first acknowledgement count as lost soon."""
+    mocker.patch("mapreduce.worker.manager_link.LOST_ACK_TIMEOUT", 0.3)
+
+
+@pytest.fixture(name="paths")
+def _paths(tmp_path):
+    return write_files(tmp_path / "input", b"a\t1\n")
+
+
+def test_registration_without_a_first_acknowledgement_is_repeated(
+        link, clock):
+    """Once a minute, no more."""
+    for _ in range(3):
+        link.register()
+        assert link.seconds_to_registration() == 60
+        clock.return_value += 60
+        assert link.seconds_to_registration() == 0
+    assert link.acknowledge()
+    assert link.seconds_to_registration() is None
+
+
+@pytest.mark.usefixtures("clock")
+def test_later_acknowledgement_is_waited_for_without_another_try(link):
+    """Heartbeats go on, and show it if the Manager has ended."""
+    link.register()
+    link.acknowledge()
+    link.plan_registration()
+    link.register()
+    assert link.seconds_to_registration() is None
+
+
+def test_repeated_registrations_have_an_acknowledgement_each(link, clock):
+    """The Manager was slow, and takes each of them as a new Worker."""
+    link.register()
+    clock.return_value += 60
+    link.register()
+    assert [link.acknowledge() for _ in range(3)] == [True, True, False]
+
+
+@pytest.mark.usefixtures("clock")
+def test_no_acknowledgement_is_left_over_after_a_loss(link):
+    """A late one belongs to a registration that was given up."""
+    link.register()
+    link.plan_registration()
+    assert not link.acknowledge()
+    link.register()
+    assert [link.acknowledge() for _ in range(2)] == [True, False]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_worker_registers_again_whose_manager_died_before_the_ack(
+        sockets, paths, output):
+    """The next Manager acknowledges it, and gives it tasks."""
+    def messages():
+        sockets.wait_for("register", 2)
+        yield wire.ACK
+        yield wire.map_task(0, paths, "cat", output, 1)
+        sockets.wait_for("finished")
+
+    sockets.hear(messages())
+    run_worker()
+    assert sockets.sent[:2] == [REGISTERED, REGISTERED]
+    assert sockets.sent[-1] == finished(0)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_second_of_two_late_acks_voids_the_tasks_before_it(
+        sockets, tmp_path, paths, output):
+    """The Manager was slow: it has requeued them, and expects no outcome."""
+    began = tmp_path / "began"
+    endless = write_executable(
+        tmp_path / "endless", f"touch '{began}'", "exec sleep 600")
+
+    def messages():
+        sockets.wait_for("register", 2)
+        yield wire.ACK
+        yield wire.map_task(0, paths, endless, output, 1)
+        assert wait_until(began.exists)
+        yield wire.ACK
+        yield wire.map_task(1, paths, "cat", output, 1)
+        sockets.wait_for("finished")
+
+    sockets.hear(messages())
+    run_worker()
+    assert [message for message in sockets.sent if message != REGISTERED] == [
+        finished(1)]
