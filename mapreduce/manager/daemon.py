@@ -259,16 +259,24 @@ class Manager(_Core):
             case events.DiscardOutput():
                 remove_parts(action.output_directory)
             case events.CleanUpJob():
+                self._queries.answer_passed()
                 self._storage.clean_up(action.job_id)
                 self._queries.note_end()
         return []
 
+    def _become_busy(self) -> None:
+        """Prepare for what may take long, as to delete an old result.
+
+        Until it is done, the listener answers from this snapshot, which shows
+        the job as running.
+        """
+        self._queries.refresh(time.monotonic())
+        self._queries.answer_passed()
+
     def _prepare(
         self, action: events.PrepareJob
     ) -> events.JobPrepared | events.JobBlocked:
-        # Deleting an old result may take long. Until then, the listener
-        # answers from this snapshot, which shows the job as running.
-        self._queries.refresh(time.monotonic())
+        self._become_busy()
         try:
             splits = self._storage.prepare(
                 action.job_id, action.submission, action.again)
@@ -283,7 +291,7 @@ class Manager(_Core):
     def _keep_map_output(
         self, action: events.KeepMapOutput
     ) -> events.MapOutputKept | events.JobBlocked:
-        self._queries.refresh(time.monotonic())
+        self._become_busy()
         try:
             self._storage.keep_map_output(action.job_id, action.directory)
         except StorageError as error:
@@ -293,7 +301,7 @@ class Manager(_Core):
     def _publish(
         self, action: events.PublishResult
     ) -> events.ResultPublished | events.JobBlocked:
-        self._queries.refresh(time.monotonic())
+        self._become_busy()
         try:
             self._storage.publish(action.job_id)
         except StorageError as error:

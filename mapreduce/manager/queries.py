@@ -1,10 +1,12 @@
 """Answer the queries of clients: about all jobs and Workers, or about one job.
 
-    loop       answer, release, refresh, note_end; sets is_waiting
+    loop       answer, answer_passed, release, refresh, note_end; sets
+               is_waiting
     listeners  answer_at_once
 
-The listeners read only `snapshot`, which is immutable and replaced as a whole,
-and `is_waiting`.
+The listeners read `snapshot`, which is immutable and replaced as a whole, and
+`is_waiting`. Both sides change the dictionary of passed queries, by operations
+that are atomic: who removes a query from it answers that query.
 """
 from __future__ import annotations
 
@@ -38,10 +40,11 @@ class Queries:
         # While the loop waits for an event, the listener passes status queries
         # on, and they are answered with the present state.
         self.is_waiting = False
+        # Status queries that a listener passed on, by their ids.
+        self._passed: dict[int, PendingQuery] = {}
         # Queries whose clients wait for the end of a job, each with the time
         # at which it is answered at the latest.
         self._held: list[tuple[float, PendingQuery]] = []
-        self._job_has_ended = False
         self.receipts = Receipts()
 
     @property
@@ -64,6 +67,8 @@ class Queries:
                 receipt = Receipt(self.receipts.find((host, port), now))
                 query.answer(lambda: encode(receipt))
             case messages.GetStatusMessage(job_key, hold):
+                if not self._take(query):
+                    return
                 # Also kept for the listener, which may answer the next query:
                 # no client may see an older state after a newer one.
                 snapshot = self.refresh(now)
@@ -79,24 +84,36 @@ class Queries:
         The loop may be busy for seconds, with a large directory. The last
         snapshot is better than no answer.
         """
-        if self.is_waiting or not isinstance(
-                query.message, messages.GetStatusMessage):
+        if not isinstance(query.message, messages.GetStatusMessage):
             return False
-        _answer_status(query, self.snapshot, time.monotonic())
+        # Before the flag is read: from now on, the loop finds the query when
+        # it becomes busy, and this thread finds that it is.
+        self._passed[id(query)] = query
+        if self.is_waiting:
+            return False
+        if self._take(query):
+            _answer_status(query, self.snapshot, time.monotonic())
         return True
 
+    def _take(self, query: PendingQuery) -> bool:
+        """Return whether a status query has no answer yet, and claim it."""
+        return self._passed.pop(id(query), None) is not None
+
+    def answer_passed(self) -> None:
+        """Answer the status queries that wait for a loop that becomes busy."""
+        for query in list(self._passed.values()):
+            if self._take(query):
+                _answer_status(query, self.snapshot, time.monotonic())
+
     def note_end(self) -> None:
-        """Note that a job has ended."""
-        self._job_has_ended = True
+        """Note that a job has ended: all held queries are due."""
+        self._held = [(float("-inf"), query) for _, query in self._held]
 
     def release(self) -> None:
-        """Answer the held queries that are due; all of them if a job ended."""
+        """Answer the held queries that are due."""
         now = time.monotonic()
-        due = [query for end, query in self._held
-               if self._job_has_ended or end <= now]
-        self._held = [] if self._job_has_ended else [
-            (end, query) for end, query in self._held if end > now]
-        self._job_has_ended = False
+        due = [query for end, query in self._held if end <= now]
+        self._held = [(end, query) for end, query in self._held if end > now]
         if not due:
             return
         snapshot = self.refresh(now)
