@@ -147,6 +147,8 @@ def _to_json(value: Any) -> Any:
         return [_to_json(item) for item in value]
     if isinstance(value, Record | Message):
         return to_document(value)
+    if dataclasses.is_dataclass(value):
+        return _dumped(value)
     return value
 
 
@@ -154,13 +156,17 @@ def dump(record: Any) -> bytes:
     """Return the JSON of a dataclass, from which `build` makes it again.
 
     Its fields have the types of those of messages and answers, or are
-    messages and answers. Those that may be left out are, if they are None.
+    messages, answers and other such dataclasses. Those that may be left out
+    are, if they are None.
     """
-    document = {field.key: _to_json(getattr(record, field.name))
-                for field in fields_of(type(record))
-                if not (field.is_optional
-                        and getattr(record, field.name) is None)}
-    return json.dumps(document).encode("utf-8")
+    return json.dumps(_dumped(record)).encode("utf-8")
+
+
+def _dumped(record: Any) -> dict[str, Any]:
+    return {field.key: _to_json(getattr(record, field.name))
+            for field in fields_of(type(record))
+            if not (field.is_optional
+                    and getattr(record, field.name) is None)}
 
 
 def encode(

@@ -271,14 +271,36 @@ class _TaskProgram:
 
 
 @dataclasses.dataclass(frozen=True)
-class TaskCommand(_TaskProgram):
-    """The answer to get_task: what a task runs, and on what."""
-
+class _TaskInput(_TaskProgram):
     stage: Stage
     splits: Splits  # of a map task; the sorted input files of a reduce task
     decompress: bool
     concatenate: bool
     directory: str  # the working directory of the Manager
+
+
+# The fields of the next two were added later: each has a default.
+@dataclasses.dataclass(frozen=True)
+class _TaskSteps(_TaskInput):
+    combiner: str | None = None
+    partitioner: str | None = None
+    num_partitions: int = 0
+    skip_bad_inputs: bool = False
+    # Each a path, and its name in the working directory of the task.
+    files: tuple[tuple[str, ...], ...] = ()
+    archives: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskCommand(_TaskSteps):
+    """The answer to get_task: what a task runs, and on what."""
+
+    # As in TaskOptions.
+    separator: str | None = None
+    key_fields: int | None = None
+    key_separator: str | None = None
+    sort_options: str | None = None
+    reducer_separator: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -32,6 +32,7 @@ from mapreduce.protocol.fields import (
     Path,
     Splits,
     TaskId,
+    Text,
 )
 from mapreduce.protocol.status import (
     Counter,
@@ -151,6 +152,19 @@ class JobEnded(Fact):
 
 
 @dataclasses.dataclass(frozen=True)
+class PlanFacts:
+    """What the tasks of a job ran that has ended."""
+
+    number: Text  # see Plan
+    submission: ExtendedJobMessage  # without values of its environment
+    splits: Splits
+    output_directory: OptionalPath = None  # see JobPlanned
+    first_attempt: int = 0
+    # By stage and task, of tasks with more than one.
+    attempts: OptionalCounters = None
+
+
+@dataclasses.dataclass(frozen=True)
 class JobArchived(Fact):
     """A job has ended, and its directories were removed."""
 
@@ -158,6 +172,7 @@ class JobArchived(Fact):
 
     status: JobStatus
     counters: tuple[Counter, ...]
+    plan: PlanFacts | None = None
 
 
 @dataclasses.dataclass(frozen=True)

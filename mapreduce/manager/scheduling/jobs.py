@@ -11,6 +11,12 @@ import dataclasses
 
 from mapreduce.manager.scheduling import facts
 from mapreduce.manager.scheduling.job import Job, WallTimes
+from mapreduce.manager.scheduling.kept_plans import (
+    KeptPlans,
+    kept_plan,
+    restored,
+)
+from mapreduce.manager.scheduling.plan import no_command
 from mapreduce.manager.scheduling.snapshot import (
     JobsSnapshot,
     QueuedJob,
@@ -18,7 +24,6 @@ from mapreduce.manager.scheduling.snapshot import (
     job_options,
     queued_job_status,
     running_job_status,
-    task_command,
     task_statuses,
 )
 from mapreduce.manager.scheduling.waiting_jobs import WaitingJobs
@@ -48,9 +53,7 @@ class _History:
             collections.OrderedDict())
         self._jobs: collections.OrderedDict[int, Job] = (
             collections.OrderedDict())
-        # The job that ended last. Its plan is kept, because its user may want
-        # to run a task again that failed.
-        self.last: Job | None = None
+        self.plans = KeptPlans()
         # Of jobs that ended before the Manager was interrupted.
         self.counters: dict[int, tuple[Counter, ...]] = {}
 
@@ -69,6 +72,7 @@ class _History:
         while len(self._statuses) > MAX_ENDED:
             removed.append(self._statuses.popitem(last=False)[1])
             self.counters.pop(removed[-1].id, None)
+            self.plans.remove(removed[-1].id)
         if removed:
             self.statuses = tuple(self._statuses.values())
         return removed
@@ -166,10 +170,9 @@ class Jobs:
         self._queue.add_first(QueuedJob(
             job.job_id, job.submission, job.wall_times.submitted, job.starts))
 
-    def restore_ended(
-        self, status: JobStatus, counters: tuple[Counter, ...]
-    ) -> None:
+    def restore_ended(self, fact: facts.JobArchived) -> None:
         """Add a job to the history that ended before an interruption."""
+        status = fact.status
         self.num_jobs = max(self.num_jobs, status.id + 1)
         if status.key is not None:
             self._keys[status.key] = status.id
@@ -177,8 +180,10 @@ class Jobs:
         if self.running and self.running.job_id == status.id:
             self.running = None
         self._history.add(status, None)
-        if counters:
-            self._history.counters[status.id] = counters
+        if fact.counters:
+            self._history.counters[status.id] = fact.counters
+        if fact.plan:
+            self._history.plans.add(status.id, restored(fact.plan))
 
     def waits(self, job_id: int) -> bool:
         """Return whether a job waits in the queue."""
@@ -211,14 +216,14 @@ class Jobs:
     def end_running(self, job: Job, now: float) -> None:
         """Move the running job, which has ended, to the history."""
         self.running = None
-        if self._history.last:
-            self._history.last.forget_plan()
-        self._history.last = job
         status = ended_job_status(job, self._working_directory, now)
         self.log.add(facts.JobEnded(
             job.job_id, job.state, self.wall_time, status.seconds))
         self._history.add(
             dataclasses.replace(status, ended_at=self.wall_time), job)
+        if plan := kept_plan(job):
+            self._history.plans.add(job.job_id, plan)
+        job.forget_plan()
 
     def archive(self, job: Job) -> None:
         """Keep of a job that has ended only what clients can query."""
@@ -240,8 +245,10 @@ class Jobs:
         self._archive(status, None)
 
     def _archive(self, status: JobStatus, job: Job | None) -> None:
+        plan = self._history.plans.get(status.id)
         self.log.add(facts.JobArchived(
-            status.id, status, job.counters.statuses() if job else ()))
+            status.id, status, job.counters.statuses() if job else (),
+            plan.facts() if plan else None))
         for forgotten in self._history.shorten():
             self.log.add(facts.JobForgotten(forgotten.id))
             if forgotten.key is not None:
@@ -259,11 +266,12 @@ class Jobs:
         self, job_id: int, stage: str, task_id: int
     ) -> TaskCommand:
         """Return what a task runs, if the plan of its job is kept."""
-        kept = [job for job in (self.running, self._history.last)
-                if job and job.job_id == job_id]
-        return task_command(
-            kept[0] if kept else None, stage, task_id,
-            self._working_directory)
+        job = self.running
+        plan = (kept_plan(job) if job and job.job_id == job_id
+                else self._history.plans.get(job_id))
+        if plan is None:
+            return no_command(self._working_directory)
+        return plan.command(stage, task_id, self._working_directory)
 
     def details(self, job_id: int, now: float) -> JobDetails:
         """Return the status of a job and, if they are kept, of its tasks."""

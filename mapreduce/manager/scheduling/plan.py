@@ -153,7 +153,18 @@ class Plan:
                     else self._reduce_inputs(task)),
             decompress=is_map and bool(job.decompress),
             concatenate=is_map and bool(job.concatenate),
-            directory=directory)
+            directory=directory,
+            combiner=job.combiner,
+            partitioner=job.partitioner,
+            num_partitions=job.num_reducers,
+            skip_bad_inputs=bool(job.skip_bad_inputs),
+            files=tuple(map(tuple, job.files or ())),
+            archives=tuple(map(tuple, job.archives or ())),
+            separator=job.separator,
+            key_fields=job.key_fields,
+            key_separator=job.key_separator,
+            sort_options=job.sort_options,
+            reducer_separator=job.reducer_separator)
 
     def _reduce_inputs(self, task: ExtendedReduceTaskMessage) -> list[Split]:
         if self.submission.keep_failed is not None:

@@ -115,7 +115,7 @@ def _restore(
             jobs.restore_started(fact.job_id, fact.started_at, now)
             return
         case facts.JobArchived():
-            jobs.restore_ended(fact.status, fact.counters)
+            jobs.restore_ended(fact)
             return
         case facts.JobAborted() if jobs.waits(fact.job_id):
             jobs.end_waiting(fact.job_id, fact.state, fact.reason)

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from mapreduce.manager.scheduling.job import Job
-from mapreduce.manager.scheduling.plan import no_command
 from mapreduce.manager.scheduling.tasks import Tasks
 from mapreduce.protocol.extensions import ExtendedJobMessage
 from mapreduce.protocol.status import (
@@ -20,7 +19,6 @@ from mapreduce.protocol.status import (
     JobStatus,
     ManagerStatus,
     Stage,
-    TaskCommand,
     TaskStatus,
     WorkerStatus,
 )
@@ -212,24 +210,6 @@ def task_statuses(job: Job, now: float) -> Iterator[TaskStatus]:
             if job.over:
                 tasks.abort(None, "")
         yield from tasks.statuses(stage, now, job.started)
-
-
-def task_command(
-    job: Job | None, stage: str, task_id: int, directory: str
-) -> TaskCommand:
-    """Return what the last attempt at a task runs, if it is known.
-
-    The directory is the working directory of the Workers.
-    """
-    tasks = job and next((tasks for known, tasks in job.stages.items()
-                          if known.value == stage), None)
-    if not (job and job.plan and tasks) or task_id >= tasks.num_tasks:
-        return no_command(directory)
-    # Such a task runs in a directory of its own, which is gone.
-    if job.submission.files or job.submission.archives:
-        return no_command(directory)
-    attempt = job.first_attempt + max(0, tasks.num_attempts(task_id) - 1)
-    return job.plan.command(Stage(stage), task_id, attempt, directory)
 
 
 def job_options(submission: ExtendedJobMessage) -> Iterator[JobOption]:

@@ -120,6 +120,12 @@ class Tasks:
         record = self._records.get(task_id)
         return len(record.history) if record else 0
 
+    def repeated(self) -> Iterator[tuple[int, int]]:
+        """Iterate over the ids of tasks with several attempts, and these."""
+        for task_id, record in self._records.items():
+            if len(record.history) > 1:
+                yield task_id, len(record.history)
+
     def assign(self, task_id: int, address: Address, now: float) -> int:
         """Assign one of the first waiting tasks to a Worker.
 
