@@ -103,8 +103,18 @@ def _print_line(
 ) -> None:
     if job_id is None:
         raise click.UsageError("--repro needs the number of the job, too")
+    which = Stage(stage)
+    details = manager.details(job_id)
+    assert details.job
+    count = (details.job.map_tasks if which is Stage.MAP
+             else details.job.reduce_tasks)
+    if task_id >= count:
+        raise errors.UnknownJob(
+            f"job {job_id} has no {stage} task {task_id}: it has {count}, "
+            "numbered from 0")
     click.echo(os.fsencode(repro_lines.line(
-        manager.command(job_id, Stage(stage), task_id))))
+        manager.command(job_id, which, task_id),
+        reason=repro_lines.reason_of(details, which, task_id))))
 
 
 def _write_page(

@@ -91,8 +91,8 @@ class RemoteManager:
         if not command.executable:
             raise UnknownJob(
                 f"{self} does not keep what {stage.value} task {task_id} of "
-                f"job {job_id} ran: it keeps that of the running job, and of "
-                "the one that ended last")
+                f"job {job_id} ran: the job has not begun, or later ones took "
+                "the room")
         return command
 
     def job(self, job_id: int) -> JobStatus:

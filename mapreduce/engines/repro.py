@@ -4,25 +4,33 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
 from mapreduce.client.errors import JobFailed, NoManager, UnknownJob
 from mapreduce.client.remote_manager import RemoteManager
+from mapreduce.engines import shell
+from mapreduce.protocol.extensions import TaskOptions
 from mapreduce.protocol.fields import Split
-from mapreduce.protocol.layout import is_compressed
 from mapreduce.protocol.status import (
+    JobDetails,
     JobState,
     JobStatus,
     Stage,
     TaskCommand,
 )
 from mapreduce.system.commands import words
-from mapreduce.worker.inputs.ranges import bounds
+from mapreduce.worker.inputs.splits import describe, find_bad
+from mapreduce.worker.processes.variables import old_variables
+from mapreduce.worker.processes.working_directory import ENDINGS
+from mapreduce.worker.shuffle.key_fields import for_reducer, sort_arguments
 
-FAILED = re.compile(r"(map|reduce) task (\d+) failed")
-# Programs that write what a compressed file holds on standard output.
-PROGRAMS = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd"}
+FAILED = re.compile(
+    r"(map|reduce) task (\d+) failed (?:once,|\d+ times, the last time) "
+    r"because (.*)", re.DOTALL)
+MAX_HEAD = 16 * 2**10  # characters of a reason in which an input is named
+# The programs of a map task, as reasons name them.
+MAPPER, COMBINER, PARTITIONER = "mapper", "combiner", "partitioner"
+NOT_HERE = "it can be run again only where its files are"
 
 
 def ending(
@@ -40,119 +48,262 @@ def ending(
     # An error here must not hide why the job failed.
     with contextlib.suppress(NoManager, UnknownJob, JobFailed):
         command = manager.command(
-            job.id, Stage(found.group(1)), int(found.group(2)))
-        return f"\nRun it again:\n{line(command, environment)}"
+            job.id, Stage(found[1]), int(found[2]))
+        return f"\nRun it again:\n{line(command, environment, found[3])}"
+    return ""
+
+
+def reason_of(details: JobDetails, stage: Stage, task_id: int) -> str:
+    """Return why a task failed last; an empty text if it is not known."""
+    for task in details.tasks:
+        if (task.stage, task.task_id) == (stage, task_id):
+            return task.reason or ""
+    # The Manager keeps the tasks of the jobs that ended last only.
+    found = FAILED.match(details.job and details.job.reason or "")
+    if found and (found[1], int(found[2])) == (stage.value, task_id):
+        return found[3]
     return ""
 
 
 def line(
-    command: TaskCommand, environment: Mapping[str, str] | None = None
+    command: TaskCommand, environment: Mapping[str, str] | None = None,
+    reason: str = "",
 ) -> str:
     """Return the line: directory, environment, input, executable, arguments.
 
     Without an environment, the variables of the job get their values from
-    the shell. Raises JobFailed if the input of the task is gone.
+    the shell. The reason says which of the executables failed, and on which
+    input: only these are in the line. Raises JobFailed if the input of the
+    task is gone.
     """
-    values = dict(command.variables) | dict(environment or {})
-    unknown = [name for name in command.names if name not in values]
     with _inside(command.directory):
-        steps = list(_steps(command, values, unknown))
-    return f"cd {_quote(command.directory)} && " + " && ".join(
-        steps or ["true"])
+        try:
+            steps = list(_Line(command, environment or {}).steps(reason))
+        except OSError as error:
+            raise JobFailed(f"cannot read the input {error.filename!r}: "
+                            f"{error.strerror}") from error
+    return " && ".join(
+        [f"cd {shell.quote(command.directory)}", *(steps or ["true"])])
 
 
 @contextlib.contextmanager
 def _inside(directory: str) -> Iterator[None]:
     """Use another working directory, as the Workers do."""
-    before = os.open(os.curdir, os.O_RDONLY)
-    try:
-        os.chdir(directory)
-        yield
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise JobFailed(f"the directory {directory!r} of this job is not on "
-                        "this machine") from error
-    finally:
-        os.chdir(before)
-        os.close(before)
-
-
-def _steps(
-    command: TaskCommand, values: Mapping[str, str], unknown: Sequence[str]
-) -> Iterator[str]:
-    """Return a pipeline for each process of the task, in their order."""
-    splits = command.splits
-    for split in splits:
-        if not os.access(split.path, os.R_OK):
+    with contextlib.ExitStack() as stack:
+        try:
+            before = os.open(os.curdir, os.O_RDONLY)
+            stack.callback(os.close, before)
+            os.chdir(directory)
+            stack.callback(os.chdir, before)
+        except OSError as error:
             raise JobFailed(
-                f"the input {split.path!r} of this task is not there")
-    if command.stage is Stage.REDUCE:
-        program = _program(command, values, unknown)
-        paths = " ".join(_quote(split.path) for split in splits)
-        yield (f"{program} < {paths}" if len(splits) == 1
-               else f"LC_ALL=C sort -m -- {paths} | {program}")
-    elif command.concatenate:
-        feed = "; ".join(_concatenated(splits, command.decompress))
-        yield f"{{ {feed}; }} | {_program(command, values, unknown)}"
-    else:
+                f"the directory {directory!r} of this job can't be used on "
+                f"this machine ({error.strerror}); {NOT_HERE}") from error
+        yield
+
+
+class _Line:
+    """The steps of the line of one task."""
+
+    def __init__(
+        self, command: TaskCommand, environment: Mapping[str, str]
+    ) -> None:
+        self._command = command
+        self._values = {**command.variables, **environment}
+        self._unknown = [name for name in command.names
+                         if name not in self._values]
+        self._order = TaskOptions(
+            separator=command.separator, key_fields=command.key_fields,
+            key_separator=command.key_separator,
+            sort_options=command.sort_options,
+            reducer_separator=command.reducer_separator)
+
+    def steps(self, reason: str) -> Iterator[str]:
+        """Iterate over the commands of the line, in their order."""
+        command = self._command
+        if command.stage is Stage.REDUCE:
+            _check(command.splits)
+            reducer = self._program(command.executable)
+            yield from self._placed(command.executable)
+            yield self._reduce(reducer)
+            return
+        splits = list(_read_at(reason, command.splits))
+        if command.skip_bad_inputs:
+            bad = find_bad(splits, command.decompress)
+            splits = [split for split in splits if split.path not in bad]
+        _check(splits)
+        role = _failed_role(reason, command)
+        yield from self._placed({
+            MAPPER: command.executable, COMBINER: command.combiner,
+            PARTITIONER: command.partitioner}[role] or "")
+        if command.decompress:
+            yield from shell.checks(map(self._seen, splits))
+        mappers = list(self._mappers(splits))
+        yield from (mappers if role == MAPPER
+                    else [self._after(mappers, role)])
+
+    def _reduce(self, reducer: str) -> str:
+        splits = list(map(self._seen, self._command.splits))
+        if len(splits) == 1:
+            # It was kept, as the reducer has read it, or is the only one.
+            return f"{reducer} < {shell.quote(splits[0].path)}"
+        self._refuse_rewriting()
+        return f"{self._sort('-m')} -- {shell.paths(splits)} | {reducer}"
+
+    def _mappers(self, splits: Sequence[Split]) -> Iterator[str]:
+        """Iterate over a pipeline for each process of the mapper."""
+        command = self._command
+        if command.concatenate and splits:
+            feed = "; ".join(shell.concatenated(
+                list(map(self._seen, splits)), command.decompress))
+            yield f"{{ {feed}; }} | {self._program(command.executable)}"
+            return
         for split in splits:
-            program = _program(command, values, unknown, split)
-            source = _feed(split, command.decompress)
-            yield (f"{program} < {_quote(split.path)}" if source is None
+            seen = self._seen(split)
+            program = self._program(
+                command.executable, self._split_variables(seen))
+            source = shell.feed(seen, command.decompress)
+            yield (f"{program} < {shell.quote(seen.path)}" if source is None
                    else f"{source} | {program}")
 
+    def _after(self, mappers: Sequence[str], role: str) -> str:
+        """Return the line of the combiner or the partitioner."""
+        command = self._command
+        feed = "; ".join(
+            mappers if len(mappers) == 1
+            else [f"{mapper} | {shell.END_LINE}" for mapper in mappers])
+        steps = [f"{{ {feed}; }}"]
+        if command.combiner is not None:
+            self._refuse_rewriting()
+            steps += [self._sort(), self._program(command.combiner)]
+        if role == PARTITIONER and command.partitioner is not None:
+            steps.append(f"{self._program(command.partitioner)} "
+                         f"{command.num_partitions}")
+        return " | ".join(steps)
 
-def _program(
-    command: TaskCommand, values: Mapping[str, str],
-    unknown: Sequence[str], split: Split | None = None,
-) -> str:
-    """Return the executable with its arguments and its environment."""
-    values = dict(values)
-    if command.variables and split is not None:
-        values.setdefault("mapreduce_map_input_file", split.path)
-    set_variables = [
-        *(f"{_quote(name)}={_quote(value)}"
-          for name, value in values.items()),
-        *(f'{name}="${name}"' for name in unknown if name.isidentifier())]
-    program = [_quote(word) for word in words(
-        command.executable, values.get("PATH"))]
-    return " ".join(
-        (["env", *set_variables] if set_variables else []) + program)
+    def _refuse_rewriting(self) -> None:
+        if for_reducer(self._order):
+            raise JobFailed(
+                "no shell line changes the separators of this job as the "
+                "Worker does; --keep-failed keeps what a reducer reads")
+
+    def _sort(self, *options: str) -> str:
+        arguments = map(shell.quote, sort_arguments(self._order))
+        return " ".join(["LC_ALL=C sort", *options, *arguments])
+
+    def _split_variables(self, split: Split) -> dict[str, str]:
+        """Return what tells the mapper, as in Hadoop, what it reads."""
+        if not self._command.variables:
+            return {}
+        end = (os.path.getsize(split.path) if split.end is None
+               else split.end)
+        return {"mapreduce_map_input_file": split.path,
+                "mapreduce_map_input_start": str(split.start),
+                "mapreduce_map_input_length": str(end - split.start)}
+
+    def _program(
+        self, executable: str, names: Mapping[str, str] | None = None
+    ) -> str:
+        """Return an executable with its arguments and its environment."""
+        values = {**(names or {}), **self._values}
+        values = {**old_variables(values), **values}
+        # `env` takes any name; a shell has only variables of some names.
+        variables = [
+            *(f"{shell.quote(name)}={shell.quote(value)}"
+              for name, value in values.items()),
+            *(f'{name}="${name}"' for name in self._unknown
+              if name.isascii() and name.isidentifier())]
+        return " ".join([*(["env", *variables] if variables else []),
+                         *map(shell.quote, self._words(executable))])
+
+    def _words(self, executable: str) -> list[str]:
+        try:
+            # A directory in which no file is found, if the task has its own.
+            program, *arguments = words(
+                executable, self._values.get("PATH"),
+                os.devnull if self._links else os.curdir)
+        except ValueError as error:
+            raise JobFailed(
+                f"{executable!r} is no command: {error}") from error
+        name = program.removeprefix("./")
+        if name.split("/")[0] in {name for _, name in self._links}:
+            program = os.path.join(".", name)
+        elif "/" in program:
+            program = self._path(program)
+        return [program, *arguments]
+
+    # Of a task that has a working directory of its own, with its files.
+
+    @property
+    def _links(self) -> Sequence[tuple[str, ...]]:
+        return (*self._command.files, *self._command.archives)
+
+    def _path(self, path: str) -> str:
+        return os.path.abspath(path) if self._links else path
+
+    def _seen(self, split: Split) -> Split:
+        """Return a split with the path by which the line finds it."""
+        return split._replace(path=self._path(split.path))
+
+    def _placed(self, executable: str) -> Iterator[str]:
+        """Make such a directory, as the Worker does."""
+        if not self._links:
+            return
+        yield 'cd "$(mktemp -d)"'
+        program = os.path.normpath(self._words(executable)[0])
+        for path, name in self._command.files:
+            source, target = map(shell.quote, (
+                os.path.abspath(path), os.path.join(".", name)))
+            if name == program and not os.access(path, os.X_OK):
+                yield f"cp {source} {target} && chmod 755 {target}"
+            else:
+                yield f"ln -s {source} {target}"
+        for path, name in self._command.archives:
+            source, target = map(shell.quote, (
+                os.path.abspath(path), os.path.join(".", name)))
+            yield (f"unzip -q {source} -d {target}" if path.endswith(ENDINGS)
+                   else f"mkdir {target} && tar -xf {source} -C {target}")
 
 
-def _feed(split: Split, decompress: bool) -> str | None:
-    """Return a command that prints a split; None for a whole file."""
-    ending_of = os.path.splitext(split.path)[1]
-    if decompress and is_compressed(split.path):
-        if ending_of not in PROGRAMS:
-            raise JobFailed(f"no program is known here that decompresses "
-                            f"{split.path!r} as the Worker does")
-        return f"{PROGRAMS[ending_of]} -dc < {_quote(split.path)}"
-    if split == Split(split.path):
-        return None
-    with open(split.path, "rb") as file:
-        first, last = bounds(file, split.start, split.end)
-    tail = f"tail -c +{first + 1} < {_quote(split.path)}"
-    return tail if last is None else f"{tail} | head -c {last - first}"
+def _check(splits: Sequence[Split]) -> None:
+    for split in splits:
+        if not os.path.exists(split.path):
+            raise JobFailed(
+                f"the input {split.path!r} of this task is not there: it is "
+                "removed with its job, or on another machine")
 
 
-def _concatenated(
-    splits: Sequence[Split], decompress: bool
-) -> Iterator[str]:
-    """Iterate over commands that print splits, with newlines if needed."""
-    for number, split in enumerate(splits):
-        feed = _feed(split, decompress)
-        feed = feed or f"cat < {_quote(split.path)}"
-        last = number == len(splits) - 1
-        # sed gives a last line its newline, and changes nothing else.
-        yield feed if last else f"{feed} | sed '$a\\'"
+def _failed_role(reason: str, command: TaskCommand) -> str:
+    """Return which program of a map task has failed: the first if unknown."""
+    for program, role in ((command.combiner, COMBINER),
+                          (command.partitioner, PARTITIONER)):
+        if program and reason.startswith(f"{program} as the {role}"):
+            return role
+    return MAPPER
 
 
-def _quote(word: str) -> str:
-    """Return a word for the shell, on one line."""
-    if word.isprintable():
-        return shlex.quote(word)
-    # Of bash, zsh and ksh: a newline must not end the line.
-    escaped = "".join(
-        chr(byte) if 32 <= byte < 127 and byte not in b"'\\"
-        else f"\\x{byte:02x}" for byte in os.fsencode(word))
-    return f"$'{escaped}'"
+def _read_at(reason: str, splits: Sequence[Split]) -> Sequence[Split]:
+    """Return the one split on which a task failed; all if that is not known.
+
+    The reason names it, before the standard error of the executable.
+    """
+    head = reason[:MAX_HEAD]
+    named = [split for split in splits
+             if _position(head, describe(split)) >= 0]
+    # An input that can't be read is named without its range.
+    named = named or [split for split in splits
+                      if _position(head, repr(split.path)) >= 0]
+    return sorted(named, key=lambda split: min(
+        position for position in (
+            _position(head, describe(split)),
+            _position(head, repr(split.path))) if position >= 0))[:1] or splits
+
+
+def _position(head: str, name: str) -> int:
+    """Return where a reason names an input; -1 if it does not."""
+    title = f"the input {name}"
+    position = head.find(title)
+    following = head[position + len(title):]
+    if position < 0 or re.match(r" (from|to) byte |\d", following):
+        return -1
+    return position
