@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from mapreduce.conformance import grading, report
+from mapreduce.conformance import grading, process, report
 from mapreduce.conformance.rule import Outcome, Times
 from mapreduce.system.command_line import CommandLine
 
@@ -66,6 +66,7 @@ def main(
     # These log lines are about the kit's own sockets, not the daemon.
     logging.disable()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    process.pass_interrupts()
     results = []
     for result in grading.check_all(rules, command, Times(timeout=timeout)):
         results.append(result)

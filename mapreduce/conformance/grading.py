@@ -19,6 +19,7 @@ from mapreduce.conformance.rule import (
 )
 from mapreduce.conformance.rules import (
     manager_beyond,
+    manager_deaths,
     manager_faults,
     manager_jobs,
     manager_workers,
@@ -33,8 +34,9 @@ from mapreduce.conformance.worker_trial import WorkerTrial
 SIDES = {"manager": ManagerTrial, "worker": WorkerTrial}
 RULES: tuple[Rule, ...] = tuple(itertools.chain.from_iterable(
     module.BOOK.rules for module in (
-        manager_workers, manager_jobs, manager_faults, manager_beyond,
-        worker_messages, worker_tasks, worker_faults, worker_beyond)))
+        manager_workers, manager_deaths, manager_jobs, manager_faults,
+        manager_beyond, worker_messages, worker_tasks, worker_faults,
+        worker_beyond)))
 
 
 @dataclasses.dataclass(frozen=True)

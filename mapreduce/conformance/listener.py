@@ -4,6 +4,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
+import json
 import queue
 import threading
 import time
@@ -25,6 +26,7 @@ class Received:
 
     message: Any
     time: float
+    payload: bytes
 
     @property
     def type(self) -> str | None:
@@ -33,6 +35,12 @@ class Received:
             kind = self.message.get("message_type")
             return kind if isinstance(kind, str) else None
         return None
+
+    def expect_default_text(self) -> None:
+        """Raise RuleBroken if the text is no default form of json.dumps."""
+        wanted = json.dumps(self.message).encode()
+        if self.payload != wanted:
+            raise RuleBroken(repr(wanted), repr(self.payload))
 
 
 class Inbox:
@@ -48,7 +56,7 @@ class Inbox:
 
     def receive(self, payload: bytes, *_: object) -> None:
         """Add a message; called by the thread of a server."""
-        received = Received(parsed(payload), time.monotonic())
+        received = Received(parsed(payload), time.monotonic(), payload)
         self._transcript.add(self.name, received.message)
         self._queue.put(received)
 

@@ -225,6 +225,26 @@ class ManagerTrial(Trial):
         """Return what is in the shared directory, e.g., job-00000."""
         return sorted(path.name for path in self.shared.glob(f"{SHARED}/*"))
 
+    def expect_udp_socket(self) -> None:
+        """Raise RuleBroken if the Manager has no UDP socket now."""
+        try:
+            # Not a number of a Worker, for which it could have effects.
+            network.udp_client(HOST, self.port, b"{}")
+        except OSError as error:
+            raise RuleBroken(
+                f"a UDP socket at port {self.port} when TCP answers",
+                error.strerror or str(error)) from error
+
+    def disturb(self, worker: PlayedWorker) -> None:
+        """Send a heartbeat of a Worker, and a TCP message of no use.
+
+        The transcript leaves them out: there are many of them.
+        """
+        with contextlib.suppress(OSError):
+            network.udp_client(
+                HOST, self.port, _heartbeat(worker.listener.port))
+            network.tcp_client(HOST, self.port, b"{}")
+
     def expect_kept(
         self, worker: PlayedWorker, other: PlayedWorker, why: str,
         seconds: float,

@@ -132,6 +132,16 @@ class Daemon:
         return None
 
 
+def pass_interrupts() -> None:
+    """Have daemons end by SIGINT, also where this process ignores it.
+
+    A shell starts commands in the background so. What ignores a signal has
+    its children ignore it; what handles a signal does not.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda *_: None)
+
+
 def _started(
     command: list[str], log: IO[bytes], environment: dict[str, str]
 ) -> subprocess.Popen[bytes]:

@@ -33,6 +33,7 @@ UNUSABLE = {
     "a message_type that is no string": b"{\"message_type\": [\"shutdown\"]}",
     "an empty connection": b"",
 }
+LONG = "x" * 300_000  # far more than one `recv` returns
 HOSTILE = {
     "100,000 nested brackets": b"[" * 100_000,
     "an integer of 5,000 digits":
@@ -232,9 +233,11 @@ class Trial:
             path.name for directory in (self.temporary, self.shared)
             for path in directory.glob(pattern))
 
-    def expect_clean_end(self, pattern: str) -> None:
-        """End the daemon by SIGTERM; no file with such a name may stay."""
-        self.daemon.signal(signal.SIGTERM)
+    def expect_clean_end(
+        self, pattern: str, number: signal.Signals = signal.SIGTERM
+    ) -> None:
+        """End the daemon by a signal; no file with such a name may stay."""
+        self.daemon.signal(number)
         self.expect_end(self.times.timeout)
         left = self.leftovers(pattern)
         if left:

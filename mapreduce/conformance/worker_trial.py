@@ -43,10 +43,11 @@ class WorkerTrial(Trial):
         return Places(HOST, self.port, HOST, self.manager.port,
                       str(self.shared))
 
-    def expect_registration(self, timeout: float | None = None) -> None:
+    def expect_registration(self, timeout: float | None = None) -> Received:
         """Start the Worker if it was not started; expect its message."""
         self.expect_running()
-        self.expect({"message_type": "register", **self.address}, timeout)
+        return self.expect(
+            {"message_type": "register", **self.address}, timeout)
 
     def ready(self) -> None:
         """Start the Worker, expect that it registers, and acknowledge."""
@@ -78,10 +79,10 @@ class WorkerTrial(Trial):
 
     def expect_finished(
         self, task_id: int = 0, timeout: float | None = None
-    ) -> None:
+    ) -> Received:
         """Expect that the Worker reports a task, exactly as specified."""
-        self.expect({"message_type": "finished", "task_id": task_id,
-                     **self.address}, timeout)
+        return self.expect({"message_type": "finished", "task_id": task_id,
+                            **self.address}, timeout)
 
     def expect_task_works(self) -> None:
         """Send a map task, which the Worker must do."""

@@ -1,4 +1,5 @@
 """The messages of flawed_manager, and what it does beyond the rules."""
+# A part of Manager. pylint: disable=no-member
 import contextlib
 import json
 import socket
@@ -22,14 +23,25 @@ BASE = {
 }
 
 
+def encoded(message):
+    """Return a message as it is sent."""
+    separators = (",", ":") if has("text-is-that-of-json-dumps") else None
+    return json.dumps(message, separators=separators).encode()
+
+
 def tcp_send(address, message):
     """Send a message; return whether it was not refused."""
     try:
         with socket.create_connection(address, 2) as sock:
-            sock.sendall(json.dumps(message).encode())
+            sock.sendall(encoded(message))
     except OSError:
         return False
     return True
+
+
+def is_number(value):
+    """Return whether a value is a number, and not true or false."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def answer(sock, document):
@@ -66,7 +78,7 @@ class Extensions:
     def check(self, message):
         """Raise ValueError for a value that can't be used."""
         port = message.get("worker_port", 1)
-        if type(port) is not int or not 0 < port < 65536:
+        if not is_number(port) or not 0 < port < 65536:
             raise ValueError("no port")
         if has("bad-numbers-are-ignored"):
             for name in ("num_mappers", "num_reducers"):
@@ -74,8 +86,7 @@ class Extensions:
                     message[name] = max(1, int(message[name]))
             return
         for name in ("num_mappers", "num_reducers"):
-            if type(message.get(name, 1)) is not int or not message.get(
-                    name, 1):
+            if not is_number(message.get(name, 1)) or not message.get(name, 1):
                 raise ValueError("no number")
 
     def find(self, message):

@@ -1,4 +1,5 @@
 """A job of flawed_manager: its tasks, with one fault planted in them."""
+# pylint: disable=too-many-instance-attributes
 import collections
 import os
 import pathlib
@@ -42,6 +43,8 @@ class Job:
         if has("odd-names-work"):
             names = [name for name in names if name.isascii()]
         base = message["input_directory"]
+        if has("paths-are-joined-as-text"):
+            base = os.path.normpath(base)
         if has("relative-paths-stay-relative"):
             base = os.path.abspath(base)
         paths = [os.path.join(base, name) for name in names]

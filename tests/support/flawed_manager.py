@@ -3,9 +3,9 @@
 Run as a program; the fault has the name of the rule that it breaks. It has a
 single thread, and knows as much of the extensions as the rules need.
 """
+# pylint: disable=too-many-instance-attributes
 import contextlib
 import errno
-import json
 import os
 import pathlib
 import selectors
@@ -16,36 +16,28 @@ import sys
 import tempfile
 import time
 
-from tests.support.flawed_extensions import Extensions, tcp_send
+from tests.support.flawed_extensions import tcp_send
 from tests.support.flawed_job import Job, has, has_files
+from tests.support.flawed_registry import DEAD, Registry
 
 PORT, SHARED = int(sys.argv[2]), sys.argv[3]
-HEARTBEAT, DEAD = float(sys.argv[4]), float(sys.argv[5])
+HEARTBEAT = float(sys.argv[4])
 
 
-class Worker:
-    """What the Manager knows of a Worker."""
-
-    def __init__(self, address):
-        """Begin ready."""
-        self.address = address
-        self.task = None
-        self.dead = False
-        self.seen = time.monotonic()
-
-
-class Manager(Extensions):
+class Manager(Registry):
     """The Manager; run is its whole life."""
 
     def __init__(self):
         """Make the directory and the sockets."""
+        super().__init__()
         self.shared = None
         if not has("shared-directory-is-made-first"):
             self.make_shared()
         if has("port-answers-soon"):
             time.sleep(DEAD)
         self.udp = socket.socket(type=socket.SOCK_DGRAM)
-        self.udp.bind(("localhost", PORT))
+        self.udp.bind(
+            ("localhost", 0 if has("udp-socket-is-made-first") else PORT))
         self.udp.setblocking(False)
         self.tcp = socket.create_server(("localhost", PORT), backlog=100)
         self.tcp.setblocking(False)
@@ -53,12 +45,10 @@ class Manager(Extensions):
         self.selector.register(self.tcp, selectors.EVENT_READ)
         self.selector.register(self.udp, selectors.EVENT_READ)
         self.buffers = {}
-        self.workers = []
         self.jobs = []
-        self.strangers = {}
+        self.last_read = 0.0
         self.ending = False
         self.hears_udp = True
-        self.now = time.monotonic()
 
     def make_shared(self):
         """Make the shared directory."""
@@ -80,11 +70,19 @@ class Manager(Extensions):
                 self.tick()
             for key, _ in ready:
                 self.read(key.fileobj)
-            if not any(key.fileobj is self.udp for key, _ in ready):
+                self.last_read = self.now
+            if not self.has_datagrams():
                 self.tick()
             self.assign()
-        if self.shared:
+        if self.shared and not has("shared-directory-lives-with-the-manager"):
             shutil.rmtree(self.shared, ignore_errors=True)
+
+    def has_datagrams(self):
+        """Return whether heartbeats wait, as far as this Manager looks."""
+        if has("silent-worker-is-found-in-traffic"):
+            return self.now - self.last_read < HEARTBEAT
+        return any(key.fileobj is self.udp
+                   for key, _ in self.selector.select(0))
 
     def read(self, sock):
         """Read what is there; a message ends with its connection."""
@@ -112,7 +110,7 @@ class Manager(Extensions):
             except ConnectionError:
                 chunk = b""
             self.buffers[sock] += chunk
-            if not chunk:
+            if not chunk or has("long-messages-are-read-to-their-end"):
                 self.selector.unregister(sock)
                 self.handle(self.buffers.pop(sock), sock)
                 sock.close()
@@ -199,75 +197,14 @@ class Manager(Extensions):
             return
         worker.dead = True
         worker.task = None
+        if has("refused-send-is-not-repeated"):
+            self.refused.append((worker.address, task))
         if has("refused-task-goes-to-another"):
             return
         if has("refused-task-goes-first"):
             job.waiting.append(task)
         else:
             job.waiting.appendleft(task)
-
-    def requeue(self, worker):
-        """Take the task of a Worker back."""
-        task, worker.task = worker.task, None
-        if task and self.job:
-            self.job.waiting.append(task)
-
-    def find(self, message):
-        """Return the Worker that sent a message; None for a stranger."""
-        address = message["worker_host"], message["worker_port"]
-        for worker in self.workers:
-            if worker.address == address:
-                return worker
-        return None
-
-    def tick(self):
-        """Mark Workers dead that are silent."""
-        if has("silent-worker-is-dead"):
-            return
-        for worker in self.workers:
-            if not worker.dead and self.now - worker.seen > DEAD:
-                worker.dead = True
-                self.requeue(worker)
-
-    def on_register(self, message, _):
-        """Acknowledge."""
-        old = self.find(message)
-        if old:
-            if has("dead-worker-may-register-again") and old.dead:
-                return
-            if not has("task-of-a-worker-that-registers-again"):
-                self.requeue(old)
-            self.workers.remove(old)
-        worker = Worker((message["worker_host"], message["worker_port"]))
-        self.workers.append(worker)
-        if has("ack-comes-before-the-task"):
-            self.assign()
-        extra = {"x": 1} if has("registration-is-acknowledged") else {}
-        tcp_send(worker.address, {"message_type": "register_ack", **extra})
-        if has("late-worker-gets-a-task") and self.job:
-            worker.task = {"task_id": -1, "message_type": ""}
-
-    def on_heartbeat(self, message, _):
-        """Note the time."""
-        worker = self.find(message)
-        if worker is None:
-            self.note_stranger(message)
-            return
-        if not has("heartbeats-keep-a-worker-alive"):
-            worker.seen = time.monotonic()
-        if has("dead-worker-stays-dead"):
-            worker.dead = False
-
-    def note_stranger(self, message):
-        """Ask a stranger to register, once."""
-        if has("heartbeat-of-a-stranger-is-ignored"):
-            self.on_register(message, None)
-            return
-        address = message["worker_host"], message["worker_port"]
-        self.strangers[address] = self.strangers.get(address, 0) + 1
-        if self.strangers[address] == 2 and not has(
-                "stranger-is-asked-to-register"):
-            tcp_send(address, {"message_type": "register_again"})
 
     def on_finished(self, message, _):
         """Count a task that the Worker holds."""
@@ -301,7 +238,8 @@ class Manager(Extensions):
             job.state = "reduce"
             job.waiting.extend(job.reduce_tasks())
         elif job.state == "reduce" and (
-                done("new_reduce_task") == job.message["num_reducers"]):
+                done("new_reduce_task") == job.message["num_reducers"]
+                or has("job-ends-with-its-last-task")):
             job.state = "done"
             if has("nothing-is-added-to-the-output"):
                 (job.output / "_SUCCESS").touch()
@@ -323,8 +261,15 @@ class Manager(Extensions):
             return
         extra = {"x": 1} if has("shutdown-is-forwarded") else {}
         for worker in self.workers:
-            if not worker.dead:
-                tcp_send(worker.address, {"message_type": "shutdown", **extra})
+            if not worker.dead or has("dead-worker-gets-no-shutdown"):
+                is_sent = tcp_send(
+                    worker.address, {"message_type": "shutdown", **extra})
+                if not is_sent and has("refused-shutdown-stops-nothing"):
+                    break
+        if has("shutdown-drops-the-queue"):
+            for job in self.jobs:
+                if job.state == "queued":
+                    self.start(job)
         self.ending = True
 
 
@@ -336,12 +281,14 @@ def main():
         sys.exit(0 if has("port-in-use-is-an-error") or (
             error.errno != errno.EADDRINUSE) else 1)
 
-    def end(*_):
-        if manager.shared and not has("sigterm-leaves-nothing"):
+    def end(number, _):
+        name = signal.Signals(number).name.lower()
+        if manager.shared and not has(f"{name}-leaves-nothing"):
             shutil.rmtree(manager.shared)
         sys.exit(0)
 
     signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
     manager.run()
 
 

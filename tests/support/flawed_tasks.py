@@ -1,4 +1,5 @@
 """The tasks of flawed_worker, with one fault planted in them."""
+# pylint: disable=subprocess-popen-preexec-fn,consider-using-with,no-member
 import contextlib
 import ctypes
 import hashlib
@@ -109,7 +110,10 @@ class Tasks:
         """Sort the partitions."""
         locale = {} if has("sort-is-in-the-c-locale") else {"LC_ALL": "C"}
         for path in filter(pathlib.Path.exists, paths):
-            if path.stat().st_size > 2**20:  # The tests are faster so.
+            size = path.stat().st_size
+            if size > 2**20:  # The tests are faster so.
+                continue
+            if has("one-sort-for-each-partition") and not size:
                 continue
             subprocess.run(["sort", "-o", path, path], check=True,
                            env={**os.environ, **locale})
@@ -123,6 +127,9 @@ class Tasks:
             if has("reduce-input-is-a-stream"):
                 lines = list(lines)
             runs = 2 if has("reduce-merges-for-one-process") else 1
+            if has("reducer-runs-without-lines") and not any(
+                    os.path.getsize(path) for path in task["input_paths"]):
+                runs = 0
             for _ in range(runs):
                 out = self.lines_of([task["executable"]], os.environ, lines,
                                     "reduce")

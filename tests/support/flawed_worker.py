@@ -3,7 +3,7 @@
 Run as a program; the fault has the name of the rule that it breaks. It knows
 as much of the extensions as the rules need.
 """
-import contextlib
+# pylint: disable=too-many-instance-attributes
 import errno
 import json
 import os
@@ -39,6 +39,12 @@ TOLERATED = {  # faults that report a failed task as finished
     "missing-input-fails"}
 
 
+def encoded(message):
+    """Return a message as it is sent."""
+    separators = (",", ":") if has("text-is-that-of-json-dumps") else None
+    return json.dumps(message, separators=separators).encode()
+
+
 class Worker(Tasks):
     """The Worker; run is its whole life."""
 
@@ -60,7 +66,7 @@ class Worker(Tasks):
         """Send the Manager a message; return whether it was not refused."""
         try:
             with socket.create_connection(("localhost", MANAGER), 2) as sock:
-                sock.sendall(json.dumps(message).encode())
+                sock.sendall(encoded(message))
         except OSError:
             return False
         return True
@@ -122,7 +128,7 @@ class Worker(Tasks):
         """Send heartbeats; notice gaps and refusals."""
         sock = socket.socket(type=socket.SOCK_DGRAM)
         sock.connect(("localhost", MANAGER))
-        payload = json.dumps({"message_type": "heartbeat", **ADDRESS}).encode()
+        payload = encoded({"message_type": "heartbeat", **ADDRESS})
         if has("first-heartbeat-is-immediate"):
             time.sleep(HEARTBEAT)
         while not self.ending.is_set():
@@ -142,9 +148,11 @@ class Worker(Tasks):
     def serve(self, connection):
         """Receive a message."""
         with connection:
-            self.receive(
-                b"".join(iter(lambda: connection.recv(65536), b"")),
-                connection)
+            first = connection.recv(65536)
+            rest = b""
+            if not has("long-messages-are-read-to-their-end"):
+                rest = b"".join(iter(lambda: connection.recv(65536), b""))
+            self.receive(first + rest, connection)
 
     def receive(self, payload, connection):
         """Handle a message, or ignore it."""
@@ -154,6 +162,8 @@ class Worker(Tasks):
             fields = set(message) - {"message_type"}
             if not FIELDS[kind] <= fields:
                 raise ValueError("a field is missing")
+            if not isinstance(message.get("task_id", 0), int):
+                raise ValueError("no task id")
         except (ValueError, TypeError, KeyError, RecursionError):
             if FAULT.startswith("ignores-"):
                 os._exit(1)
@@ -200,6 +210,11 @@ class Worker(Tasks):
         """Do a task and report it."""
         mine = self.current
         reason = None
+        if has("finished-comes-after-the-files"):
+            self.send({"message_type": "finished",
+                       "task_id": task["task_id"], **ADDRESS})
+        if has("relative-paths-work"):
+            os.chdir("/")
         try:
             self.produce(task, mine)
         except (Failed, OSError) as error:
@@ -241,6 +256,9 @@ class Worker(Tasks):
                 if has("output-is-renamed-across-file-systems"):
                     shutil.move(path, output / path.name)
                     continue
+                if has("files-are-replaced") and (
+                        output / path.name).exists():
+                    continue
                 hidden = output / f".{path.name}"
                 shutil.move(path, hidden)
                 hidden.rename(output / path.name)
@@ -260,8 +278,9 @@ def main():
         sys.exit(0 if has("port-in-use-is-an-error") or (
             error.errno != errno.EADDRINUSE) else 1)
 
-    def end(*_):
-        if not has("sigterm-leaves-nothing"):
+    def end(number, _):
+        name = signal.Signals(number).name.lower()
+        if not has(f"{name}-leaves-nothing"):
             worker.kill_task()
             directory = pathlib.Path(tempfile.gettempdir())
             for path in directory.glob("mapreduce-local-*"):
@@ -269,6 +288,7 @@ def main():
         os._exit(0)
 
     signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
     worker.run()
 
 

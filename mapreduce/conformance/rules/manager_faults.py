@@ -175,6 +175,13 @@ def _sigterm_leaves_nothing(trial: ManagerTrial) -> None:
     trial.expect_clean_end(SHARED)
 
 
+@BOOK.rule("SIGINT (Ctrl-C) ends the Manager with exit code 0, and no "
+           "mapreduce-shared-* stays.")
+def _sigint_leaves_nothing(trial: ManagerTrial) -> None:
+    trial.workers(1)
+    trial.expect_clean_end(SHARED, signal.SIGINT)
+
+
 @BOOK.rule("A second Manager at the same port ends with an error; the first "
            "goes on.")
 def _port_in_use_is_an_error(trial: ManagerTrial) -> None:

@@ -3,9 +3,11 @@ from __future__ import annotations
 
 import os
 import pathlib
+import time
 
 from mapreduce.conformance.manager_trial import SHARED, ManagerTrial
 from mapreduce.conformance.rule import RuleBook, RuleBroken
+from mapreduce.conformance.trial import SHUTDOWN
 
 BOOK = RuleBook("manager", "protocol")
 
@@ -82,6 +84,23 @@ def _relative_paths_stay_relative(trial: ManagerTrial) -> None:
                  tasks[1]["output_directory"])
 
 
+@BOOK.rule("An input path is os.path.join(input_directory, filename): the "
+           "directory is used as it was given, and not made shorter. So is "
+           "the output directory.")
+def _paths_are_joined_as_text(trial: ManagerTrial) -> None:
+    worker, = trial.workers(1)
+    job = trial.job(files=1)
+    directory = f"{job.input.parent}/.//{job.input.name}/"
+    job.message.update(input_directory=directory,
+                       output_directory=f"{job.output}//")
+    trial.send(job.message)
+    tasks = worker.do_tasks(2)
+    _check_equal("the input paths", [os.path.join(directory, "f0")],
+                 tasks[0]["input_paths"])
+    _check_equal("the output directory", f"{job.output}//",
+                 tasks[1]["output_directory"])
+
+
 @BOOK.rule("A new_reduce_task has exactly the fields of the specification: "
            "the reducer, the partition of every map task in order, and the "
            "job's output directory.")
@@ -118,6 +137,30 @@ def _shared_directory_is_made_first(trial: ManagerTrial) -> None:
     names = [path.name for path in trial.shared.iterdir()]
     if len(names) != 1 or not names[0].startswith(SHARED.rstrip("*")):
         raise RuleBroken("one directory mapreduce-shared-*", str(names))
+
+
+@BOOK.rule("The UDP socket is there as soon as the Manager answers over "
+           "TCP.")
+def _udp_socket_is_made_first(trial: ManagerTrial) -> None:
+    trial.send({"message_type": "heartbeat"})  # Ignored; waits for the port.
+    trial.expect_udp_socket()
+
+
+@BOOK.rule("The shared directory is kept until the Manager ends, and is "
+           "removed then.")
+def _shared_directory_lives_with_the_manager(trial: ManagerTrial) -> None:
+    worker, = trial.workers(1)
+    made = trial.leftovers(SHARED)
+    if len(made) != 1:
+        raise RuleBroken(f"one directory {SHARED} in that of TMPDIR, or in "
+                         "{shared_dir}", str(made))
+    trial.expect_job_works(worker)
+    time.sleep(trial.times.quiet)
+    _check_equal("the directory after a job", made, trial.leftovers(SHARED))
+    trial.send(SHUTDOWN)
+    trial.expect_end(trial.times.prompt)
+    _check_equal("the directories after the end", [],
+                 trial.leftovers(SHARED))
 
 
 @BOOK.rule("A job starts without a Worker, too: job-00000 is made in the "
@@ -186,6 +229,37 @@ def _jobs_run_in_order(trial: ManagerTrial) -> None:
     task = first.expect_task("map")
     _check_equal("the directory of the second job", "job-00001",
                  os.path.basename(task["output_directory"]))
+
+
+@BOOK.rule("A job ends when every reduce task is finished, and not before.")
+def _job_ends_with_its_last_task(trial: ManagerTrial) -> None:
+    first, second = trial.workers(2)
+    trial.submit(reducers=2)
+    trial.submit()
+    first.finish(first.expect_task("map"))
+    task, last = first.expect_task("reduce"), second.expect_task("reduce")
+    first.finish(task)
+    first.expect_nothing("the other reduce task is not finished")
+    second.finish(last)
+    first.expect_task("map")
+
+
+@BOOK.rule("shutdown drops the jobs that wait: they never start.")
+def _shutdown_drops_the_queue(trial: ManagerTrial) -> None:
+    worker, = trial.workers(1)
+    trial.submit()
+    queued = trial.job()
+    queued.output.mkdir()
+    old = queued.output / "part-00007"
+    old.touch()
+    trial.send(queued.message)
+    worker.expect_task("map")
+    trial.send(SHUTDOWN)
+    worker.expect(SHUTDOWN)
+    trial.expect_end(trial.times.prompt)
+    if not old.exists():
+        raise RuleBroken("the old result of a job that never started",
+                         "it is gone")
 
 
 @BOOK.rule("The directory of a job is removed when its last reduce task is "

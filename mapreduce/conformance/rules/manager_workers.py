@@ -1,16 +1,12 @@
 """Rules for Managers: Workers, their tasks and the shutdown."""
 from __future__ import annotations
 
-import queue
+from typing import Any
 
-from mapreduce.conformance.manager_trial import (
-    ACK,
-    ManagerTrial,
-    first_of,
-)
+from mapreduce.conformance.manager_trial import ACK, ManagerTrial
 from mapreduce.conformance.rule import RuleBook, RuleBroken
 from mapreduce.conformance.transcript import shown
-from mapreduce.conformance.trial import SHUTDOWN
+from mapreduce.conformance.trial import LONG, SHUTDOWN
 
 BOOK = RuleBook("manager", "protocol")
 
@@ -50,6 +46,19 @@ def _unknown_fields_are_ignored(trial: ManagerTrial) -> None:
     trial.worker().register(no_such_field=[1])
 
 
+@BOOK.rule("A message is read to its end, however long it is.")
+def _long_messages_are_read_to_their_end(trial: ManagerTrial) -> None:
+    trial.worker().register(no_such_field=LONG)
+
+
+@BOOK.rule("What is sent is the default form of json.dumps: shutdown is "
+           "exactly {\"message_type\": \"shutdown\"}.")
+def _text_is_that_of_json_dumps(trial: ManagerTrial) -> None:
+    worker, = trial.workers(1)
+    trial.send(SHUTDOWN)
+    worker.expect(SHUTDOWN).expect_default_text()
+
+
 @BOOK.rule("A Worker has one task at a time.")
 def _one_task_at_a_time(trial: ManagerTrial) -> None:
     worker, = trial.workers(1)
@@ -79,6 +88,28 @@ def _workers_are_served_in_order(trial: ManagerTrial) -> None:
         raise RuleBroken("task 0 for the first Worker, 1 for the second",
                          str(seen))
     third.expect_nothing("both tasks are with Workers that came before")
+
+
+@BOOK.rule("A Worker that registers again moves to the end of that order.")
+def _registering_again_moves_to_the_end(trial: ManagerTrial) -> None:
+    first, second = trial.workers(2)
+    first.register()
+    trial.submit()
+    second.expect_task("map")
+    first.expect_nothing("the other Worker comes first now")
+
+
+@BOOK.rule("A Worker is its host and its port to the letter: the same port "
+           "with another name of the host is another Worker.")
+def _worker_is_its_host_and_port(trial: ManagerTrial) -> None:
+    worker, = trial.workers(1)
+    trial.submit()
+    task = worker.expect_task("map")
+    trial.send({"message_type": "finished", "task_id": task["task_id"],
+                **worker.address, "worker_host": "127.0.0.1"})
+    worker.expect_nothing("no Worker of that name has the task")
+    worker.finish(task)
+    worker.expect_task("reduce")
 
 
 @BOOK.rule("A Worker that registers in the middle of a job gets the next "
@@ -115,52 +146,6 @@ def _second_finished_does_not_count(trial: ManagerTrial) -> None:
     worker.expect_task("reduce")
 
 
-@BOOK.rule("A Worker that refuses a connection is dead: the next ready "
-           "Worker gets its task.")
-def _refused_task_goes_to_another(trial: ManagerTrial) -> None:
-    first, second = trial.workers(2)
-    first.listener.leave()
-    trial.submit()
-    second.expect_task("map")
-
-
-@BOOK.rule("A task that was refused goes back to the head of the unassigned "
-           "ones.")
-def _refused_task_goes_first(trial: ManagerTrial) -> None:
-    first, second = trial.workers(2)
-    first.listener.leave()
-    trial.submit(mappers=4)
-    order = [task["task_id"] for task in second.do_tasks(4)]
-    # The second Worker may be given task 1 while task 0 is being refused.
-    if order not in ([0, 1, 2, 3], [1, 0, 2, 3]):
-        raise RuleBroken("task 0 before tasks 2 and 3", str(order))
-
-
-@BOOK.rule("A dead Worker that registers again is acknowledged, and gets "
-           "tasks.")
-def _dead_worker_may_register_again(trial: ManagerTrial) -> None:
-    first, second = trial.workers(2)
-    first.listener.leave()
-    trial.submit(mappers=2)
-    second.expect_task("map")
-    first.listener.reopen()
-    first.register()
-    first.expect_task("map")
-
-
-@BOOK.rule("If all Workers are dead, the job waits and goes on with the next "
-           "one that registers.")
-def _job_waits_for_a_worker(trial: ManagerTrial) -> None:
-    first, = trial.workers(1)
-    first.listener.leave()
-    trial.submit()
-    trial.wait_for("the start of the job", lambda: any(
-        trial.directory.glob("output-*")), lambda: "no output directory")
-    second = trial.worker()
-    second.register()
-    second.do_tasks(2)
-
-
 @BOOK.rule("A Worker that registers again while it has a task is "
            "acknowledged, and its task is given out again.")
 def _task_of_a_worker_that_registers_again(trial: ManagerTrial) -> None:
@@ -171,6 +156,22 @@ def _task_of_a_worker_that_registers_again(trial: ManagerTrial) -> None:
     again = worker.expect_task("map")
     if again != task:
         raise RuleBroken(shown(task), shown(again))
+
+
+@BOOK.rule("The task of a Worker that registers again goes behind the "
+           "unassigned ones.")
+def _task_goes_last_after_registering_again(trial: ManagerTrial) -> None:
+    worker, = trial.workers(1)
+    trial.submit(mappers=3)
+    worker.expect_task("map")
+    worker.register()
+    _expect_order(worker.do_tasks(3), [1, 2, 0])
+
+
+def _expect_order(tasks: list[dict[str, Any]], expected: list[int]) -> None:
+    seen = [task["task_id"] for task in tasks]
+    if seen != expected:
+        raise RuleBroken(f"the tasks in the order {expected}", str(seen))
 
 
 @BOOK.rule("Heartbeats from a Worker that never registered are ignored.")
@@ -204,52 +205,29 @@ def _shutdown_does_not_wait_for_tasks(trial: ManagerTrial) -> None:
     trial.expect_end(trial.times.prompt)
 
 
+@BOOK.rule("shutdown is forwarded to living Workers only.")
+def _dead_worker_gets_no_shutdown(trial: ManagerTrial) -> None:
+    first, second = trial.workers(2)
+    first.listener.leave()
+    trial.submit()
+    second.expect_task("map")
+    first.listener.reopen()
+    trial.send(SHUTDOWN)
+    second.expect(SHUTDOWN)
+    first.expect_nothing("the Worker is dead")
+    trial.expect_end(trial.times.prompt)
+
+
+@BOOK.rule("A Worker that refuses shutdown keeps it from no other one.")
+def _refused_shutdown_stops_nothing(trial: ManagerTrial) -> None:
+    first, second = trial.workers(2)
+    first.listener.leave()
+    trial.send(SHUTDOWN)
+    second.expect(SHUTDOWN)
+    trial.expect_end(trial.times.prompt)
+
+
 @BOOK.rule("An idle Manager uses next to no processor time.")
 def _idle_manager_does_not_spin(trial: ManagerTrial) -> None:
     trial.workers(1)
     trial.expect_idle()
-
-
-@BOOK.rule("A Worker that is silent for more than 10 s is dead within the "
-           "next second, and its task goes to another one.", takes_time=True)
-def _silent_worker_is_dead(trial: ManagerTrial) -> None:
-    first, second = trial.workers(2)
-    trial.submit()
-    first.expect_task("map")
-    first.fall_silent()
-    # The clock starts at its last sign of life.
-    early = trial.times.dead - trial.times.heartbeat - 1
-    second.expect_nothing("the first Worker is not dead yet", early)
-    second.expect_task(
-        "map", trial.times.dead + trial.times.slack - early)
-
-
-@BOOK.rule("A Worker that sends heartbeats keeps its task, however long that "
-           "takes.", takes_time=True)
-def _heartbeats_keep_a_worker_alive(trial: ManagerTrial) -> None:
-    first, second = trial.workers(2)
-    trial.expect_kept(first, second, "the first Worker sends heartbeats",
-                      trial.times.dead + trial.times.slack)
-
-
-@BOOK.rule("A dead Worker stays dead, whatever heartbeats come, and its "
-           "finished does not count.", takes_time=True)
-def _dead_worker_stays_dead(trial: ManagerTrial) -> None:
-    first, second = trial.workers(2)
-    trial.submit()
-    task = first.expect_task("map")
-    first.fall_silent()
-    again = second.expect_task(
-        "map", trial.times.dead + trial.times.slack)
-    first.heartbeat()
-    first.finish(task)
-    try:
-        worker, received = first_of([first, second], trial.times.quiet)
-    except queue.Empty:
-        second.finish(again)
-        second.expect_task("reduce")
-        first.expect_nothing("the Worker is dead", 0)
-        return
-    raise RuleBroken(
-        "no message: the first Worker is dead",
-        f"{shown(received.message)} to {worker.listener.name}")

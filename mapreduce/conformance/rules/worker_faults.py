@@ -16,6 +16,9 @@ KILL_TIME = 3.0  # seconds until no process of a killed Worker's task is left
 MALFORMED = {
     "a task without its fields":
         b'{"message_type": "new_map_task", "task_id": 0}',
+    "a field of a wrong type":
+        b'{"message_type": "new_reduce_task", "task_id": "0", "input_paths": '
+        b'[], "executable": "/bin/cat", "output_directory": "/nowhere"}',
 }
 
 
@@ -182,6 +185,26 @@ def _sigterm_leaves_nothing(trial: WorkerTrial) -> None:
     gate = _run_until_killed(trial)
     trial.expect_clean_end(LOCAL)
     _expect_no_process(trial, gate)
+
+
+@BOOK.rule("SIGINT (Ctrl-C) ends the Worker and the processes of its task, "
+           "with exit code 0, and no mapreduce-local-* stays.")
+def _sigint_leaves_nothing(trial: WorkerTrial) -> None:
+    gate = _run_until_killed(trial)
+    trial.expect_clean_end(LOCAL, signal.SIGINT)
+    _expect_no_process(trial, gate)
+
+
+@BOOK.rule("A task that runs once more replaces the files that it has left.")
+def _files_are_replaced(trial: WorkerTrial) -> None:
+    trial.ready()
+    for line in (b"first\t1\n", b"second\t2\n"):
+        trial.map("exec cat", [line])
+        trial.expect_finished()
+        trial.expect_content("maptask00000-part00000", line)
+        trial.reduce("exec cat", [line])
+        trial.expect_finished()
+        trial.expect_content("part-00000", line)
 
 
 @BOOK.rule("Within 3 s of a kill -9 of the Worker, no process of its task is "

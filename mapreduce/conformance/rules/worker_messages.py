@@ -4,7 +4,7 @@ from __future__ import annotations
 import time
 
 from mapreduce.conformance.rule import RuleBook, RuleBroken
-from mapreduce.conformance.trial import SHUTDOWN
+from mapreduce.conformance.trial import LONG, SHUTDOWN
 from mapreduce.conformance.worker_trial import ACK, WorkerTrial
 
 BOOK = RuleBook("worker", "protocol")
@@ -16,6 +16,23 @@ def _registration_is_exact(trial: WorkerTrial) -> None:
     trial.expect_registration()
     # It listens: this is accepted at the first try.
     trial.send(ACK)
+
+
+@BOOK.rule("What is sent is the default form of json.dumps, over TCP and "
+           "UDP.")
+def _text_is_that_of_json_dumps(trial: WorkerTrial) -> None:
+    trial.expect_registration().expect_default_text()
+    trial.send(ACK)
+    trial.expect_heartbeat(trial.times.timeout).expect_default_text()
+    trial.map("exec cat", [])
+    trial.expect_finished().expect_default_text()
+
+
+@BOOK.rule("A message is read to its end, however long it is.")
+def _long_messages_are_read_to_their_end(trial: WorkerTrial) -> None:
+    trial.expect_registration()
+    trial.send({**ACK, "no_such_field": LONG})
+    trial.expect_heartbeat(trial.times.timeout)
 
 
 @BOOK.rule("A Worker registers once: not again because the answer is slow.")

@@ -70,18 +70,8 @@ def _empty_partitions_are_made(trial: WorkerTrial) -> None:
 def _sort_is_in_the_c_locale(trial: WorkerTrial) -> None:
     # This machine may lack other locales. So the environment of sort is
     # looked at as well as its result.
-    program = shutil.which("sort")
-    if program is None:
-        raise CannotCheck("there is no program sort")
-    directory = trial.directory / "bin"
-    directory.mkdir()
-    noted = trial.directory / "locale"
-    trial.script(
-        f"echo \"${{LC_ALL:-${{LC_COLLATE:-${{LANG:-C}}}}}}\" >> '{noted}'",
-        f'exec {program} "$@"', name="bin/sort")
-    trial.environment |= {
-        "PATH": f"{directory}:{os.environ.get('PATH', os.defpath)}",
-        "LC_ALL": "en_US.UTF-8", "LANG": "en_US.UTF-8"}
+    noted = _noting_sort(trial, "${LC_ALL:-${LC_COLLATE:-${LANG:-C}}}")
+    trial.environment |= {"LC_ALL": "en_US.UTF-8", "LANG": "en_US.UTF-8"}
     trial.ready()
     trial.map("exec cat", [b"b\t1\nB\t1\na\t1\nA\t1\n"])
     trial.expect_finished()
@@ -89,6 +79,36 @@ def _sort_is_in_the_c_locale(trial: WorkerTrial) -> None:
     seen = set(noted.read_text().split()) if noted.exists() else set()
     if not seen <= {"C", "POSIX"}:
         raise RuleBroken("sort in the locale C", f"in {sorted(seen)}")
+
+
+def _noting_sort(trial: WorkerTrial, what: str) -> pathlib.Path:
+    """Have each sort note something of it in a file; return its path."""
+    program = shutil.which("sort")
+    if program is None:
+        raise CannotCheck("there is no program sort")
+    directory = trial.directory / "bin"
+    directory.mkdir()
+    noted = trial.directory / "noted"
+    trial.script(f"echo \"{what}\" >> '{noted}'",
+                 f'exec {program} "$@"', name="bin/sort")
+    trial.environment["PATH"] = (
+        f"{directory}:{os.environ.get('PATH', os.defpath)}")
+    return noted
+
+
+@BOOK.rule("Each partition file, also an empty one, is sorted by one sort "
+           "-o FILE FILE.")
+def _one_sort_for_each_partition(trial: WorkerTrial) -> None:
+    noted = _noting_sort(trial, "$*")
+    trial.ready()
+    trial.map("exec cat", [b"line\t1\n"], partitions=3)
+    trial.expect_finished()
+    seen = noted.read_text().splitlines() if noted.exists() else []
+    files = {line.split()[-1] for line in seen if line.split()}
+    if len(files) != 3 or sorted(seen) != sorted(
+            f"-o {path} {path}" for path in files):
+        raise RuleBroken("sort -o FILE FILE, once for each of 3 files",
+                         str(seen))
 
 
 @BOOK.rule("One process of the mapper runs for each input file, in order, "
@@ -119,6 +139,25 @@ def _executable_has_directory_and_environment(trial: WorkerTrial) -> None:
          b"0 a value\t1\n"])))
 
 
+@BOOK.rule("Relative paths refer to the Worker's working directory.")
+def _relative_paths_work(trial: WorkerTrial) -> None:
+    trial.ready()
+    task = trial.map_task(os.path.relpath(trial.script("exec cat")),
+                          [os.path.relpath(trial.file(b"line\t1\n"))])
+    trial.send({**task, "output_directory": os.path.relpath(trial.output)})
+    trial.expect_finished()
+    trial.expect_content("maptask00000-part00000", b"line\t1\n")
+
+
+@BOOK.rule("finished is sent after every file is in place.")
+def _finished_comes_after_the_files(trial: WorkerTrial) -> None:
+    trial.ready()
+    trial.map("exec cat", [b"line\t1\n"], partitions=20)
+    trial.expect_finished()
+    trial.expect_names(*(f"maptask00000-part{number:05d}"
+                         for number in range(20)))
+
+
 @BOOK.rule("finished is sent once for a task.")
 def _finished_is_sent_once(trial: WorkerTrial) -> None:
     trial.ready()
@@ -140,6 +179,14 @@ def _reduce_merges_for_one_process(trial: WorkerTrial) -> None:
     trial.expect_content("part-00003", b"a\nb\nc\nd\ne\nf\n")
     if noted.read_text() != "begin\n":
         raise RuleBroken("one process of the reducer", noted.read_text())
+
+
+@BOOK.rule("The reducer runs once, too, if its input files hold no line.")
+def _reducer_runs_without_lines(trial: WorkerTrial) -> None:
+    trial.ready()
+    trial.reduce("echo begin; exec cat", [b"", b""])
+    trial.expect_finished()
+    trial.expect_content("part-00000", b"begin\n")
 
 
 @BOOK.rule("A task that comes while another runs waits for its turn.")
