@@ -180,8 +180,8 @@ def _restore_task(
 def summary(jobs: Jobs, now: float) -> Iterator[str]:
     """Iterate over what a Manager goes on with after an interruption."""
     snapshot = jobs.snapshot(now)
-    yield (f"{len(snapshot.ended)} ended jobs, {len(snapshot.queued)} that "
-           "wait")
+    yield (f"jobs that have ended: {len(snapshot.ended)}, that wait: "
+           f"{len(snapshot.queued)}")
     if (job := snapshot.running) and not job.ended:
         yield (f"job {job.id} goes on: {job.map_tasks_done} of "
                f"{job.map_tasks} map tasks and {job.reduce_tasks_done} of "

@@ -125,7 +125,8 @@ class Recorder(NoRecorder):
             self._other_boot = self._state.begin()
         except sqlite3.Error as error:
             raise StateError(
-                f"cannot write the state in {self._state.path!r}: {error}"
+                f"cannot write the state in {self._state.path!r}: {error}; "
+                "look at its disk, and start again"
             ) from error
         yield self._state.shared_directory
 
@@ -158,7 +159,7 @@ class Recorder(NoRecorder):
         LOGGER.info("Keep the state in %s", self._state.path)
         if interruptions:
             LOGGER.info(
-                "The Manager was interrupted, %d times by now; %s",
+                "Interruptions of the Manager so far: %d; %s",
                 interruptions, "; ".join(summary(
                     self._scheduler.jobs, time.monotonic())))
 
