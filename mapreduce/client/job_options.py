@@ -17,6 +17,7 @@ import click
 from mapreduce.client import completion, key_options
 from mapreduce.client.placed_files import Placed, read_placed
 from mapreduce.protocol import fields, layout
+from mapreduce.protocol.dataclass import dataclass
 from mapreduce.system.command_line import Number
 from mapreduce.system.inputs import Rules
 
@@ -30,7 +31,7 @@ COUNT = Number(1, layout.MAX_TASKS)
 COUNT_OR_ZERO = Number(0, layout.MAX_TASKS)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class _StageSpec:
     mapper_executable: str
     reducer_executable: str | None = None
@@ -41,7 +42,7 @@ class _StageSpec:
     num_reducers: int | None = None
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class _InputSpec:
     """What a job reads."""
 
@@ -59,7 +60,7 @@ class _InputSpec:
         return Rules(self.skip_bad_inputs, self.recursive, self.hadoop_inputs)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class _OutputSpec:
     """What a job writes, and what it may replace."""
 
@@ -72,7 +73,7 @@ class _OutputSpec:
     compress: str | None = None
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class _TaskSpec:
     environment: Mapping[str, str] | None = None
     files: Placed | None = None
@@ -83,7 +84,7 @@ class _TaskSpec:
     logs: str | None = None
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class _MoreSpec:
     """What else tasks do in another way than usual."""
 
@@ -91,7 +92,7 @@ class _MoreSpec:
     any_exit_code: bool = False
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class _KeySpec:
     """How lines are partitioned and sorted, if not as a whole."""
 
@@ -103,7 +104,7 @@ class _KeySpec:
     reducer_separator: str | None = None
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class JobSpec(
         _TaskSpec, _MoreSpec, _OutputSpec, _InputSpec, _KeySpec, _StageSpec):
     """A job as the user described it; the command replaces None by defaults.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from mapreduce.protocol.dataclass import dataclass
 from mapreduce.protocol.fields import (
     Command,
     CountOrZero,
@@ -65,7 +66,7 @@ def _text(message: Any, name: str) -> str:
     return f"{name}({fields})"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class PlacedFiles:
     """What tasks find in a working directory of their own, if anything."""
 
@@ -74,12 +75,12 @@ class PlacedFiles:
     archives: OptionalLinks = None
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class _PlacedInTask(PlacedFiles):
     unpack_directory: OptionalPath = None  # for archives, of the job
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class TaskOptions:
     """Options of a job that all of its tasks have, too."""
 
@@ -96,7 +97,7 @@ class TaskOptions:
     compress: OptionalCompression = None  # of the parts of the result
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class _MapOptions(TaskOptions):
     """Options of a job that its map tasks have, too."""
 
@@ -111,7 +112,7 @@ class _MapOptions(TaskOptions):
     skip_bad_inputs: OptionalFlag = None
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class _Limits:
     """Limits at which a task, or its job, fails, and what is kept then."""
 
@@ -125,7 +126,7 @@ class _Limits:
     keep_failed: OptionalPath = None
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class _Planning:
     """Options that only the Manager uses."""
 
@@ -141,7 +142,7 @@ class _Planning:
     hadoop_inputs: OptionalFlag = None
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class _Outputs:
     """What the Manager keeps and replaces."""
 
@@ -156,7 +157,7 @@ class _Outputs:
     overwrite: OptionalFlag = None
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class _ExtendedJobFields:
     input_paths: Paths  # files, directories and patterns, as in a shell
     output_directory: Path
@@ -172,7 +173,7 @@ class _ExtendedJobFields:
 
 # A dataclass takes the fields of its last base first. So the required fields,
 # which have no defaults, are in the last base.
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class ExtendedJobMessage(
         PlacedFiles, _Limits, _MapOptions,
         _Outputs, _Planning, _ExtendedJobFields):
@@ -223,7 +224,7 @@ class ExtendedJobMessage(
                 self.compress))
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class _ExtendedMapFields:
     task_id: TaskId
     splits: Splits
@@ -234,7 +235,7 @@ class _ExtendedMapFields:
     task_timeout: OptionalSeconds = None
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class ExtendedMapTaskMessage(
         _PlacedInTask, _MapOptions, _ExtendedMapFields):
     """The Manager assigns a map task that a strict Worker cannot do."""
@@ -248,7 +249,7 @@ class ExtendedMapTaskMessage(
         return _text(self, "MapTaskMessage")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class _ExtendedReduceFields:
     task_id: TaskId
     executable: Command
@@ -258,7 +259,7 @@ class _ExtendedReduceFields:
     task_timeout: OptionalSeconds = None
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class ExtendedReduceTaskMessage(
         _PlacedInTask, TaskOptions, _ExtendedReduceFields):
     """The Manager assigns a reduce task that a strict Worker cannot do."""
@@ -276,7 +277,7 @@ class ExtendedReduceTaskMessage(
 ExtendedTask = ExtendedMapTaskMessage | ExtendedReduceTaskMessage
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class ProgressMessage:
     """A Worker reports a status line of the executable of its task.
 

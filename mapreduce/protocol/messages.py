@@ -6,9 +6,9 @@ messages to bytes and back.
 """
 from __future__ import annotations
 
-import dataclasses
 from typing import ClassVar
 
+from mapreduce.protocol.dataclass import dataclass
 from mapreduce.protocol.extensions import (
     ExtendedJobMessage,
     ExtendedMapTaskMessage,
@@ -33,12 +33,13 @@ from mapreduce.protocol.fields import (
     hidden,
 )
 
+
 # A host and a port exactly as the Worker sent them. They are its identity:
 # "localhost" and "127.0.0.1" are two Workers.
 Address = tuple[str, int]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class RegisterMessage:
     """A Worker announces the address at which it listens."""
 
@@ -47,7 +48,7 @@ class RegisterMessage:
     token: OptionalToken = hidden()
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class RegisterAckMessage:
     """The Manager has registered the Worker.
 
@@ -58,7 +59,7 @@ class RegisterAckMessage:
     token: OptionalToken = hidden()
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class RegisterAgainMessage:
     """The receiver sends messages, but is no living Worker here.
 
@@ -67,7 +68,7 @@ class RegisterAgainMessage:
     """
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class HeartbeatMessage:
     """A Worker is alive; the only message that is sent over UDP."""
 
@@ -76,7 +77,7 @@ class HeartbeatMessage:
     token: OptionalToken = hidden()
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class _JobFields:
     input_directory: Path
     output_directory: Path
@@ -86,7 +87,7 @@ class _JobFields:
     num_reducers: Count
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class ManagerJobMessage(_JobFields):
     """A client submits a job.
 
@@ -102,21 +103,21 @@ class ManagerJobMessage(_JobFields):
     submitted_by: OptionalName = None
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class DialectMessage:
     """A message of another dialect, whose class has its message_type."""
 
     message_type: ClassVar[str]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class MasterJobMessage(_JobFields, DialectMessage):
     """A client submits a job to a Master of the 2017 dialect."""
 
     message_type = "new_master_job"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class GetStatusMessage:
     """A client queries all Workers, and all jobs or the job with a key.
 
@@ -129,7 +130,7 @@ class GetStatusMessage:
     hold: OptionalSeconds = None
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class GetJobMessage:
     """A client queries a job and its tasks.
 
@@ -139,7 +140,7 @@ class GetJobMessage:
     job_id: JobId
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class GetTaskMessage:
     """A client queries what a task of a job runs, and on what.
 
@@ -151,7 +152,7 @@ class GetTaskMessage:
     task_id: TaskId
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class GetMessageTypesMessage:
     """The sender queries which types of messages a daemon accepts.
 
@@ -159,7 +160,7 @@ class GetMessageTypesMessage:
     """
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class GetReceiptMessage:
     """A client queries the id of the job that it has just submitted.
 
@@ -172,7 +173,7 @@ class GetReceiptMessage:
     client_port: Port
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class CancelJobMessage:
     """A client cancels a job, queued or running.
 
@@ -182,7 +183,7 @@ class CancelJobMessage:
     job_id: JobId
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class MapTaskMessage:
     """The Manager assigns a map task to a Worker."""
 
@@ -195,7 +196,7 @@ class MapTaskMessage:
     job_id: OptionalJobId = hidden()
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class ReduceTaskMessage:
     """The Manager assigns a reduce task to a Worker."""
 
@@ -207,7 +208,7 @@ class ReduceTaskMessage:
     job_id: OptionalJobId = hidden()
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class FinishedMessage:
     """A Worker has done its task, and every output file is in place.
 
@@ -225,7 +226,7 @@ class FinishedMessage:
 
 # Sent only when a task fails. This and CancelMessage are the only extensions
 # that are used without an option of the user.
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class FailedMessage:
     """A Worker could not do its task; the reason is for the user.
 
@@ -240,7 +241,7 @@ class FailedMessage:
     job_id: OptionalJobId = hidden()
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class CancelMessage:
     """The Manager cancels a task; the Worker then sends FailedMessage.
 
@@ -250,7 +251,7 @@ class CancelMessage:
     task_id: TaskId
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class ShutdownMessage:
     """The receiver must end; a Manager first forwards this to its Workers."""
 

@@ -5,10 +5,10 @@ of the specification. A Worker is known by its process id.
 """
 from __future__ import annotations
 
-import dataclasses
 from typing import Annotated
 
 from mapreduce.protocol import fields
+from mapreduce.protocol.dataclass import dataclass
 from mapreduce.protocol.messages import (
     DialectMessage,
     MasterJobMessage,
@@ -20,7 +20,7 @@ Finished = Annotated[
     str, fields.Rule("the word finished", lambda value: value == FINISHED)]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class RegisterMessage(DialectMessage):
     """A Worker says where it listens, and which process it is."""
 
@@ -30,14 +30,14 @@ class RegisterMessage(DialectMessage):
     worker_pid: fields.Pid
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class RegisterAckMessage(RegisterMessage):
     """The Master repeats what the Worker said."""
 
     message_type = "register_ack"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class HeartbeatMessage(DialectMessage):
     """A Worker is alive; the only message that goes over UDP."""
 
@@ -45,7 +45,7 @@ class HeartbeatMessage(DialectMessage):
     worker_pid: fields.Pid
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class StatusMessage(DialectMessage):
     """A Worker has done the task that it holds.
 
@@ -60,7 +60,7 @@ class StatusMessage(DialectMessage):
     worker_pid: fields.Pid
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class WorkerJobMessage(DialectMessage):
     """The Master has a Worker run an executable once for each file."""
 
@@ -83,7 +83,7 @@ class WorkerJobMessage(DialectMessage):
                              worker_pid=self.worker_pid)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class SortJobMessage(DialectMessage):
     """The Master has a Worker sort the lines of files into one file."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 
+from mapreduce.protocol.dataclass import dataclass
 from mapreduce.protocol.fields import Environment, Splits
 
 
@@ -71,7 +72,7 @@ class AttemptState(str, enum.Enum):
     CANCELLED = "cancelled"  # it ended after its job had failed
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class WorkerTask:
     """The task that a Worker holds."""
 
@@ -80,7 +81,7 @@ class WorkerTask:
     task_id: int
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class WorkerAddress:
     """The address at which a Worker listens."""
 
@@ -88,7 +89,7 @@ class WorkerAddress:
     port: int
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class WorkerStatus:
     """A Worker, living or dead."""
 
@@ -101,7 +102,7 @@ class WorkerStatus:
     tasks_failed: int
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class _JobIdentity:
     id: int
     name: str  # empty if none was given
@@ -111,7 +112,7 @@ class _JobIdentity:
     reason: str | None  # why it failed, with the end of standard error
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class _JobProgress:
     tasks_done: int
     tasks: int  # of both stages together
@@ -121,7 +122,7 @@ class _JobProgress:
     reduce_tasks: int
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class _JobPaths:
     input_directory: str
     output_directory: str
@@ -130,7 +131,7 @@ class _JobPaths:
     directory: str  # the one to which relative paths refer
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class _JobTimes:
     # By the clock and in the time zone of the Manager, e.g.,
     # 2026-11-26T07:15:24+0000. Only for people: no decision depends on them.
@@ -142,7 +143,7 @@ class _JobTimes:
 
 # In four parts, because style limits the fields of one class. A dataclass
 # takes the fields of its last base first: this is their order in JSON.
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class JobStatus(_JobTimes, _JobPaths, _JobProgress, _JobIdentity):
     """A job: queued, running or ended."""
 
@@ -152,14 +153,14 @@ class JobStatus(_JobTimes, _JobPaths, _JobProgress, _JobIdentity):
         return self.state.is_final
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class _TaskIdentity:
     stage: Stage
     task_id: int
     state: TaskState
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class AttemptStatus:
     """One attempt at a task. Times are seconds since the job started."""
 
@@ -170,7 +171,7 @@ class AttemptStatus:
     speculative: bool = False  # begun while another attempt was running
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class _TaskProgress(_TaskIdentity):
     worker: WorkerAddress | None  # the Worker that holds it, or held it last
     attempts: int
@@ -182,7 +183,7 @@ class _TaskProgress(_TaskIdentity):
         default=None, metadata={"json": "status"})
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class TaskStatus(_TaskProgress):
     """A task of a job, and its attempts."""
 
@@ -195,7 +196,7 @@ class TaskStatus(_TaskProgress):
     input_bytes: int | None = None
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class ManagerStatus:
     """A Manager that keeps its jobs in a state directory."""
 
@@ -204,7 +205,7 @@ class ManagerStatus:
     problem: str | None = None  # why it refuses jobs now
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class ClusterStatus:
     """The answer to get_status."""
 
@@ -222,7 +223,7 @@ class ClusterStatus:
         return not any_alive and not all(job.ended for job in self.jobs)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Counter:
     """A sum of what the executables of a job have counted."""
 
@@ -231,7 +232,7 @@ class Counter:
     amount: int
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class JobOption:
     """One value of a field of the message that submitted a job.
 
@@ -243,7 +244,7 @@ class JobOption:
     value: str  # e.g., ./map.py, 4 or true
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class JobDetails:
     """The answer to get_job."""
 
@@ -255,14 +256,14 @@ class JobDetails:
     options: tuple[JobOption, ...] = ()
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Receipt:
     """The answer to get_receipt."""
 
     job_id: int | None  # None: no job came lately from that address
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class _TaskProgram:
     executable: str  # empty: the Manager no longer keeps the plan of the job
     variables: Environment  # that the Manager sets, as Hadoop does
@@ -270,7 +271,7 @@ class _TaskProgram:
     names: tuple[str, ...]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class _TaskInput(_TaskProgram):
     stage: Stage
     splits: Splits  # of a map task; the sorted input files of a reduce task
@@ -280,7 +281,7 @@ class _TaskInput(_TaskProgram):
 
 
 # The fields of the next two were added later: each has a default.
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class _TaskSteps(_TaskInput):
     combiner: str | None = None
     partitioner: str | None = None
@@ -291,7 +292,7 @@ class _TaskSteps(_TaskInput):
     archives: tuple[tuple[str, ...], ...] = ()
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class TaskCommand(_TaskSteps):
     """The answer to get_task: what a task runs, and on what."""
 
@@ -303,7 +304,7 @@ class TaskCommand(_TaskSteps):
     reducer_separator: str | None = None
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class MessageTypes:
     """The answer to get_message_types, of a Manager or a Worker.
 

@@ -20,11 +20,11 @@ anything else that happened, except those that come later.
 """
 from __future__ import annotations
 
-import dataclasses
 
 from mapreduce.manager.scheduling.facts import Fact
 from mapreduce.manager.scheduling.job import ExpectedOutput
 from mapreduce.manager.scheduling.remote_worker import RemoteWorker
+from mapreduce.protocol.dataclass import dataclass
 from mapreduce.protocol.extensions import ExtendedJobMessage, ProgressMessage
 from mapreduce.protocol.fields import Split
 from mapreduce.protocol.messages import (
@@ -39,35 +39,35 @@ from mapreduce.protocol.messages import (
 )
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Tick:
     """Time has passed: a Worker may have been silent for too long."""
 
 
 # Outcomes name a RemoteWorker, not an address: a Worker that registers again
 # is another one, and an old outcome must not affect it.
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class MessageSent:
     """A message was sent to a Worker."""
 
     worker: RemoteWorker
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class MessageDelayed:
     """A message takes long to send; its outcome is a later event."""
 
     worker: RemoteWorker
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class WorkerUnreachable:
     """A message could not be sent to a Worker."""
 
     worker: RemoteWorker
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class CapabilitiesKnown:
     """A Worker answered which message types it accepts."""
 
@@ -75,7 +75,7 @@ class CapabilitiesKnown:
     message_types: frozenset[str]  # empty for a strict Worker
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class ProbeFailed:
     """The query of a probe could not be sent to a Worker.
 
@@ -86,7 +86,7 @@ class ProbeFailed:
 
 
 # These outcomes have the id of the job, which may have been cancelled.
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class JobPrepared:
     """The directories of a job were made, and its input was split."""
 
@@ -99,7 +99,7 @@ class JobPrepared:
     identity: tuple[int, ...] = ()
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class OutputChecked:
     """The directory was listed in which a stage must have left its files."""
 
@@ -108,21 +108,21 @@ class OutputChecked:
     missing: dict[int, str]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class MapOutputKept:
     """The map output of a job was copied to the directory of its user."""
 
     job_id: int
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class ResultPublished:
     """The result of a job replaced the old one."""
 
     job_id: int
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class JobBlocked:
     """A job can't start or continue; the reason is for its user."""
 
@@ -130,7 +130,7 @@ class JobBlocked:
     reason: str
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Resumed:
     """The Manager was interrupted, and goes on with what it had begun."""
 
@@ -145,7 +145,7 @@ Event = (
 )
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Send:
     """Send a message to a Worker."""
 
@@ -153,21 +153,21 @@ class Send:
     message: Message
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class AskToRegister:
     """Ask a process that is not a living Worker to register."""
 
     address: Address
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class ProbeCapabilities:
     """Query a Worker for the message types that it accepts."""
 
     worker: RemoteWorker
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class PrepareJob:
     """Make the directories of a job."""
 
@@ -177,7 +177,7 @@ class PrepareJob:
     again: bool = False
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class CheckOutput:
     """Find which files of a stage are missing."""
 
@@ -185,7 +185,7 @@ class CheckOutput:
     expected: ExpectedOutput
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class KeepMapOutput:
     """Copy the map output of a job to a directory."""
 
@@ -193,28 +193,28 @@ class KeepMapOutput:
     directory: str
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class PublishResult:
     """Replace an old result by that of a job, which is complete."""
 
     job_id: int
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class CleanUpJob:
     """Remove the directories that only a running job needs."""
 
     job_id: int
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class DiscardOutput:
     """Remove the incomplete result of a failed or cancelled job."""
 
     output_directory: str
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Exit:
     """End the Manager."""
 

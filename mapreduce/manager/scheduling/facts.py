@@ -19,9 +19,9 @@ one costs work, but no result.
 """
 from __future__ import annotations
 
-import dataclasses
 from typing import ClassVar
 
+from mapreduce.protocol.dataclass import dataclass
 from mapreduce.protocol.extensions import ExtendedJobMessage
 from mapreduce.protocol.fields import (
     CountOrZero,
@@ -43,7 +43,7 @@ from mapreduce.protocol.status import (
 )
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Fact:
     """A fact about a job; `final` ones replace all others of that job."""
 
@@ -53,7 +53,7 @@ class Fact:
     job_id: JobId
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class JobAccepted(Fact):
     """A job waits in the queue."""
 
@@ -63,7 +63,7 @@ class JobAccepted(Fact):
     submitted_at: str | None
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class JobStarted(Fact):
     """A job has started: its directories are made next."""
 
@@ -73,7 +73,7 @@ class JobStarted(Fact):
     started_at: str | None
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class JobPlanned(Fact):
     """The directories of a job are there, and its map stage begins."""
 
@@ -88,14 +88,14 @@ class JobPlanned(Fact):
     compress: OptionalCompression = None  # of the parts
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class _OfTask(Fact):
     stage: Stage
     task_id: TaskId
     worker: WorkerAddress
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class TaskDone(_OfTask):
     """A task is done."""
 
@@ -105,19 +105,19 @@ class TaskDone(_OfTask):
     size: int | None = None  # bytes of its files; the Scheduler has no files
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class AttemptFailed(_OfTask):
     """An attempt of a task has failed; the task was done, perhaps."""
 
     reason: str
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class TaskLost(_OfTask):
     """A Worker has died while it held a task."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class StateReached(Fact):
     """A job has reached KEEPING, REDUCE or PUBLISHING."""
 
@@ -128,7 +128,7 @@ class StateReached(Fact):
     state: JobState
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class JobAborted(Fact):
     """A job has failed or was cancelled."""
 
@@ -140,7 +140,7 @@ class JobAborted(Fact):
     output_unseen: bool  # see Job
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class JobEnded(Fact):
     """A job has ended, and its directories must be removed."""
 
@@ -151,7 +151,7 @@ class JobEnded(Fact):
     seconds: float
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class PlanFacts:
     """What the tasks of a job ran that has ended."""
 
@@ -164,7 +164,7 @@ class PlanFacts:
     attempts: OptionalCounters = None
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class JobArchived(Fact):
     """A job has ended, and its directories were removed."""
 
@@ -175,7 +175,7 @@ class JobArchived(Fact):
     plan: PlanFacts | None = None
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class JobForgotten(Fact):
     """An old job was removed from the history."""
 
