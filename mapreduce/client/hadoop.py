@@ -17,6 +17,7 @@ from mapreduce.client import key_options
 from mapreduce.client.job_options import COUNT, COUNT_OR_ZERO
 from mapreduce.client.submission import total_size
 from mapreduce.protocol.fields import MAX_SECONDS
+from mapreduce.protocol.layout import MAX_SKIPPED
 from mapreduce.system import inputs
 from mapreduce.system.command_line import Number
 
@@ -28,6 +29,8 @@ LINES_PER_MAP = "mapreduce.input.lineinputformat.linespermap"
 COMPRESS = "mapreduce.output.fileoutputformat.compress"
 MAX_SPLIT = "mapreduce.input.fileinputformat.split.maxsize"
 MIN_SPLIT = "mapreduce.input.fileinputformat.split.minsize"
+MAP_SKIPS = "mapreduce.map.skip.maxrecords"
+REDUCE_SKIPS = "mapreduce.reduce.skip.maxgroups"
 
 # For each property, the field of the job and the type of its value.
 PROPERTIES: dict[str, tuple[str, click.ParamType[Any]]] = {
@@ -41,6 +44,8 @@ PROPERTIES: dict[str, tuple[str, click.ParamType[Any]]] = {
     MIN_SPLIT: ("min_split", Number(0)),
     RECURSIVE: ("recursive", click.BOOL),
     LINES_PER_MAP: ("lines_per_map", COUNT),
+    MAP_SKIPS: ("map_skips", Number(0)),
+    REDUCE_SKIPS: ("reduce_skips", Number(0)),
     "stream.non.zero.exit.is.failure": ("codes_fail", click.BOOL),
     COMPRESS: ("compresses", click.BOOL),
     f"{COMPRESS}.codec": ("codec", click.STRING),
@@ -62,6 +67,8 @@ RENAMED = {
     "mapred.output.compress": COMPRESS,
     "mapred.output.compression.codec": f"{COMPRESS}.codec",
     "mapred.output.compression.type": f"{COMPRESS}.type",
+    "mapred.skip.map.max.skip.records": MAP_SKIPS,
+    "mapred.skip.reduce.max.skip.groups": REDUCE_SKIPS,
     "mapred.line.input.format.linespermap": LINES_PER_MAP,
     **key_options.RENAMED,
 }
@@ -283,10 +290,16 @@ CODECS = {"GzipCodec": "gzip", "BZip2Codec": "bz2", "ZStandardCodec": "zstd",
 def plan_output(job: dict[str, Any]) -> None:
     """Give the fields of a job the meaning of properties of its output.
 
+    These are also what counts as a failure, and what is left out.
+
     Raises click.UsageError for a codec that is not possible here.
     """
     if not job.pop("codes_fail", True):
         job["any_exit_code"] = True
+    # In Hadoop, these are limits for what is left out beside each bad record.
+    # Here, nothing else is left out, and the number of bad ones is limited.
+    if max(job.pop("map_skips", 0), job.pop("reduce_skips", 0)):
+        job.setdefault("skip_bad_records", MAX_SKIPPED)
     codec = _last(job.pop("codec", "") or "GzipCodec")
     job.pop("compress_type", None)  # Of sequence files, which are not here.
     if job.pop("compresses", False) and not job.get("compress"):

@@ -90,6 +90,7 @@ class _MoreSpec:
 
     lines_per_map: int | None = None
     any_exit_code: bool = False
+    skip_bad_records: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -290,6 +291,11 @@ def input_options(command: Decorated) -> Decorated:
                      shell_complete=completion.directories, help="Keep the "
                      "standard error of each attempt at a task in a file in "
                      "this directory."),
+        click.option("--skip-bad-records", metavar="N",
+                     type=Number(1, layout.MAX_SKIPPED), help="Leave out "
+                     "lines on which the mapper or the reducer dies again and "
+                     "again, and name them; fail if the job has more than "
+                     "N."),
         click.option("--skip-bad-inputs", is_flag=True, help="Go on without "
                      "input files that can't be read or decompressed, and "
                      "name them at the end."),

@@ -13,7 +13,11 @@ from mapreduce.client.errors import JobFailed, NoManager, UnknownJob
 from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.display import text
 from mapreduce.display.balance import balance_line
-from mapreduce.protocol.layout import RECORDS, SKIPPED_INPUTS
+from mapreduce.protocol.layout import (
+    RECORDS,
+    SKIPPED_INPUTS,
+    SKIPPED_RECORDS,
+)
 from mapreduce.protocol.status import Counter, JobDetails, JobState, JobStatus
 
 Answer = TypeVar("Answer")
@@ -177,11 +181,13 @@ def tell_details(details: JobDetails) -> None:
 
 
 def tell_counters(counters: tuple[Counter, ...]) -> None:
-    """Print counters, and the inputs that were left out, if there are any."""
-    skipped = [counter.name for counter in counters
-               if counter.group == SKIPPED_INPUTS]
-    others = tuple(counter for counter in counters
-                   if counter.group != SKIPPED_INPUTS)
+    """Print counters, and inputs and records that were left out, if any."""
+    skipped, records = (
+        [counter.name for counter in counters if counter.group == group]
+        for group in (SKIPPED_INPUTS, SKIPPED_RECORDS))
+    others = tuple(
+        counter for counter in counters
+        if counter.group not in (SKIPPED_INPUTS, SKIPPED_RECORDS))
     # Those of records alone are for mapreduce-status: most users of small jobs
     # have no use for them.
     if any(counter.group != RECORDS for counter in others):
@@ -190,3 +196,8 @@ def tell_counters(counters: tuple[Counter, ...]) -> None:
         noun = "input" if len(skipped) == 1 else "inputs"
         tell(text.clean(f"Skipped {len(skipped)} {noun} that can't be "
                         f"read: {', '.join(map(repr, skipped))}"))
+    if records:
+        noun = "record" if len(records) == 1 else "records"
+        tell(text.clean("\n".join([
+            f"Skipped {len(records)} {noun} on which executables die:",
+            *(f"  {record}" for record in records)])))

@@ -88,6 +88,10 @@ def run(job: JobSpec, quiet: bool, options: EngineOptions) -> None:
 
     Raises click.ClickException if the job can't start, or fails.
     """
+    if options.verify and job.skip_bad_records is not None:
+        raise click.UsageError(
+            "--verify repeats the job with all records; omit it or "
+            "--skip-bad-records")
     if options.dry_run:
         local.show_plan(job, options.workers)
     elif options.engine == SPARK:

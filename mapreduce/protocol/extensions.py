@@ -29,6 +29,7 @@ from mapreduce.protocol.fields import (
     OptionalSeconds,
     OptionalSeparator,
     OptionalSize,
+    OptionalSkips,
     OptionalSort,
     OptionalToken,
     Path,
@@ -50,7 +51,7 @@ ADDED_FIELDS = frozenset({
     "separator", "key_fields", "partition_by", "sort_options",
     "key_separator", "reducer_separator", "recursive", "hadoop_inputs",
     "logs", "files", "archives", "keep_failed", "lines_per_map",
-    "any_exit_code", "compress"})
+    "any_exit_code", "compress", "skip_bad_records"})
 
 
 def _text(message: Any, name: str) -> str:
@@ -122,6 +123,8 @@ class _Limits:
     logs: OptionalPath = None
     max_map_attempts: OptionalCount = None
     max_reduce_attempts: OptionalCount = None
+    # Up to so many records on which an executable dies are left out.
+    skip_bad_records: OptionalSkips = None
     # A directory for the merged input of each reduce task that fails.
     keep_failed: OptionalPath = None
 
@@ -221,7 +224,7 @@ class ExtendedJobMessage(
                 self.key_fields, self.key_separator, self.sort_options,
                 self.partition_by, self.logs, self.files,
                 self.archives, self.lines_per_map, self.any_exit_code,
-                self.compress))
+                self.compress, self.skip_bad_records))
 
 
 @dataclass(frozen=True)
@@ -241,6 +244,7 @@ class ExtendedMapTaskMessage(
     """The Manager assigns a map task that a strict Worker cannot do."""
 
     logs: OptionalPath = None  # the file for standard error
+    skip_bad_records: OptionalSkips = None
     token: OptionalToken = hidden()
     job_id: OptionalJobId = hidden()
 
@@ -265,6 +269,7 @@ class ExtendedReduceTaskMessage(
     """The Manager assigns a reduce task that a strict Worker cannot do."""
 
     logs: OptionalPath = None  # the file for standard error
+    skip_bad_records: OptionalSkips = None
     token: OptionalToken = hidden()
     job_id: OptionalJobId = hidden()
     keep_failed: OptionalPath = None  # a directory

@@ -16,6 +16,7 @@ from typing import Annotated, Any, NamedTuple
 from mapreduce.protocol.key_fields import parse_ranges, parse_sort
 from mapreduce.protocol.layout import (
     COMPRESSIONS,
+    MAX_SKIPPED,
     MAX_TASKS,
     RECORD_COUNTERS,
 )
@@ -231,6 +232,8 @@ Count = Annotated[int, _COUNT]
 OptionalCount = Annotated[int | None, _COUNT]
 CountOrZero = Annotated[int, Rule(
     f"a number from 0 to {MAX_TASKS}", _is_between(0, MAX_TASKS))]
+OptionalSkips = Annotated[int | None, Rule(
+    f"a number from 1 to {MAX_SKIPPED}", _is_between(1, MAX_SKIPPED))]
 OptionalSeparator = Annotated[str | None, _SEPARATOR]
 OptionalCompression = Annotated[str | None, Rule(
     "one of " + ", ".join(COMPRESSIONS), lambda value: isinstance(value, str)

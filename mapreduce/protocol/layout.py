@@ -117,6 +117,26 @@ def local_directory_prefix(task_id: int) -> str:
 # The group of counters that names the inputs that a job left out.
 SKIPPED_INPUTS = "skipped inputs"
 
+# The group of those that name the records that a job left out. It may leave
+# out so many: to find each takes many runs of an executable.
+SKIPPED_RECORDS = "skipped records"
+MAX_SKIPPED = 1_000
+
+_MAX_NAMED = 20  # of them in an error
+
+
+def too_many_skipped(limit: int, names: list[str]) -> str:
+    """Return the error for a job or a task that has more bad records.
+
+    Each name, or the first ones, is on a line of its own.
+    """
+    lines = [f"  {name}" for name in names[:_MAX_NAMED]]
+    if more := len(names) - len(lines):
+        lines.append(f"  and {more} more")
+    return "\n".join([
+        f"executables die on more than --skip-bad-records {limit}:", *lines])
+
+
 # The group of counters of records, and their names: of a map task, what its
 # mapper reads; what all mappers print; …
 RECORDS = "mapreduce"
@@ -125,6 +145,8 @@ MAP_OUTPUT = ("map output records", "map output bytes")
 REDUCE_INPUT = ("reduce input records", "reduce input bytes")
 OUTPUT = ("output records",)
 RECORD_COUNTERS = (*INPUT, *MAP_OUTPUT, *REDUCE_INPUT, *OUTPUT)
+# Also in this group, only in jobs that left records out.
+MAP_SKIPPED, REDUCE_SKIPPED = "map skipped records", "reduce skipped records"
 
 # Endings of the names of compressed files, which cannot be split.
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".deflate", ".lz4", ".snappy",

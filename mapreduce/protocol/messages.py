@@ -20,6 +20,7 @@ from mapreduce.protocol.fields import (
     Host,
     JobId,
     OptionalCounters,
+    OptionalFlag,
     OptionalJobId,
     OptionalName,
     OptionalToken,
@@ -237,6 +238,9 @@ class FailedMessage:
     worker_host: Host
     worker_port: Port
     reason: Text
+    # Another attempt would fail in the same way. Sent only for a job that may
+    # skip bad records, and has too many.
+    final: OptionalFlag = hidden()
     token: OptionalToken = hidden()
     job_id: OptionalJobId = hidden()
 

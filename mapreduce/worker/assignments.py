@@ -34,6 +34,7 @@ class Assignment:
     output: OutputDirectory | None  # None: it is opened when its turn comes.
     void: bool  # The Manager has requeued it and expects no outcome.
     cancelled: bool = False  # The Manager expects the outcome "cancelled".
+    hopeless: bool = False  # Another attempt would fail in the same way.
 
 
 class Assignments:

@@ -32,7 +32,11 @@ from mapreduce.utils.door import seal_for
 from mapreduce.utils.inbox import EndingSignal, Inbox
 from mapreduce.utils.network import tcp_server
 from mapreduce.worker.assignments import Assignment, Assignments
-from mapreduce.worker.errors import TaskError, TaskInterrupted
+from mapreduce.worker.errors import (
+    TaskError,
+    TaskInterrupted,
+    TooManyBadRecords,
+)
 from mapreduce.worker.manager_link import Contact, ManagerLink, base_contact
 from mapreduce.worker.processes.interruption import Interruption
 from mapreduce.worker.processes.launcher import Launcher
@@ -237,6 +241,7 @@ class Worker:
         else:
             self._link.send_outcome(
                 messages.FailedMessage(task_id, *self._address, failure,
+                                       assignment.hopeless or None,
                                        **_identity(assignment.task)))
 
     def _reporter(self, assignment: Assignment) -> Reporter | None:
@@ -267,6 +272,7 @@ class Worker:
         except TaskInterrupted:
             return INTERRUPTED
         except TaskError as error:
+            assignment.hopeless = isinstance(error, TooManyBadRecords)
             return str(error)
         # Such as a full disk: the task fails, but the Worker must live.
         except (OSError, MemoryError) as error:

@@ -10,5 +10,16 @@ class BadInput(TaskError):
     """An input file can't be read, or is damaged or not complete."""
 
 
+class ExecutableDied(TaskError):
+    """A process has exited with a code that is a failure, or by a signal."""
+
+
+class TooManyBadRecords(TaskError):
+    """A task has more bad records than its job may skip.
+
+    Another attempt would fail in the same way.
+    """
+
+
 class TaskInterrupted(Exception):
     """A task was ended from outside, by a cancel or the Worker's end."""

@@ -6,6 +6,7 @@ partitions, and these are written whenever enough has gathered.
 """
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
@@ -15,7 +16,12 @@ from mapreduce.protocol.extensions import ExtendedMapTaskMessage
 from mapreduce.protocol.fields import MAX_NAME, Split
 from mapreduce.protocol.layout import SKIPPED_INPUTS
 from mapreduce.worker.errors import BadInput, TaskError
-from mapreduce.worker.inputs.files import BLOCK, open_input, read_blocks
+from mapreduce.worker.inputs.files import (
+    BLOCK,
+    open_input,
+    read_blocks,
+    reading,
+)
 from mapreduce.worker.inputs.splits import (
     describe,
     find_bad,
@@ -28,7 +34,8 @@ from mapreduce.worker.output import (
     open_part,
 )
 from mapreduce.worker.processes.executor import Executor
-from mapreduce.worker.processes.launcher import Launcher
+from mapreduce.worker.processes.launcher import Launcher, Stream
+from mapreduce.worker.processes.process import Process
 from mapreduce.worker.records import count_file, counted
 from mapreduce.worker.shuffle import loops
 from mapreduce.worker.shuffle.command_partitioner import run_partitioner
@@ -40,6 +47,9 @@ from mapreduce.worker.shuffle.key_fields import (
     sort_arguments,
 )
 from mapreduce.worker.shuffle.partition_files import JoinedFile, PartitionFiles
+from mapreduce.worker.skipping.records import Records, of_splits
+from mapreduce.worker.skipping.search import Stage
+from mapreduce.worker.skipping.skips import Skips, Source
 
 SORT_MEMORY = "64M"  # that one sort may take, …
 SMALL = 4 * 2**20  # … if its file has more than so many bytes
@@ -48,11 +58,12 @@ SMALL = 4 * 2**20  # … if its file has more than so many bytes
 IN_CACHE = ["-S", "8M", "--parallel=1", "--batch-size=64"]
 
 Take = Callable[[Iterable[bytes]], None]  # writes a stream of blocks
-Source = Callable[[Take], None]  # passes each stream of output to a Take
+Output = Callable[[Take], None]  # passes each stream of output to a Take
 
 
 def run_map(
-    task: ExtendedMapTaskMessage, output: OutputDirectory, executor: Executor
+    task: ExtendedMapTaskMessage, output: OutputDirectory,
+    executor: Executor, skips: Skips,
 ) -> None:
     """Do a map task: all its files are in the output directory at the end.
 
@@ -61,16 +72,17 @@ def run_map(
     """
     with local_directory(task, executor) as (directory, side_files):
         if task.num_partitions:
-            paths = _make_partitions(task, directory, executor)
+            paths = _make_partitions(task, directory, executor, skips)
         else:
-            paths = [_make_result(task, directory, executor)]
+            paths = [_make_result(task, directory, executor, skips)]
         side_files.commit()
         for path in paths:
             output.commit(path)
 
 
 def _make_result(
-    task: ExtendedMapTaskMessage, directory: str, executor: Executor
+    task: ExtendedMapTaskMessage, directory: str, executor: Executor,
+    skips: Skips,
 ) -> str:
     """Make the one file of a task whose job has no reduce stage."""
     path = os.path.join(
@@ -81,19 +93,20 @@ def _make_result(
                 part.write(block)
 
         # No newline is added: what mappers print may be no text.
-        _run_mapper(task, executor, take)
+        _run_mapper(task, executor, take, skips)
     return path
 
 
 def _make_partitions(
-    task: ExtendedMapTaskMessage, directory: str, executor: Executor
+    task: ExtendedMapTaskMessage, directory: str, executor: Executor,
+    skips: Skips,
 ) -> list[str]:
     """Make the files for the reduce stage, each of them sorted."""
     paths = [
         os.path.join(directory, layout.map_output(task.task_id, partition))
         for partition in range(task.num_partitions)
     ]
-    run = _combined(task, directory, executor)
+    run = _combined(task, directory, executor, skips)
     if task.partitioner is not None:
         _partition_by_command(run, task.partitioner, paths, executor)
     elif len(paths) == 1:
@@ -108,15 +121,16 @@ def _make_partitions(
 
 
 def _combined(
-    task: ExtendedMapTaskMessage, directory: str, executor: Executor
-) -> Source:
+    task: ExtendedMapTaskMessage, directory: str, executor: Executor,
+    skips: Skips,
+) -> Output:
     """Return what runs the mapper, and the combiner if there is one.
 
     The combiner gets all map output of the task at once. It may print other
     keys than it read, so only then the lines have their partitions.
     """
     def run_mapper(take: Take) -> None:
-        _run_mapper(task, executor, take)
+        _run_mapper(task, executor, take, skips)
 
     def run_both(take: Take) -> None:
         path = os.path.join(directory, "map-output")
@@ -129,7 +143,7 @@ def _combined(
     return run_mapper if task.combiner is None else run_both
 
 
-def _join(run: Source, path: str) -> None:
+def _join(run: Output, path: str) -> None:
     """Put all output, in complete lines, into one file."""
     joined = JoinedFile(path)
     run(joined.add)
@@ -146,7 +160,7 @@ def _partitioner(
 
 
 def _partition_by_command(
-    run: Source, partitioner: str, paths: list[str], executor: Executor
+    run: Output, partitioner: str, paths: list[str], executor: Executor
 ) -> None:
     """Distribute all output by a partitioner, which reads it as one file."""
     path = f"{paths[0]}-all"
@@ -189,7 +203,8 @@ def _sort(
 
 
 def _run_mapper(
-    task: ExtendedMapTaskMessage, executor: Executor, take: Take
+    task: ExtendedMapTaskMessage, executor: Executor, take: Take,
+    skips: Skips,
 ) -> None:
     """Have the output of each process taken: a stream that comes in blocks.
 
@@ -210,9 +225,9 @@ def _run_mapper(
     try:
         if not task.concatenate:
             for split in splits:
-                _run_on_split(task, split, executor, take_counted)
+                _run_on_split(task, split, executor, take_counted, skips)
         elif splits:
-            _run_on_all(task, splits, executor, take_counted)
+            _run_on_all(task, splits, executor, take_counted, skips)
     except BadInput as error:
         # All of them, so that the user can correct all at once.
         others = find_bad(splits, decompress, check) if splits[1:] else {}
@@ -222,24 +237,16 @@ def _run_mapper(
 
 def _run_on_split(
     task: ExtendedMapTaskMessage, split: Split, executor: Executor,
-    take: Take,
+    take: Take, skips: Skips,
 ) -> None:
-    title = f"{task.executable} on the input {describe(split)}"
     with open_input(split.path) as file:
-        end = os.fstat(file.fileno()).st_size if split.end is None else (
-            split.end)
-        name = (os.path.abspath(split.path) if executor.directory
-                else split.path)
-        names = {"mapreduce_map_input_file": name,
-                 "mapreduce_map_input_start": str(split.start),
-                 "mapreduce_map_input_length": str(end - split.start)}
-        feed = read_split(split, file, bool(task.decompress))
+        feed = skips.rest((split,)) or read_split(
+            split, file, bool(task.decompress))
         if feed is not None:
             feed = counted(feed, executor, *layout.INPUT)
-        with executor.running(
-                task.executable, title, names=names,
-                stdin=file if feed is None else subprocess.PIPE,
-                stdout=subprocess.PIPE) as process:
+        with skips.watching((split,)), _start_mapper(
+                task, (split,), executor,
+                file if feed is None else subprocess.PIPE) as process:
             take(process.read(feed))
     if feed is None:
         count_file(split.path, executor, *layout.INPUT)
@@ -247,13 +254,64 @@ def _run_on_split(
 
 def _run_on_all(
     task: ExtendedMapTaskMessage, splits: Sequence[Split],
-    executor: Executor, take: Callable[[Iterable[bytes]], None],
+    executor: Executor, take: Take, skips: Skips,
 ) -> None:
-    number = f" and {len(splits) - 1} more" if splits[1:] else ""
-    title = f"{task.executable} on the input {describe(splits[0])}{number}"
-    with executor.running(
-            task.executable, title, stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE) as process:
-        take(process.read(counted(
-            read_all(splits, bool(task.decompress)), executor,
-            *layout.INPUT)))
+    source = tuple(splits)
+    feed = skips.rest(source) or read_all(splits, bool(task.decompress))
+    with skips.watching(source), _start_mapper(
+            task, source, executor, subprocess.PIPE) as process:
+        take(process.read(counted(feed, executor, *layout.INPUT)))
+
+
+def _start_mapper(
+    task: ExtendedMapTaskMessage, source: Source, executor: Executor,
+    stdin: Stream,
+) -> contextlib.AbstractContextManager[Process]:
+    """Start the mapper for a split; for all of them, with `concatenate`.
+
+    It ends with the block, as of Executor.running.
+    """
+    number = f" and {len(source) - 1} more" if source[1:] else ""
+    title = f"{task.executable} on the input {describe(source[0])}{number}"
+    return executor.running(
+        task.executable, title, stdin=stdin, stdout=subprocess.PIPE,
+        names={} if task.concatenate else _variables(source[0], executor))
+
+
+def _variables(split: Split, executor: Executor) -> dict[str, str]:
+    with reading(split.path):
+        end = (os.path.getsize(split.path) if split.end is None
+               else split.end)
+    return {
+        "mapreduce_map_input_file": (
+            os.path.abspath(split.path) if executor.directory
+            else split.path),
+        "mapreduce_map_input_start": str(split.start),
+        "mapreduce_map_input_length": str(end - split.start)}
+
+
+def stage(
+    task: ExtendedMapTaskMessage, output: OutputDirectory,
+    executor: Executor, directory: str,
+) -> Stage:
+    """Return how to do a map task, or a part of it, for a search.
+
+    What must be read more than once may go into the directory.
+    """
+    def read_records(source: Source) -> Records:
+        # Under a new name: the records of other sources are still in use.
+        spool = os.path.join(
+            directory, f"input-{len(os.listdir(directory))}")
+        return of_splits(source, bool(task.decompress), spool,
+                         executor.launcher.interruption.check)
+
+    def probe(source: Source, blocks: Iterable[bytes]) -> None:
+        with local_directory(task, executor), _start_mapper(
+                task, source, executor, subprocess.PIPE) as process:
+            for _ in process.read(blocks):
+                pass
+
+    return Stage(
+        layout.MAP_SKIPPED,
+        lambda skips: run_map(task, output, executor, skips),
+        read_records, probe)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 
 from mapreduce.protocol import layout
 from mapreduce.protocol.extensions import ExtendedReduceTaskMessage
@@ -23,11 +23,14 @@ from mapreduce.worker.processes.executor import Executor
 from mapreduce.worker.records import counted, count_file
 from mapreduce.worker.shuffle.key_fields import for_reducer, sort_arguments
 from mapreduce.worker.shuffle.merging import merge, merge_by
+from mapreduce.worker.skipping.records import Records, of_blocks
+from mapreduce.worker.skipping.search import Stage
+from mapreduce.worker.skipping.skips import REDUCER, Skips, Source
 
 
 def run_reduce(
     task: ExtendedReduceTaskMessage, output: OutputDirectory,
-    executor: Executor,
+    executor: Executor, skips: Skips,
 ) -> None:
     """Do a reduce task: its file is in the output directory at the end.
 
@@ -39,11 +42,15 @@ def run_reduce(
             directory, layout.reduce_output(task.task_id, task.compress))
         with open_part(path, task.compress) as part, _kept_on_failure(
                 task, directory, executor):
-            if len(task.input_paths) == 1 and for_reducer(task) is None:
+            rest = skips.rest(REDUCER)
+            if rest:
+                blocks = _reduce(task, rest, executor)
+            elif len(task.input_paths) == 1 and for_reducer(task) is None:
                 blocks = _reduce_file(task, executor)
             else:
-                blocks = _reduce_files(task, directory, executor)
-            with contextlib.closing(blocks):
+                blocks = _reduce(
+                    task, _merge(task, directory, executor), executor)
+            with skips.watching(REDUCER), contextlib.closing(blocks):
                 for block in counted(blocks, executor, *layout.OUTPUT):
                     part.write(block)
                     del block  # The next one takes memory, too.
@@ -94,14 +101,15 @@ def _reduce_file(
     count_file(task.input_paths[0], executor, *layout.REDUCE_INPUT)
 
 
-def _reduce_files(
-    task: ExtendedReduceTaskMessage, directory: str, executor: Executor
+def _reduce(
+    task: ExtendedReduceTaskMessage, blocks: Generator[bytes, None, None],
+    executor: Executor,
 ) -> Generator[bytes, None, None]:
-    """Merge the inputs into the reducer; return what it prints."""
+    """Write blocks to the reducer; return what it prints."""
     with executor.running(
             task.executable, task.executable,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reducer:
-        with contextlib.closing(_merge(task, directory, executor)) as blocks:
+        with contextlib.closing(blocks):
             yield from reducer.read(
                 counted(blocks, executor, *layout.REDUCE_INPUT))
 
@@ -115,3 +123,31 @@ def _merge(
             merge_by(order, task.input_paths, directory, executor.launcher)
             if order else merge(task.input_paths)) as blocks:
         yield from rewrite(blocks) if rewrite else blocks
+
+
+def stage(
+    task: ExtendedReduceTaskMessage, output: OutputDirectory,
+    executor: Executor, directory: str,
+) -> Stage:
+    """Return how to do a reduce task, or a part of it, for a search.
+
+    The merged input goes into the directory, since it is read many times.
+    """
+    def read_records(_: Source) -> Records:
+        with contextlib.closing(_merge(task, directory, executor)) as blocks:
+            return of_blocks(
+                blocks, f"the input of reduce task {task.task_id}",
+                os.path.join(directory, "input"),
+                executor.launcher.interruption.check)
+
+    def probe(_source: Source, blocks: Iterable[bytes]) -> None:
+        with local_directory(task, executor), executor.running(
+                task.executable, task.executable, stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE) as reducer:
+            for _ in reducer.read(blocks):
+                pass
+
+    return Stage(
+        layout.REDUCE_SKIPPED,
+        lambda skips: run_reduce(task, output, executor, skips),
+        read_records, probe)

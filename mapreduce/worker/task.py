@@ -1,15 +1,21 @@
 """Do a task of any of the four messages. No sockets: engines use it, too."""
 from __future__ import annotations
 
-from mapreduce.protocol.extensions import ExtendedMapTaskMessage
+from mapreduce.protocol import layout
+from mapreduce.protocol.extensions import (
+    ExtendedMapTaskMessage,
+    ExtendedTask,
+)
 from mapreduce.protocol.messages import TaskMessage, extended_task
-from mapreduce.worker.map_stage import run_map
+from mapreduce.system import scratch
+from mapreduce.worker import map_stage, reduce_stage
 from mapreduce.worker.output import OutputDirectory
 from mapreduce.worker.processes.executor import Executor
 from mapreduce.worker.processes.launcher import Launcher
 from mapreduce.worker.processes.reporter import Reporter
 from mapreduce.worker.processes.streams import open_log
-from mapreduce.worker.reduce_stage import run_reduce
+from mapreduce.worker.skipping.search import Stage, run_without_bad
+from mapreduce.worker.skipping.skips import Skips
 
 
 def run_task(
@@ -28,7 +34,21 @@ def run_task(
         executor = Executor(
             launcher, task.environment, task.task_timeout, reporter, log,
             bool(task.any_exit_code))
-        if isinstance(task, ExtendedMapTaskMessage):
-            run_map(task, output, executor)
-        else:
-            run_reduce(task, output, executor)
+        if task.skip_bad_records is None:
+            _stage(task, output, executor, "").run(Skips())
+            return
+        # For inputs that are read more than once; most need no file.
+        with scratch.directory(
+                layout.local_directory_prefix(task.task_id)) as directory:
+            run_without_bad(_stage(task, output, executor, directory),
+                            task.skip_bad_records, executor)
+
+
+def _stage(
+    task: ExtendedTask, output: OutputDirectory, executor: Executor,
+    directory: str,
+) -> Stage:
+    """Return the stage of a task; `directory` is for what it reads again."""
+    if isinstance(task, ExtendedMapTaskMessage):
+        return map_stage.stage(task, output, executor, directory)
+    return reduce_stage.stage(task, output, executor, directory)

@@ -53,6 +53,7 @@ KIND_OF_PATH = {
     "worker/processes": "processes",
     "worker/processes/test_reporter.py": "pure",
     "worker/shuffle/test_lines.py": "pure",
+    "worker/skipping/test_halving.py": "pure",
     "worker/test_manager_link.py": "sockets",
     "worker/test_progress_sender.py": "pure",
 }

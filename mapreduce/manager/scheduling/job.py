@@ -188,9 +188,12 @@ class Job(_Start):
         attempt = self.first_attempt + self.tasks.assign(
             task_id, address, now)
         assert self.plan
+        # The first failure may be the fault of its Worker, and no record's.
+        skips = self.max_attempts == 1 or bool(
+            self.tasks.failed_on(task_id))
         if self.stage is Stage.MAP:
-            return self.plan.map_task(task_id, attempt)
-        return self.plan.reduce_task(task_id, attempt)
+            return self.plan.map_task(task_id, attempt, skips)
+        return self.plan.reduce_task(task_id, attempt, skips)
 
     def finish(
         self, task_id: int, now: float, counters: OptionalCounters = None
@@ -240,9 +243,13 @@ class Job(_Start):
             self._begin_reduce()
 
     def fail(
-        self, task_id: int, address: Address, reason: str, now: float
+        self, task_id: int, address: Address, reason: str, now: float,
+        final: bool = False,
     ) -> str | None:
-        """Note that an attempt failed; return why the job fails now, if so."""
+        """Note that an attempt failed; return why the job fails now, if so.
+
+        After a `final` one, no other attempt is made.
+        """
         reason, stage = reason[:REASON_LENGTH], self.stage.value
         failed_on = self.tasks.fail(task_id, address, reason, now)
         if self.over:
@@ -253,7 +260,7 @@ class Job(_Start):
         LOGGER.warning("Attempt %d of %s task %d failed on %s:%d: %s",
                        len(failed_on), stage, task_id, *address,
                        reason.partition("\n")[0][:HEADLINE_LENGTH])
-        if len(failed_on) < self.max_attempts:
+        if len(failed_on) < self.max_attempts and not final:
             return None
         times = ("once," if len(failed_on) == 1
                  else f"{len(failed_on)} times, the last time")
@@ -336,4 +343,5 @@ def count(job: Job, task_id: int, counters: OptionalCounters) -> str:
     """
     if job.over or not counters or job.tasks.note_counted(task_id):
         return ""
-    return job.counters.add(counters)
+    return job.counters.add(counters) or job.counters.too_many_skipped(
+        job.submission.skip_bad_records)

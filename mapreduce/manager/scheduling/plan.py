@@ -61,8 +61,13 @@ class Plan:
         # run, so that the result has all its parts.
         return exact or max(1, min(len(self.splits), limit or 1))
 
-    def map_task(self, task_id: int, attempt: int) -> TaskMessage:
-        """Return a map task, whose splits are assigned round robin."""
+    def map_task(
+        self, task_id: int, attempt: int, skips: bool = False
+    ) -> TaskMessage:
+        """Return a map task, whose splits are assigned round robin.
+
+        It may skip bad records if its job allows that and `skips` is true.
+        """
         job = self.submission
         # May be empty: with more mappers than files, the specification still
         # requires the tasks, which write empty partitions.
@@ -90,10 +95,13 @@ class Plan:
             skip_bad_inputs=job.skip_bad_inputs,
             partition_by=job.partition_by,
             logs=self._log("map", task_id, attempt),
+            skip_bad_records=job.skip_bad_records if skips else None,
             **self._placed_files(),
             **_task_options(job))
 
-    def reduce_task(self, task_id: int, attempt: int) -> TaskMessage:
+    def reduce_task(
+        self, task_id: int, attempt: int, skips: bool = False
+    ) -> TaskMessage:
         """Return a reduce task: the same partition of every map task."""
         job = self.submission
         # Not os.path.join: this package is pure, and the directory has no
@@ -116,6 +124,7 @@ class Plan:
             environment=self._environment("r", task_id, attempt),
             task_timeout=job.task_timeout,
             logs=self._log("reduce", task_id, attempt),
+            skip_bad_records=job.skip_bad_records if skips else None,
             **self._placed_files(),
             keep_failed=job.keep_failed,
             **_task_options(job))

@@ -339,8 +339,8 @@ class Scheduler:
             return
         # After an abort, it is only the answer to a cancel.
         worker.tasks_failed += not job.over
-        if reason := job.fail(
-                message.task_id, worker.address, message.reason, self._now):
+        if reason := job.fail(message.task_id, worker.address, message.reason,
+                              self._now, bool(message.final)):
             yield from self._abort_job(job, reason, message.task_id)
 
     def _release_holder(self, message: claims.Outcome) -> RemoteWorker | None:

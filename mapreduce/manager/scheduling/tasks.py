@@ -309,6 +309,19 @@ class Counters:
         return (f"the job has more than {limit} different counters"
                 if len(self._amounts) - own > limit else "")
 
+    def too_many_skipped(self, limit: int | None) -> str:
+        """Return an error if more records were left out than a job may.
+
+        Otherwise, return an empty text.
+        """
+        amounts = [self._amounts.get((layout.RECORDS, name), 0)
+                   for name in (layout.MAP_SKIPPED, layout.REDUCE_SKIPPED)]
+        if limit is None or sum(amounts) <= limit:
+            return ""
+        return layout.too_many_skipped(limit, sorted(
+            name for group, name in self._amounts
+            if group == layout.SKIPPED_RECORDS))
+
     def statuses(self) -> tuple[Counter, ...]:
         """Return the records for clients, sorted by group and name."""
         return tuple(

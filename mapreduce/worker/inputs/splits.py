@@ -34,7 +34,7 @@ def _range(split: Split, file: io.FileIO) -> Iterator[bytes]:
 
 
 def read_all(
-    splits: Sequence[Split], decompress: bool
+    splits: Iterable[Split], decompress: bool
 ) -> Iterator[bytes]:
     """Return the blocks of several splits, one split after the other.
 

@@ -105,6 +105,16 @@ class Executor:
         if self._reporter:
             self._reporter.count(group, name, amount)
 
+    def forget_counters(self) -> None:
+        """Begin the counters of the task anew."""
+        if self._reporter:
+            self._reporter.counters.clear()
+
+    def note_status(self, status: str) -> None:
+        """Publish a status of the task, if it has one."""
+        if self._reporter:
+            self._reporter.note_status(status)
+
     def _env(self, names: Mapping[str, str]) -> dict[str, str] | None:
         # None: a task of the specification runs with the environment of the
         # Worker, unchanged.

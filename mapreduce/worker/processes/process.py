@@ -15,7 +15,11 @@ import subprocess
 from collections.abc import Iterable, Iterator
 from typing import IO
 
-from mapreduce.worker.errors import TaskError, TaskInterrupted
+from mapreduce.worker.errors import (
+    ExecutableDied,
+    TaskError,
+    TaskInterrupted,
+)
 from mapreduce.worker.processes.exit import ProcessExit
 from mapreduce.worker.processes.held_output import HeldOutput
 from mapreduce.worker.processes.idle_timeout import IdleTimeout
@@ -130,7 +134,7 @@ class Process:
             self._feed = None
 
     def finish(self) -> None:
-        """Wait for its end; raise TaskError if it failed."""
+        """Wait for its end; raise ExecutableDied if it failed."""
         # Its children may hold standard error open. They have a moment for
         # closing it; the Launcher then kills them.
         stderr = _fileno(self._popen.stderr)
@@ -142,7 +146,7 @@ class Process:
         self._stderr.end()
         failure = self._exit.failure()
         if failure:
-            raise TaskError(self._describe(failure))
+            raise ExecutableDied(self._describe(failure))
 
     def kill(self) -> None:
         """Kill the process and its children, if they are running."""

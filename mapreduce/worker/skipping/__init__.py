@@ -1,0 +1,1 @@
+"""Find the records on which an executable dies, and leave them out."""
