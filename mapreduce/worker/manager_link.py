@@ -51,7 +51,9 @@ LOGGER = logging.getLogger(__name__)
 
 HEARTBEAT_INTERVAL = 2.0  # seconds
 MAX_GAP = 9.0  # seconds without a heartbeat; after 10, a Manager gives up
-MIN_TRUST = 3.0  # seconds after an ack: longer than a message is on its way
+# Seconds after an ack: longer than a message is on its way, but shorter than
+# the time between two heartbeats, after which another Manager may ask.
+MIN_TRUST = 1.0
 ACK_TIMEOUT = 5.0  # seconds without an ack until a warning
 # Seconds without a first ack until the Manager counts as ended. Long, since a
 # slow Manager may lose the task of a Worker that registers twice.
