@@ -10,6 +10,8 @@ strace counts the calls of each name and of each thread, and kills at the
 first N-th one. So each name has its own round.
 
 It takes half an hour or more, and needs strace. --every 5 takes each fifth N.
+With --restored, the Manager that is killed so is itself one that goes on, with
+a job of which a part is done.
 """
 import argparse
 import collections
@@ -51,9 +53,10 @@ class CampaignError(Exception):
 class Campaign:
     """One Manager after the other, on one cluster of Workers."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, restored):
         """Make the input; start nothing yet."""
         self.directory = directory
+        self.restored = restored
         self.input = directory / "input"
         write_files(self.input, b"a b\nc\n", b"b b\n", b"c a a\n")
         self.expected = in_order(pipeline(
@@ -72,18 +75,31 @@ class Campaign:
                 *daemon_command("manager"), "--port", str(cluster.port),
                 "--state-dir", str(place / "state"), "--shared_dir",
                 str(cluster.shared)]
+            if self.restored:
+                self._interrupt(
+                    self._start(command, cluster, log), cluster, place)
             first = self._start([
                 "strace", "-f", "-qq",
                 "-o", str(place / "strace.log"), "-e", f"trace={kind}",
                 "-e", f"inject={kind}:signal=KILL:when={number}",
                 *command], cluster, log)
             self._submit(cluster, place)
-            self._start_workers(cluster, first)
+            if not cluster.workers:
+                self._start_workers(cluster, first)
             killed = self._is_killed(first, cluster, place)
             if killed:
                 self._go_on(self._start(command, cluster, log), cluster, place)
         shutil.rmtree(place)
         return killed
+
+    def _interrupt(self, manager, cluster, place):
+        """Kill a Manager when a map task of the first job is done."""
+        self._submit(cluster, place)
+        self._start_workers(cluster, manager)
+        log = place / "manager.log"
+        wait_until(lambda: log.read_text().count("Assigned task") > 2, TIMEOUT)
+        manager.kill()
+        manager.wait()
 
     def _go_on(self, manager, cluster, place):
         """Have the next Manager end the jobs, and check what comes of them."""
@@ -221,10 +237,11 @@ def main():
     parser.add_argument("--first", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=float("inf"))
     parser.add_argument("--call", choices=CALLS, action="append")
+    parser.add_argument("--restored", action="store_true")
     options = parser.parse_args()
     end = time.monotonic() + options.seconds
     directory = pathlib.Path(tempfile.mkdtemp(prefix="mapreduce-campaign-"))
-    campaign = Campaign(directory)
+    campaign = Campaign(directory, options.restored)
     points = collections.Counter()
     failures = []
     for kind in options.call or CALLS:
