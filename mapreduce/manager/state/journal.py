@@ -28,12 +28,14 @@ APPLICATION_ID = 0x4D617052  # the bytes "MapR": whose database it is
 SCHEMA_VERSION = 1
 SCHEMA = f"""
 PRAGMA auto_vacuum = INCREMENTAL;
+BEGIN;
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE facts (number INTEGER PRIMARY KEY, job_id INTEGER NOT NULL,
                     kind TEXT NOT NULL, document TEXT NOT NULL);
 CREATE INDEX facts_of_job ON facts (job_id);
+COMMIT;
 """
 
 # Facts that need not be on the disk at once are stored after so many seconds,
