@@ -1,30 +1,22 @@
-"""Do a job again as map | sort | reduce, and compare the two results.
-
-Mappers run one after the other on whole files, in their order; there is one
-sort and one reducer. No Manager, Worker, partition or merge is used.
-"""
+"""Do a job again as map | sort | reduce, and compare the two results."""
 from __future__ import annotations
 
 import contextlib
 import itertools
 import os
-import subprocess
 from collections.abc import Generator, Sequence
 
 from mapreduce.client.errors import JobFailed
 from mapreduce.display import text
+from mapreduce.engines.pipeline import Pipeline
 from mapreduce.protocol import layout
 from mapreduce.protocol.extensions import ExtendedJobMessage
-from mapreduce.protocol.fields import Split
-from mapreduce.system import inputs, outputs, scratch
+from mapreduce.protocol.layout import is_compressed
+from mapreduce.system import outputs, scratch
 from mapreduce.worker.errors import TaskError
-from mapreduce.worker.inputs.files import BLOCK, open_input, read_blocks
-from mapreduce.worker.inputs.splits import find_bad, read_all, read_split
-from mapreduce.worker.processes.executor import Executor
+from mapreduce.worker.inputs.decompression import read_compressed
 from mapreduce.worker.processes.interruption import Interruption
 from mapreduce.worker.processes.launcher import Launcher
-from mapreduce.worker.shuffle.key_fields import for_reducer, sort_arguments
-from mapreduce.worker.shuffle.partition_files import JoinedFile
 
 MAX_LINES = 5  # of each result that are shown where the two differ
 MAX_SHOWN = 200  # bytes of such a line
@@ -41,114 +33,32 @@ def verify(job: ExtendedJobMessage, result: str) -> None:
         pipeline = Pipeline(job, Launcher(interruption), directory)
         try:
             expected = pipeline.run()
-            parts = outputs.list_parts(result)
+            parts = [_plain(path, directory)
+                     for path in outputs.list_parts(result)]
             seen = pipeline.sort("seen", parts, [])
             expected = pipeline.sort("expected", [expected], [])
         except TaskError as error:
             raise JobFailed(text.clean(
                 f"the result can't be verified: {error}")) from error
         missing, unknown = difference(expected, seen)
-    if missing or unknown:
-        raise JobFailed(text.clean("\n".join([
-            "the result is not that of map | sort | reduce, without "
-            "combiner and partitioner; the first lines that differ:",
-            *(f"  only in {_part_of(line, parts)}: {shown(line)}"
-              for line in unknown),
-            *(f"  only in map | sort | reduce: {shown(line)}"
-              for line in missing)])))
+        if missing or unknown:
+            raise JobFailed(text.clean("\n".join([
+                "the result is not that of map | sort | reduce, without "
+                "combiner and partitioner; the first lines that differ:",
+                *(f"  only in {_part_of(line, parts)}: {shown(line)}"
+                  for line in unknown),
+                *(f"  only in map | sort | reduce: {shown(line)}"
+                  for line in missing)])))
 
 
-class Pipeline:
-    """The pipeline of a job, and the directory of its files.
-
-    Its methods raise TaskError if a process fails.
-    """
-
-    def __init__(
-        self, job: ExtendedJobMessage, launcher: Launcher, directory: str
-    ) -> None:
-        """Run the executables of a job by a launcher."""
-        self._job = job
-        self._launcher = launcher
-        self._directory = directory
-        self._executor = Executor(
-            launcher, job.environment or {}, job.task_timeout)
-
-    def run(self) -> str:
-        """Return the path of the result, one file."""
-        path = self.map(self._splits())
-        if not self._job.num_reducers:
-            return path
-        ordered = self.order(path)
-        os.unlink(path)
-        return self.reduce(ordered, "reduced")
-
-    def _splits(self) -> list[Split]:
-        """Return all files of the input."""
-        job = self._job
-        splits = list(map(Split, inputs.list_inputs(
-            job.input_paths, inputs.rules_of(job))))
-        if job.skip_bad_inputs:
-            bad = find_bad(splits, bool(job.decompress))
-            splits = [split for split in splits if split.path not in bad]
-        return splits
-
-    def map(self, splits: Sequence[Split]) -> str:
-        """Run the mapper on splits; return the path of its output."""
-        job = self._job
-        path = os.path.join(self._directory, "mapped")
-        mapped = JoinedFile(path)
-        if job.concatenate:
-            with self._executor.running(
-                    job.mapper_executable, job.mapper_executable,
-                    stdin=subprocess.PIPE, stdout=subprocess.PIPE) as mapper:
-                mapped.add(mapper.read(
-                    read_all(splits, bool(job.decompress))))
-        else:
-            for split in splits:
-                self._map_file(split, mapped)
-        if job.num_reducers:
-            mapped.complete()
-        return path
-
-    def _map_file(self, split: Split, mapped: JoinedFile) -> None:
-        job = self._job
-        with open_input(split.path) as file:
-            blocks = read_split(split, file, bool(job.decompress))
-            with self._executor.running(
-                    job.mapper_executable,
-                    f"{job.mapper_executable} on the input {split.path!r}",
-                    names={"mapreduce_map_input_file": split.path},
-                    stdin=file if blocks is None else subprocess.PIPE,
-                    stdout=subprocess.PIPE) as mapper:
-                mapped.add(mapper.read(blocks))
-
-    def order(self, path: str) -> str:
-        """Sort map output in the order of the job; return the new path."""
-        return self.sort("sorted", [path], sort_arguments(self._job))
-
-    def sort(self, name: str, paths: Sequence[str], order: list[str]) -> str:
-        """Sort the lines of files into a new one; return its path."""
-        path = os.path.join(self._directory, name)
-        self._launcher.run(
-            ["sort", *order, "-o", path, "--", *(paths or [os.devnull])],
-            "sort", {**os.environ, "LC_ALL": "C", "TMPDIR": self._directory})
-        return path
-
-    def reduce(self, ordered: str, name: str) -> str:
-        """Run the reducer on sorted lines; return the path of its output."""
-        path = os.path.join(self._directory, name)
-        command = self._job.reducer_executable
-        assert command is not None
-        rewrite = for_reducer(self._job)
-        with open(ordered, "rb") as file, open(path, "wb") as reduced:
-            with self._executor.running(
-                    command, command,
-                    stdin=file if rewrite is None else subprocess.PIPE,
-                    stdout=subprocess.PIPE) as reducer:
-                reduced.writelines(reducer.read(rewrite and rewrite(
-                    read_blocks(ordered, BLOCK, keep_open=True))))
-        return path
+def _plain(part: str, directory: str) -> str:
+    """Return the path of a part that is not compressed, of the same name."""
+    if not is_compressed(part):
+        return part
+    path = os.path.join(directory, os.path.basename(part))
+    with open(part, "rb") as file, open(path, "wb") as plain:
+        plain.writelines(read_compressed(file, part))
+    return path
 
 
 def _lines(path: str) -> Generator[bytes, None, None]:

@@ -1,4 +1,5 @@
 """The option --verify: the result against the plain pipeline."""
+# The names of tests say it. pylint: disable=missing-function-docstring
 import gzip
 
 import pytest
@@ -73,6 +74,38 @@ def test_compressed_and_bad_inputs_are_the_same_in_both(verify, tmp_path):
     (directory / "b.gz").write_bytes(b"no gzip")
     (directory / "c").write_bytes(b"three\n")
     code, stderr = verify("--skip-bad-inputs", source=directory)
+    assert code == 0, stderr
+    assert SAME in stderr
+
+
+@pytest.mark.parametrize("compress", ["gzip", "xz"])
+def test_compressed_result_is_verified(verify, compress):
+    code, stderr = verify("--compress", compress, "--nreducers", 2)
+    assert code == 0, stderr
+    assert SAME in stderr
+    code, stderr = verify("--compress", compress, "--nreducers", 2,
+                          reducer="wc -l")
+    assert code == 1
+    assert "only in part-0000" in stderr
+
+
+def test_wrong_partitioner_is_found(verify):
+    code, stderr = verify("--nreducers", 2, "--quiet", "--partitioner",
+                          "sh -c 'awk \"{print NR % 2}\"'")
+    assert code == 1
+    assert "only in part-00000, part-00001: " in stderr
+
+
+def test_executables_find_what_they_find_in_a_task(
+        verify, client, tmp_path):
+    (client.directory / "table").write_text("a line\n")
+    mapper = write_executable(
+        tmp_path / "map", "set -eu", "cat table",
+        'printf "%s\\t" "$mapreduce_map_input_file" "$mapred_task_is_map"',
+        "echo x > \"$mapreduce_task_output_dir/side-$mapreduce_task_id\"",
+        "cat", "exit 3")
+    code, stderr = verify("--any-exit-code", "--file", "table",
+                          mapper=mapper, reducer="cat")
     assert code == 0, stderr
     assert SAME in stderr
 
