@@ -58,7 +58,7 @@ def main(
         return
 
     if ways["dry_run"]:
-        dry_run.show(submission.validate(job), replaces_all=not job.keep_old)
+        dry_run.show(submission.validate(job))
         return
 
     def on_submitted(message: messages.JobMessage) -> None:

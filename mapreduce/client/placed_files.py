@@ -66,3 +66,11 @@ def _missing(paths: Iterable[str]) -> Iterator[str]:
     for path in dict.fromkeys(paths):
         if not os.path.exists(path):
             yield f"there is no file {path!r}{place_of(path)}"
+
+
+def is_placed(command: str | None, placed: Placed) -> bool:
+    """Return whether the program of a command is in a file of the job."""
+    # Only tasks have it in their directory.
+    names = {name for _, name in placed}
+    program = (command or "").removeprefix("./").split()
+    return bool(program) and program[0].split("/")[0] in names

@@ -14,13 +14,14 @@ import shutil
 import stat
 import sys
 import typing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import click
 
 from mapreduce.client.errors import UsageError
 from mapreduce.client.command import obey_signals
 from mapreduce.client.job_options import STDIN, STDOUT, JobSpec
+from mapreduce.client.placed_files import is_placed
 from mapreduce.protocol import layout
 from mapreduce.system import inputs, outputs, scratch
 from mapreduce.system.command_line import drop_output
@@ -134,20 +135,18 @@ def check_output(path: str) -> None:
         raise UsageError(str(error)) from error
 
 
-def check_commands(
-    job: JobSpec,
-    is_placed: Callable[[str | None], bool] = lambda command: False,
-) -> None:
+def check_commands(job: JobSpec) -> None:
     """Raise UsageError if a command of a job can't be started.
 
-    Those that `is_placed` names are there only when their task runs.
+    Those in its files are there only when their task runs.
     """
+    placed = (*(job.files or ()), *(job.archives or ()))
     path = (job.environment or {}).get("PATH")
     for what, command in (
             ("mapper", job.mapper_executable),
             ("reducer", job.reducer_executable),
             ("combiner", job.combiner), ("partitioner", job.partitioner)):
-        if not is_placed(command):
+        if not is_placed(command, placed):
             check_command(what, command, path)
 
 

@@ -184,6 +184,11 @@ def tasks_table(tasks: tuple[TaskStatus, ...]) -> Table:
         (*row, _cell(task.message or "")) for row, task in zip(rows, tasks)))
 
 
+def count(number: int, noun: str) -> str:
+    """Return, e.g., 1 part or 8 parts."""
+    return f"{number:,} {noun}" + "s" * (number != 1)
+
+
 def counters_table(counters: tuple[Counter, ...]) -> Table:
     """Return a row for each counter."""
     return Table(("GROUP", "COUNTER", "AMOUNT"), tuple(

@@ -84,7 +84,7 @@ def run(
     if not (job.overwrite or job.no_clobber or output == STDOUT):
         preflight.check_output(output)
     check_placed(job.files or (), job.archives or ())
-    _check_commands(job)
+    preflight.check_commands(job)
     with (preflight.stdin_as_file(job.input_paths, job.rules) as paths,
           preflight.stdout_as_directory(output) as directory,
           _logs_directory(job, extras.verbose) as logs):
@@ -125,11 +125,6 @@ def _verify(job: ExtendedJobMessage, quiet: bool) -> None:
         tell("Verified: map | sort | reduce gives the same lines")
 
 
-def _check_commands(job: JobSpec) -> None:
-    placed = {name for _, name in (*(job.files or ()), *(job.archives or ()))}
-    preflight.check_commands(job, lambda command: _is_placed(command, placed))
-
-
 @contextlib.contextmanager
 def _logs_directory(job: JobSpec, verbose: bool) -> Iterator[str | None]:
     """Yield the directory for logs; a temporary one only for `verbose`."""
@@ -139,13 +134,6 @@ def _logs_directory(job: JobSpec, verbose: bool) -> Iterator[str | None]:
     scratch.remove_leftovers(layout.LOGS_DIRECTORY_PREFIX)
     with scratch.directory(layout.LOGS_DIRECTORY_PREFIX) as directory:
         yield directory
-
-
-def _is_placed(command: str | None, names: set[str]) -> bool:
-    """Return whether the program of a command is in a file of the job."""
-    # Only tasks have it in their directory.
-    program = (command or "").removeprefix("./").split()
-    return bool(program) and program[0].split("/")[0] in names
 
 
 def _refuse_formats(files: list[str]) -> None:
@@ -210,7 +198,7 @@ def _do(
         if has_input:
             tell_all(hints.about_result(ended.output_directory))
         tell(f"Done in {text.duration(ended.seconds)}: "
-             f"{_count(num_parts, 'part')} in "
+             f"{text.count(num_parts, 'part')} in "
              f"{_name_of(output)}")
 
 
@@ -240,7 +228,7 @@ def _bad_inputs(job: ExtendedJobMessage, ended: JobStatus) -> str:
     if not bad:
         return ""
     return text.clean(
-        f"\n{_count(len(bad), 'input')} can't be read: "
+        f"\n{text.count(len(bad), 'input')} can't be read: "
         f"{', '.join(map(repr, bad))}; --skip-bad-inputs goes on without")
 
 
@@ -326,8 +314,3 @@ class _LocalRun:
                 if self.status and self.status.ended:
                     return
                 time.sleep(POLL_INTERVAL)
-
-
-def _count(number: int, noun: str) -> str:
-    """Return, e.g., 1 part or 8 parts."""
-    return f"{number} {noun}" + "s" * (number != 1)

@@ -1,37 +1,41 @@
 """The option --dry-run: the plan, the checks and the sample."""
-import os
-import subprocess
+# The names of tests say it. pylint: disable=missing-function-docstring
+import gzip
+import tempfile
+import types
 
+import click.testing
 import pytest
 
+from mapreduce import run, streaming, submit
 from tests.support.cluster import MAPPER, REDUCER
-from tests.support.commands import command
 from tests.support.files import (
     names_in,
     read_files,
     write_executable,
     write_files,
 )
-from tests.support.waiting import TIMEOUT
 
+COMMANDS = {"run": run.main, "streaming": streaming.main,
+            "submit": submit.main}
 DEPENDS = "Warning: the result depends on"
 
 
 @pytest.fixture(name="dry")
-def _dry(tmp_path):
+def _dry(tmp_path, monkeypatch):
     """Return a function: the exit code and all lines of a dry run."""
     (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    monkeypatch.chdir(tmp_path)
 
     def dry(*options, name="run", mapper=MAPPER, reducer=REDUCER):
         program = (["-mapper", mapper, "-reducer", reducer, "-output", "out"]
                    if name == "streaming" else
                    ["-m", mapper, "-r", reducer, "-o", "out"])
-        ended = subprocess.run(
-            [command(name), "--dry-run", *program, *map(str, options)],
-            cwd=tmp_path, capture_output=True, text=True, timeout=TIMEOUT,
-            env={**os.environ, "TMPDIR": str(tmp_path / "temporary")})
+        ended = click.testing.CliRunner().invoke(
+            COMMANDS[name], ["--dry-run", *program, *map(str, options)])
         assert names_in(tmp_path / "temporary") == []
-        return ended.returncode, ended.stdout + ended.stderr
+        return ended.exit_code, ended.output
     return dry
 
 
@@ -49,7 +53,7 @@ def test_plan_and_sample_are_shown(dry, source, tmp_path):
             f"map tasks     2 of {MAPPER}", f"reduce tasks  8 of {REDUCER}",
             "output        out, which is new",
             "sample        14 bytes of input make 7 records with 5 keys, such "
-            "as 'a', 'b', 'c'",
+            "as 'a', 'b', 'c', …",
             "              and 5 lines of the result",
             "              which depend neither on the number of reduce tasks "
             "nor on the order of the values of a key"):
@@ -62,7 +66,7 @@ def test_old_result_stays(dry, source, tmp_path):
     (tmp_path / "out" / "0000").rename(tmp_path / "out" / "part-00000")
     code, shown = dry("-i", source)
     assert code == 0
-    assert "out, of which 1 files would be replaced" in shown
+    assert "out, whose 1 file would be replaced" in shown
     assert read_files(tmp_path / "out") == {"part-00000": b"old"}
 
 
@@ -92,6 +96,7 @@ def test_sample_is_at_most_1_mb(dry, tmp_path):
 @pytest.mark.parametrize("lines, words", [
     (b"#!/bin/sh\r\ncat\r\n", "ends with CR LF"),
     (b"#!/no/such/program\n", "names no program that exists"),
+    (b"#!/usr/bin/env nosuchprogram\n", "names no program that exists"),
 ])
 def test_bad_interpreter_is_found(dry, source, tmp_path, lines, words):
     (tmp_path / "script").write_bytes(lines)
@@ -116,6 +121,114 @@ def test_submit_and_streaming_need_no_manager(dry, source):
         code, shown = dry(*rest, source, name=name)
         assert code == 0, shown
         assert "map tasks     2 of" in shown
+
+
+@pytest.mark.parametrize("mapper, options, words", [
+    ("true", [], "the mapper prints nothing for this sample"),
+    ("yes", [], "yes has printed more than 16 MiB"),
+    ("sleep 100", ["--task-timeout", 0.1], "neither read, wrote nor"),
+    ("cat", ["--combiner", "false"], "false as the combiner exited 1"),
+    ("cat", ["--partitioner", "false"], "false as the partitioner exited 1"),
+    ("sh -c 'cat; exit 3'", ["--any-exit-code"], "of the result"),
+    ("cat", ["--lines-per-map", 1], "splits        3"),
+    ("sh -c 'cat t; env | grep map_input_file'",
+     ["--file", "in/0001#t", "--combiner", "cat"],
+     "such as 'c d e', 'map_input_file=in/0000'"),
+])
+def test_executables_are_tried_as_in_tasks(
+        dry, source, mapper, options, words):
+    code, shown = dry("-i", source, *options, mapper=mapper, reducer="cat")
+    assert words in shown
+    assert code == ("Error:" in shown)
+
+
+def test_error_on_the_sample_names_the_input(dry, source):
+    code, shown = dry("-i", source / "0000", mapper="false")
+    assert code == 1
+    assert f"false on the input '{source}/0000' exited 1" in shown
+
+
+def test_combiner_that_changes_the_result_is_found(dry, source):
+    code, shown = dry("-i", source, "--combiner", "head -n 1")
+    assert code == 0
+    assert f"{DEPENDS} whether the combiner runs" in shown
+    assert f"{DEPENDS} the" not in shown
+
+
+def test_partitioner_that_divides_keys_is_found(dry, source):
+    partitioner = "sh -c 'awk \"{print NR % 2}\"'"
+    code, shown = dry("-i", source, "--partitioner", partitioner,
+                      "--nreducers", 2)
+    assert code == 0
+    assert f"{DEPENDS} the number of reduce tasks: 1 or 2" in shown
+
+
+FIRST_VALUE = "awk '$1 != last {print; last = $1}'"
+
+
+@pytest.mark.parametrize("options, depends", [
+    (["--sort", "-k1,1 -k2,2n"], False), (["--sort", "-k1,1"], True),
+    (["--key-fields", "2"], False), ([], True),
+], ids=str)
+def test_values_are_turned_only_where_the_job_gives_no_order(
+        dry, tmp_path, options, depends):
+    write_files(tmp_path / "in", b"a\t1\na\t10\nb\t3\n")
+    reducer = "uniq -c" if "--key-fields" in options else FIRST_VALUE
+    code, shown = dry("-i", tmp_path / "in", *options, mapper="cat",
+                      reducer=reducer)
+    assert code == 0
+    assert (f"{DEPENDS} the order of the values" in shown) is depends
+
+
+def test_keys_of_several_fields_are_shown(dry, tmp_path):
+    write_files(tmp_path / "in", b"a,b,1\na,c,2\n")
+    _, shown = dry("-i", tmp_path / "in", "--separator", ",", "--key-fields",
+                   2, mapper="cat", reducer="cat")
+    assert "2 keys, such as 'a,b', 'a,c'" in shown
+
+
+@pytest.mark.parametrize("content, options, words", [
+    (b"", [], "Note: the sample is empty"),
+    (b"x" * 2**21, [], "Note: so the executables were not tried"),
+    (b"x" * 2**21 + b"\n", [], "no whole line ends within 1,048,576 bytes"),
+])
+def test_sample_without_lines_says_so(dry, tmp_path, content, options, words):
+    write_files(tmp_path / "in", content)
+    code, shown = dry("-i", tmp_path / "in", *options)
+    assert code == 0
+    assert words in shown
+
+
+def test_compressed_file_reaches_a_mapper_that_wants_it_whole(dry, tmp_path):
+    (tmp_path / "in.gz").write_bytes(gzip.compress(b"a b\n" * 9))
+    code, shown = dry("-i", "in.gz", "--no-decompress", mapper="gzip -dc")
+    assert code == 0, shown
+    assert "make 9 records with 1 key" in shown
+
+
+@pytest.mark.parametrize("output, name, words", [
+    ("in", "run", "is or holds the input directory"),
+    (".", "run", "is or holds the working directory"),
+    ("in", "submit", "is or holds the input directory"),
+    ("out", "streaming", "exists already; name another one"),
+])
+def test_output_that_the_manager_would_refuse_is_found(
+        dry, source, tmp_path, output, name, words):
+    (tmp_path / "out").mkdir()
+    code, shown = (dry("-input", source, name=name) if name == "streaming"
+                   else dry("-i", source, "-o", output, name=name))
+    assert code == 2
+    assert words in shown
+    assert names_in(source) == ["0000", "0001"]
+
+
+@pytest.mark.parametrize("free, warned", [(14, False), (13, True)])
+def test_full_disk_is_foreseen(dry, source, monkeypatch, free, warned):
+    monkeypatch.setattr("shutil.disk_usage", lambda path: (
+        types.SimpleNamespace(free=free)))
+    code, shown = dry("-i", source)
+    assert code == 0
+    assert ("Warning: only 13 bytes are free" in shown) is warned
 
 
 def test_standard_input_is_not_read(dry):

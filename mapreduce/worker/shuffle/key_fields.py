@@ -9,7 +9,11 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from mapreduce.protocol.extensions import ExtendedMapTaskMessage, TaskOptions
+from mapreduce.protocol.extensions import (
+    ExtendedJobMessage,
+    ExtendedMapTaskMessage,
+    TaskOptions,
+)
 from mapreduce.protocol.key_fields import (
     TAB,
     limit_keys,
@@ -21,6 +25,9 @@ from mapreduce.worker.shuffle.lines import PartitionedLines, whole_lines
 
 MAX_KNOWN = 3 * 2**10  # keys whose partition is kept …
 MAX_KNOWN_LENGTH = 64  # … and the bytes of such a key
+
+# What has the options of a map task.
+MapOptions = ExtendedMapTaskMessage | ExtendedJobMessage
 
 Rewrite = Callable[[Iterable[bytes]], Iterator[bytes]]
 
@@ -48,7 +55,7 @@ class FieldPartitioner:
     """Distributes lines to partitions by the MD5 of some of their fields."""
 
     def __init__(
-        self, task: ExtendedMapTaskMessage, num_partitions: int
+        self, task: MapOptions, num_partitions: int
     ) -> None:
         """Use the options of a task; no partition is known yet."""
         self._parts = PartitionedLines(num_partitions)
@@ -93,7 +100,7 @@ class FieldPartitioner:
         return part
 
 
-def needs_fields(task: ExtendedMapTaskMessage) -> bool:
+def needs_fields(task: MapOptions) -> bool:
     """Return whether other fields than the first choose the partition."""
     return (task.partition_by, task.separator, task.key_fields) != (
         None, None, None)
