@@ -4,7 +4,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from mapreduce.client.errors import JobFailed, NoManager, UnknownJob
 from mapreduce.client.remote_manager import RemoteManager
@@ -77,13 +77,16 @@ def line(
     task is gone.
     """
     with _inside(command.directory):
+        made = _Line(command, environment or {})
         try:
-            steps = list(_Line(command, environment or {}).steps(reason))
+            steps = list(made.steps(reason))
         except OSError as error:
             raise JobFailed(f"cannot read the input {error.filename!r}: "
                             f"{error.strerror}") from error
-    return " && ".join(
+    joined = " && ".join(
         [f"cd {shell.quote(command.directory)}", *(steps or ["true"])])
+    # The shell of the user keeps its variables.
+    return f"({joined})" if made.exports else joined
 
 
 @contextlib.contextmanager
@@ -117,6 +120,8 @@ class _Line:
             key_separator=command.key_separator,
             sort_options=command.sort_options,
             reducer_separator=command.reducer_separator)
+        # Whether variables are set once for all processes of the mapper.
+        self.exports = False
 
     def steps(self, reason: str) -> Iterator[str]:
         """Iterate over the commands of the line, in their order."""
@@ -132,6 +137,8 @@ class _Line:
             bad = find_bad(splits, command.decompress)
             splits = [split for split in splits if split.path not in bad]
         _check(splits)
+        if len(splits) > 1 and not command.concatenate:
+            yield from self._export()
         role = _failed_role(reason, command)
         yield from self._placed({
             MAPPER: command.executable, COMBINER: command.combiner,
@@ -141,6 +148,14 @@ class _Line:
         mappers = list(self._mappers(splits))
         yield from (mappers if role == MAPPER
                     else [self._after(mappers, role)])
+
+    def _export(self) -> Iterator[str]:
+        """Set the variables here: with each process, they make long lines."""
+        variables = _assignments(filter(
+            _is_of_shell, self._with_old(self._values).items()))
+        if variables:
+            self.exports = True
+            yield f"export {' '.join(variables)}"
 
     def _reduce(self, reducer: str) -> str:
         splits = list(map(self._seen, self._command.splits))
@@ -205,16 +220,24 @@ class _Line:
         self, executable: str, names: Mapping[str, str] | None = None
     ) -> str:
         """Return an executable with its arguments and its environment."""
-        values = {**(names or {}), **self._values}
-        values = {**old_variables(values), **values}
+        values = self._with_old({**(names or {}), **self._values})
+        if self.exports:
+            exported = dict(filter(
+                _is_of_shell, self._with_old(self._values).items()))
+            values = {name: value for name, value in values.items()
+                      if exported.get(name) != value}
         # `env` takes any name; a shell has only variables of some names.
         variables = [
-            *(f"{shell.quote(name)}={shell.quote(value)}"
-              for name, value in values.items()),
+            *_assignments(values.items()),
             *(f'{name}="${name}"' for name in self._unknown
-              if name.isascii() and name.isidentifier())]
+              if _is_of_shell((name, "")))]
         return " ".join([*(["env", *variables] if variables else []),
                          *map(shell.quote, self._words(executable))])
+
+    @staticmethod
+    def _with_old(values: Mapping[str, str]) -> dict[str, str]:
+        """Return variables, and those of them with old names, too."""
+        return {**old_variables(values), **values}
 
     def _words(self, executable: str) -> list[str]:
         try:
@@ -263,6 +286,16 @@ class _Line:
                 os.path.abspath(path), os.path.join(".", name)))
             yield (f"unzip -q {source} -d {target}" if path.endswith(ENDINGS)
                    else f"mkdir {target} && tar -xf {source} -C {target}")
+
+
+def _assignments(variables: Iterable[tuple[str, str]]) -> list[str]:
+    return [f"{shell.quote(name)}={shell.quote(value)}"
+            for name, value in variables]
+
+
+def _is_of_shell(variable: tuple[str, str]) -> bool:
+    """Return whether a shell can have a variable of this name."""
+    return variable[0].isascii() and variable[0].isidentifier()
 
 
 def _check(splits: Sequence[Split]) -> None:

@@ -202,6 +202,20 @@ def test_variables_reach_the_mapper(line, tmp_path):
     assert b"C-D" not in seen
 
 
+def test_variables_of_many_inputs_are_set_once(line, tmp_path):
+    put(tmp_path, {f"f{number}": b"" for number in range(20)})
+    made = line("env", [f"f{number}" for number in range(20)], names=("A",),
+                variables={"mapreduce_task_id": "x" * 99, "a-b": "odd"},
+                environment={"A": "a\nb"})
+    assert len(made) < 5000
+    code = run(f"{made}; echo ${{A-unset}}", "sh",
+               env={"PATH": os.environ["PATH"]}).stdout
+    assert code.count(b"mapred_tip_id=" + b"x" * 99) == 20
+    assert code.count(b"A=a\nb\n") == code.count(b"a-b=odd\n") == 20
+    assert b"map_input_file=f19\n" in code
+    assert code.endswith(b"\nunset\n")
+
+
 def test_odd_names_and_arguments_work(line, tmp_path):
     name = os.fsdecode(b"a 'file'\n$HOME \xff")
     (tmp_path / name).write_bytes(b"one\n")
