@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from mapreduce import display
 from mapreduce.client.command import is_terminal, tell
 from mapreduce.client.errors import JobFailed, NoManager, UnknownJob
 from mapreduce.client.remote_manager import RemoteManager
+from mapreduce.client.stderr_lines import StderrLines
 from mapreduce.display import text
 from mapreduce.display.balance import balance_line
 from mapreduce.protocol.layout import (
@@ -157,6 +159,40 @@ def follow(
         # It was busy, or is an older version, which never holds a query.
         time.sleep(min(pause, POLL_INTERVAL))
         pause = min(2 * pause, POLL_INTERVAL)
+
+
+@dataclasses.dataclass(frozen=True)
+class Shown:
+    """What the user sees of a job of an engine, beside its result."""
+
+    quiet: bool
+    # What its tasks print on standard error; None: that is not shown.
+    lines: StderrLines | None = None
+    # Gets the details of the job when it has ended, failed or not.
+    on_end: Callable[[JobDetails], object] = lambda details: None
+
+    def follow(self, look: Callable[[], JobStatus | None]) -> JobStatus:
+        """Show the job until it has ended, as `follow` does."""
+        # A progress bar would overwrite the lines of tasks.
+        with progress(self.quiet, draws=self.lines is None) as shown:
+            ended = follow(lambda: self._look(look), shown)
+        if self.lines:
+            self.lines.end()
+        return ended
+
+    def _look(
+        self, look: Callable[[], JobStatus | None]
+    ) -> JobStatus | None:
+        status = look()
+        if self.lines:
+            self.lines.show()
+        return status
+
+    def end(self, details: JobDetails) -> None:
+        """Show what is known of the job when it has ended."""
+        if not self.quiet:
+            tell_details(details)
+        self.on_end(details)
 
 
 def check(job: JobStatus) -> None:

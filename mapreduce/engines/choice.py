@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
@@ -15,18 +15,11 @@ from mapreduce.protocol.status import JobDetails
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 LOCAL, SPARK = ENGINES = ("local", "spark")
-OF_SPARK = ("master", "conf", "engine_log")
+OF_SPARK = [field.name for field in dataclasses.fields(spark.Settings)]
 
 
 @dataclasses.dataclass(frozen=True)
-class _SparkOptions:
-    master: str | None
-    conf: Mapping[str, str] | None
-    engine_log: str | None
-
-
-@dataclasses.dataclass(frozen=True)
-class EngineOptions(_SparkOptions):
+class EngineOptions(spark.Settings):
     """What the user said about the engine; None: nothing."""
 
     engine: str | None
@@ -94,21 +87,20 @@ def run(job: JobSpec, quiet: bool, options: EngineOptions) -> None:
             "--skip-bad-records")
     if options.dry_run:
         local.show_plan(job, options.workers)
-    elif options.engine == SPARK:
+        return
+    if options.engine == SPARK:
         refuse(options, "is not for --engine spark: a property of Spark, such "
                "as --conf spark.cores.max=8, says how many tasks run at the "
                "same time", "workers")
-        refuse(options, "is not for --engine spark", "verbose", "report")
-        spark.run(job, spark.Settings(
-            quiet, options.master, options.conf, options.engine_log),
-            bool(options.verify))
     else:
         refuse(options, "is for --engine spark", *OF_SPARK)
-        local.run(job, options.workers, quiet,
-                  extras=local.Extras(
-                      bool(options.verbose), bool(options.verify),
-                      report.writer(options.report) if options.report
-                      else _ignore))
+    extras = local.Extras(
+        bool(options.verbose), bool(options.verify),
+        report.writer(options.report) if options.report else _ignore)
+    if options.engine == SPARK:
+        spark.run(job, options, quiet, extras)
+    else:
+        local.run(job, options.workers, quiet, extras=extras)
 
 
 def _ignore(_: JobDetails) -> None:

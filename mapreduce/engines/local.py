@@ -20,6 +20,7 @@ from mapreduce.client.errors import (
 )
 from mapreduce.client.job_options import STDOUT, JobSpec
 from mapreduce.client.placed_files import check_placed
+from mapreduce.client.progress import Shown
 from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.client.stderr_lines import StderrLines
 from mapreduce.display import text
@@ -69,7 +70,7 @@ class Extras:
 
 def run(
     job: JobSpec, workers: int | None, quiet: bool,
-    start: Callable[[ExtendedJobMessage], Run] | None = None,
+    start: Callable[[ExtendedJobMessage, Shown], Run] | None = None,
     extras: Extras = Extras(),
 ) -> None:
     """Do a job on `workers` Workers, or one for each core if None.
@@ -101,11 +102,12 @@ def run(
             planned, input_paths=tuple(paths), output_directory=directory,
             logs=logs)
         message = submission.build_extended(job, follow=True)
+        shown = Shown(
+            quiet, StderrLines(logs) if extras.verbose and logs else None,
+            extras.on_end)
         # One line is enough: an empty input has an empty result.
-        _do(message, start(message) if start else _LocalRun(
-            LocalCluster(num_workers), message, quiet,
-            StderrLines(logs) if extras.verbose and logs else None,
-            extras.on_end), quiet, output,
+        _do(message, start(message, shown) if start else _LocalRun(
+            LocalCluster(num_workers), message, shown), quiet, output,
             has_input=submission.total_size(files) > 0)
         if extras.verify:
             _verify(message, quiet)
@@ -236,17 +238,13 @@ class _LocalRun:
     """The only job of a cluster, and its last known status."""
 
     def __init__(
-        self, cluster: LocalCluster, job: ExtendedJobMessage, quiet: bool,
-        lines: StderrLines | None = None,
-        on_end: Callable[[JobDetails], object] = lambda details: None,
+        self, cluster: LocalCluster, job: ExtendedJobMessage, shown: Shown
     ) -> None:
         self.status: JobStatus | None = None
-        self._lines = lines
-        self._on_end = on_end
+        self._shown = shown
         self.repro = ""  # the end of the message, if the job failed
         self._cluster = cluster
         self._job = job
-        self._quiet = quiet
 
     def __enter__(self) -> _LocalRun:
         """Return the object itself."""
@@ -265,37 +263,23 @@ class _LocalRun:
         manager = self._cluster.start()
         try:
             self._cluster.call(lambda: manager.send(self._job))
-            # A progress bar would overwrite the lines of tasks.
-            with progress.progress(
-                    self._quiet, draws=self._lines is None) as shown:
-                progress.follow(lambda: self._look(manager), shown)
-            if self._lines:
-                self._lines.end()
-            if self.status:
-                self._show_end(manager, self.status)
-            if self.status and layout.INPUT_DIRECTORY_PREFIX not in str(
+            ended = self._shown.follow(lambda: self._look(manager))
+            # The outcome of the job is known already.
+            with contextlib.suppress(NoManager, UnknownJob):
+                self._shown.end(manager.details(ended.id))
+            if layout.INPUT_DIRECTORY_PREFIX not in str(
                     self._job.input_paths):  # Standard input is gone soon.
                 self.repro = repro.ending(
-                    manager, self.status, self._job.environment)
+                    manager, ended, self._job.environment)
         except BaseException:  # Whatever ends the run ends the job.
             self._cancel(manager)
             raise
-
-    def _show_end(self, manager: RemoteManager, job: JobStatus) -> None:
-        # The outcome of the job is known already.
-        with contextlib.suppress(NoManager, UnknownJob):
-            details = manager.details(job.id)
-            if not self._quiet:
-                progress.tell_details(details)
-            self._on_end(details)
 
     def _look(self, manager: RemoteManager) -> JobStatus | None:
         status = self._cluster.watch(
             lambda: manager.status(
                 self._job.job_key, hold=progress.POLL_INTERVAL))
         self.status = next(iter(status.jobs), None)
-        if self._lines:
-            self._lines.show()
         return self.status
 
     def _cancel(self, manager: RemoteManager) -> None:

@@ -18,86 +18,76 @@ from typing import IO
 
 import click
 
-from mapreduce.client import progress
 from mapreduce.client.command import ignore_signals, postponed_signals
 from mapreduce.client.errors import NoSpark, UsageError
 from mapreduce.client.job_options import STDIN, STDOUT, JobSpec
+from mapreduce.client.progress import Shown
 from mapreduce.display import text
 from mapreduce.engines import local
-from mapreduce.engines.spark_session import Session
-from mapreduce.engines.spark_stage import Counters, SparkTasks
+from mapreduce.engines.spark_session import Session, failure_in
+from mapreduce.engines.spark_stage import Done, SparkTasks
 from mapreduce.manager.kept_output import keep_map_output
 from mapreduce.manager.output_safety import StorageError
-from mapreduce.manager.scheduling import tasks
-from mapreduce.manager.scheduling.job import MAX_ATTEMPTS, ExpectedOutput
+from mapreduce.manager.scheduling.job import (
+    MAX_ATTEMPTS,
+    ExpectedOutput,
+    Job,
+    why_failed,
+)
 from mapreduce.manager.scheduling.plan import Plan
-from mapreduce.manager.scheduling.snapshot import QueuedJob, queued_job_status
+from mapreduce.manager.scheduling.snapshot import (
+    ended_job_status,
+    job_options,
+)
 from mapreduce.manager.storage import Storage, missing_output
 from mapreduce.protocol import layout
 from mapreduce.protocol.extensions import ExtendedJobMessage
-from mapreduce.protocol.status import JobState, JobStatus
+from mapreduce.protocol.status import (
+    JobDetails,
+    JobState,
+    JobStatus,
+    Stage,
+    TaskState,
+    TaskStatus,
+)
 from mapreduce.system import scratch
 from mapreduce.utils import network
 
-# The options of a job that mean the same with Spark. Any other one is refused
-# by its name, until it is tested with Spark and added here.
-SUPPORTED = {
-    "input_paths", "output_directory", "mapper_executable",
-    "reducer_executable", "combiner", "partitioner", "num_mappers",
-    "max_mappers", "num_reducers", "decompress", "split_size", "concatenate",
-    "recursive", "hadoop_inputs",
-    "skip_bad_inputs", "keep_intermediate", "no_clobber", "keep_old",
-    "overwrite", "environment", "max_map_attempts", "max_reduce_attempts",
-    "task_timeout", "job_name", "separator", "key_fields", "key_separator",
-    "partition_by", "sort_options", "reducer_separator",
-}
-
 STANDALONE = "spark://"
 
-JobResult = concurrent.futures.Future[list[Counters]]
+JobResult = concurrent.futures.Future[list[Done]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """The options of this engine."""
+    """What the user said about Spark; None: nothing."""
 
-    quiet: bool
-    master: str | None = None
-    conf: Mapping[str, str] | None = None
-    engine_log: str | None = None
+    master: str | None
+    conf: Mapping[str, str] | None
+    engine_log: str | None
 
 
-def run(job: JobSpec, settings: Settings, verify: bool = False) -> None:
+def run(
+    job: JobSpec, settings: Settings, quiet: bool, extras: local.Extras
+) -> None:
     """Do a job by Spark, as engines/local does one by its own Workers.
 
-    With `verify`, the result is compared with that of the plain pipeline.
     Raises click.ClickException if the job can't start, or fails.
     """
-    _check_options(job)
-    _check_streams(job, settings.master or "local")
-    _check_installation()
-    local.run(job, None, settings.quiet,
-              lambda message: _SparkRun(message, settings),
-              local.Extras(verify=verify))
-
-
-def _check_options(job: JobSpec) -> None:
-    """Raise click.UsageError for an option that this engine lacks."""
-    for field in dataclasses.fields(job):
-        if field.name not in SUPPORTED and (
-                getattr(job, field.name) != field.default):
-            raise click.UsageError(
-                f"--engine spark does not know {_option_of(field.name)}")
     if job.max_map_attempts != job.max_reduce_attempts:
         raise click.UsageError(
             "with --engine spark, map and reduce tasks have the same number "
             "of attempts; give both or none")
+    if not (settings.master or "local").startswith("local"):
+        _check_streams(job, extras.verbose)
+    _check_installation()
+    local.run(job, None, quiet,
+              lambda message, shown: _SparkRun(message, settings, shown),
+              extras)
 
 
-def _check_streams(job: JobSpec, master: str) -> None:
-    """Raise click.UsageError if the hosts would not see standard streams."""
-    if master.startswith("local"):
-        return
+def _check_streams(job: JobSpec, verbose: bool) -> None:
+    """Raise click.UsageError for files that other hosts would not see."""
     for name, is_given in (
             ("input_paths", STDIN in job.input_paths),
             ("output_directory", job.output_directory == STDOUT)):
@@ -105,6 +95,10 @@ def _check_streams(job: JobSpec, master: str) -> None:
             raise click.UsageError(
                 f"{_option_of(name)} - is a file of this machine, which the "
                 "hosts of Spark do not see; name one that they share")
+    if verbose and job.logs is None:
+        raise click.UsageError(
+            "--verbose needs --logs with a directory that the hosts of Spark "
+            "share")
 
 
 def _option_of(name: str) -> str:
@@ -155,14 +149,14 @@ class _SparkRun:
     repro = ""  # Its tasks have variables of Spark, too.
 
     def __init__(
-        self, job: ExtendedJobMessage, settings: Settings
+        self, job: ExtendedJobMessage, settings: Settings, shown: Shown
     ) -> None:
         self.status: JobStatus | None = None
-        self._job = job
+        # The Manager's record of a job, but Spark knows its tasks.
+        self._job = Job(0, job, time.monotonic())
+        self._tasks: list[TaskStatus] = []
         self._settings = settings
-        self._started = time.monotonic()
-        self._num_mappers = 0
-        self._counters = tasks.Counters()
+        self._shown = shown
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> _SparkRun:
@@ -187,26 +181,21 @@ class _SparkRun:
         storage = Storage(directory)
         self._stack.callback(storage.close)
         try:
-            plan = self._prepare(storage)
+            tasks = self._prepare(storage)
         except StorageError as error:
-            self._set_status(JobState.FAILED, reason=str(error))
-            return
-        # A signal must not come before the stack knows how to end it.
-        with postponed_signals():
-            session = Session(self._conf(directory), directory, log,
-                              self._settings.engine_log is not None)
-            self._stack.callback(session.end)
-        result = session.submit(SparkTasks(plan, os.getcwd()))
-
-        def look() -> JobStatus:
-            if result.done():
-                return self._complete(result, session, storage, plan)
-            return self._look(session)
-
-        with progress.progress(self._settings.quiet) as shown:
-            progress.follow(look, shown)
-        if not self._settings.quiet:
-            progress.tell_counters(self._counters.statuses())
+            ended = self._fail(str(error))
+        else:
+            # A signal must not come before the stack knows how to end it.
+            with postponed_signals():
+                session = Session(self._conf(directory), directory, log,
+                                  self._settings.engine_log is not None)
+                self._stack.callback(session.end)
+            result = session.submit(tasks)
+            ended = self._shown.follow(lambda: self._look(
+                session, result, storage))
+        self._shown.end(JobDetails(
+            ended, tuple(self._tasks), self._job.counters.statuses(),
+            tuple(job_options(self._job.submission))))
 
     def _open_log(self) -> IO[bytes]:
         name = self._settings.engine_log
@@ -216,28 +205,30 @@ class _SparkRun:
             raise UsageError(
                 f"cannot write the log {name!r}: {error.strerror}") from error
 
-    def _prepare(self, storage: Storage) -> Plan:
+    def _prepare(self, storage: Storage) -> SparkTasks:
         """Check and make the directories; raise StorageError."""
-        splits = storage.prepare(0, self._job)
-        kept = self._job.keep_intermediate
-        if kept:
+        job = self._job.submission
+        splits = storage.prepare(0, job)
+        directory = ""
+        if kept := job.keep_intermediate:
             scratch.remove_leftovers(layout.SHARED_DIRECTORY_PREFIX, kept)
-        directory = self._stack.enter_context(scratch.directory(
-            layout.SHARED_DIRECTORY_PREFIX, kept)) if kept else ""
-        plan = Plan(
-            f"{time.strftime('%Y%m%d%H%M')}_0000", self._job,
-            directory and os.path.abspath(directory), splits,
-            os.path.abspath(storage.output_directory(0)
-                            or self._job.output_directory))
-        self._num_mappers = plan.num_mappers
-        return plan
+            directory = os.path.abspath(self._stack.enter_context(
+                scratch.directory(layout.SHARED_DIRECTORY_PREFIX, kept)))
+        self._job.begin(Plan(
+            f"{time.strftime('%Y%m%d%H%M')}_0000", dataclasses.replace(
+                job, logs=job.logs and os.path.abspath(job.logs)),
+            directory, splits, os.path.abspath(
+                storage.output_directory(0) or job.output_directory)))
+        assert self._job.plan
+        return SparkTasks(self._job.plan, os.getcwd())
 
     def _conf(self, directory: str) -> dict[str, str]:
         """Return the properties of Spark; those of the user come last."""
+        job = self._job.submission
         conf = {
-            "spark.app.name": self._job.job_name or "mapreduce",
+            "spark.app.name": job.job_name or "mapreduce",
             "spark.task.maxFailures": str(
-                self._job.max_map_attempts or MAX_ATTEMPTS),
+                job.max_map_attempts or MAX_ATTEMPTS),
             "spark.ui.showConsoleProgress": "false",
             # PySpark passes on collected pieces when it uses half of that.
             "spark.python.worker.memory": "100m",
@@ -248,64 +239,77 @@ class _SparkRun:
                 conf["spark.local.dir"] = directory
         return {**conf, **(self._settings.conf or {})}
 
-    def _look(self, session: Session) -> JobStatus:
-        """Return the status of the job while it runs."""
-        mapped, reduced = session.num_done()
-        if session.context is None:
-            return self._set_status(JobState.QUEUED)
-        in_reduce = self._job.num_reducers and mapped == self._num_mappers
-        return self._set_status(
-            JobState.REDUCE if in_reduce else JobState.MAP, mapped, reduced)
-
-    def _complete(
-        self, result: JobResult, session: Session, storage: Storage,
-        plan: Plan,
+    def _look(
+        self, session: Session, result: JobResult, storage: Storage
     ) -> JobStatus:
-        """Return the final status of the job, whose tasks have ended."""
+        """Return the status of the job, and complete it when it has ended."""
+        done = session.num_done()
+        if not result.done():
+            in_reduce = self._job.submission.num_reducers and (
+                done[0] == self._job.num_mappers)
+            return self._set_status(
+                JobState.QUEUED if session.context is None else
+                JobState.REDUCE if in_reduce else JobState.MAP, done)
         if error := result.exception():
-            reason = session.explain(error)
-            if session.context is None:
-                raise NoSpark(
-                    text.clean(f"Spark did not start: {reason}")) from error
-            return self._set_status(JobState.FAILED, reason=reason)
-        for counted in result.result():
-            if reason := self._counters.add(counted):
-                return self._set_status(JobState.FAILED, reason=reason)
+            return self._fail(self._reason(session, str(error)), done)
+        for _, counted in result.result():
+            if reason := self._job.counters.add(counted):
+                return self._fail(reason, done)
+        self._note([task for task, _ in result.result()])
         try:
             with postponed_signals():
-                self._publish(storage, plan)
+                self._publish(storage)
                 return self._set_status(
-                    JobState.DONE, self._num_mappers, self._job.num_reducers)
+                    JobState.DONE, (self._job.num_mappers,
+                                    self._job.submission.num_reducers))
         except StorageError as error:
-            return self._set_status(JobState.FAILED, reason=str(error))
+            return self._fail(str(error), done)
 
-    def _publish(self, storage: Storage, plan: Plan) -> None:
+    def _reason(self, session: Session, trace: str) -> str:
+        """Return why the job fails; note the task if one is the cause."""
+        if session.context is None:
+            raise NoSpark(text.clean(
+                f"Spark did not start: {session.problem(trace)}"))
+        failure = failure_in(trace)
+        if failure is None:
+            return session.problem(trace)
+        stage, task_id, attempts, reason = failure
+        self._tasks = [TaskStatus(Stage(stage), task_id, TaskState.FAILED,
+                                  None, attempts, None, reason)]
+        return why_failed(stage, task_id, attempts, reason) + layout.log_note(
+            self._job.submission.logs, stage, task_id, attempts)
+
+    def _note(self, tasks: list[TaskStatus]) -> None:
+        """Keep the tasks that are done, with times since the job started."""
+        begin = time.time() - time.monotonic() + self._job.started
+        self._tasks = [
+            dataclasses.replace(task, started=(task.started or 0.0) - begin)
+            for task in sorted(
+                tasks, key=lambda task: (task.stage.value, task.task_id))]
+
+    def _publish(self, storage: Storage) -> None:
         """Give the result its name; raise StorageError if that fails."""
-        number = self._job.num_reducers or self._num_mappers
-        missing = missing_output(
-            ExpectedOutput(plan.result_directory, number, 0))
+        job, plan = self._job.submission, self._job.plan
+        assert plan
+        missing = missing_output(ExpectedOutput(
+            plan.result_directory, job.num_reducers or plan.num_mappers, 0,
+            job.compress))
         for name in missing.values():
             raise StorageError(
                 f"{name} is not in the output directory, although its task "
                 "is done: all hosts must share that directory")
-        if kept := self._job.keep_intermediate:
-            try:
-                keep_map_output(plan.directory, kept)
-            except OSError as error:
-                raise StorageError(f"cannot keep the map output in {kept!r}: "
-                                   f"{error.strerror or error}") from error
+        if job.keep_intermediate:
+            keep_map_output(plan.directory, job.keep_intermediate)
         storage.publish(0)
 
-    def _set_status(
-        self, state: JobState, mapped: int = 0, reduced: int = 0,
-        reason: str | None = None,
-    ) -> JobStatus:
+    def _fail(self, reason: str, done: tuple[int, int] = (0, 0)) -> JobStatus:
+        self._job.reason = reason
+        return self._set_status(JobState.FAILED, done)
+
+    def _set_status(self, state: JobState, done: tuple[int, int]) -> JobStatus:
+        self._job.state = state
         self.status = dataclasses.replace(
-            queued_job_status(QueuedJob(0, self._job, None), os.getcwd()),
-            state=state, reason=reason,
-            seconds=round(time.monotonic() - self._started, 3),
-            tasks_done=mapped + reduced,
-            tasks=self._num_mappers + self._job.num_reducers,
-            map_tasks_done=mapped, map_tasks=self._num_mappers,
-            reduce_tasks_done=reduced)
+            ended_job_status(self._job, os.getcwd(), time.monotonic()),
+            tasks_done=sum(done), map_tasks_done=done[0],
+            reduce_tasks_done=done[1])
         return self.status

@@ -32,7 +32,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import IO, Any
 
 import mapreduce
-from mapreduce.engines.spark_stage import FAILURE, Counters, SparkTasks
+from mapreduce.engines.spark_stage import FAILURE, Done, SparkTasks
 
 END_TIME = 10.0  # seconds for Spark to end, before it is killed
 TAIL = 64 * 2**10  # bytes of Spark's log in which an error is looked for
@@ -86,7 +86,7 @@ class Session:
 
     def submit(
         self, tasks: SparkTasks
-    ) -> concurrent.futures.Future[list[Counters]]:
+    ) -> concurrent.futures.Future[list[Done]]:
         """Run all tasks of a job; return what will be their counters."""
         return self._thread.submit(self._run, tasks)
 
@@ -104,7 +104,7 @@ class Session:
             context.setLogLevel("INFO")
         return context
 
-    def _run(self, tasks: SparkTasks) -> list[Counters]:
+    def _run(self, tasks: SparkTasks) -> list[Done]:
         self.context = context = self._start()
         number, job = tasks.plan.num_mappers, tasks.plan.submission
         rdd = context.parallelize(
@@ -115,7 +115,7 @@ class Session:
             rdd = rdd.partitionBy(
                 job.num_reducers, int).mapPartitionsWithIndex(
                     shipped(tasks, "reduce"))
-        return [counters for _, (_, _, counters) in rdd.collect()]
+        return [done for _, (_, _, done) in rdd.collect()]
 
     def num_done(self) -> tuple[int, int]:
         """Return how many map tasks and reduce tasks are done."""
@@ -129,11 +129,7 @@ class Session:
                 done[index] = tracker.getStageInfo(stage).numCompletedTasks
         return done[0], done[1]
 
-    def explain(self, error: BaseException) -> str:
-        """Return why Spark could not do the job."""
-        return _failure_in(str(error)) or self._problem(str(error))
-
-    def _problem(self, trace: str) -> str:
+    def problem(self, trace: str) -> str:
         """Return a line for an error that is none of a task."""
         self._log.flush()
         size = os.fstat(self._log.fileno()).st_size
@@ -181,15 +177,16 @@ def _silence() -> None:
             server.handle_error = lambda *_: None
 
 
-def _failure_in(trace: str) -> str | None:
-    """Return why a task of ours has failed; None if none has."""
+def failure_in(trace: str) -> tuple[str, int, int, str] | None:
+    """Return the stage, id, attempts and reason of a task that has failed.
+
+    None if no task of ours is the cause.
+    """
     _, found, rest = trace.partition(FAILURE)
     if not found:
         return None
-    (stage, task_id, attempts, reason), _ = json.JSONDecoder().raw_decode(rest)
-    often = ("once," if attempts == 1
-             else f"{attempts} times, the last time")
-    return f"{stage} task {task_id} failed {often} because {reason}"
+    stage, task_id, attempts, reason = json.JSONDecoder().raw_decode(rest)[0]
+    return stage, task_id, attempts, reason
 
 
 def _end_process(process: subprocess.Popen[bytes]) -> None:

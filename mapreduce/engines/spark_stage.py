@@ -4,18 +4,20 @@ Imported in executors, from the copy of this package that comes with the job.
 So no import here may need click, rich or pyspark.
 
 The map stage yields pairs of a partition and a piece. A piece of map output is
-(map task, offset in its file, bytes). The counters of a map task travel as
-(map task, None, counters) to partition 0: what goes through the shuffle counts
-once, however often Spark has run the task.
+(map task, offset in its file, bytes). What is known of a map task that is done
+travels as (map task, None, Done) to partition 0: what goes through the shuffle
+counts once, however often Spark has run the task.
 """
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 import platform
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -25,13 +27,18 @@ from mapreduce.protocol.extensions import (
     ExtendedMapTaskMessage,
     ExtendedReduceTaskMessage,
 )
-from mapreduce.protocol.status import Stage
+from mapreduce.protocol.status import (
+    Stage,
+    TaskState,
+    TaskStatus,
+    WorkerAddress,
+)
 from mapreduce.system import scratch
 from mapreduce.worker.errors import TaskError
 from mapreduce.worker.output import OutputDirectory
 from mapreduce.worker.processes.interruption import Interruption
 from mapreduce.worker.processes.launcher import Launcher
-from mapreduce.worker.processes.reaper import running_reaper
+from mapreduce.worker.processes.reaper import Reaper, running_reaper
 from mapreduce.worker.processes.reporter import Reporter
 from mapreduce.worker.task import run_task
 
@@ -47,6 +54,9 @@ OF_PYSPARK = ("OMP_NUM_THREADS", "PYTHONHASHSEED", "PYTHONPATH",
 FAILURE = "mapreduce failure: "
 
 Counters = dict[str, dict[str, int]]
+# What the driver learns of a task. As the address of a Worker, it has the host
+# and the id of the process; it began at seconds since 1970.
+Done = tuple[TaskStatus, Counters]
 Piece = tuple[int, int | None, Any]
 
 
@@ -66,28 +76,28 @@ class SparkTasks:
     def map(
         self, task_id: int, attempt: int, _: Iterable[object]
     ) -> Iterator[tuple[int, Piece]]:
-        """Do a map task; iterate over its output, and at last its counters."""
+        """Do a map task; iterate over its output, and at last its Done."""
         with self._running(Stage.MAP, task_id, attempt) as own:
             directory = self.plan.directory or own
             task = dataclasses.replace(
                 self.plan, directory=directory).map_task(task_id, attempt)
             assert isinstance(task, ExtendedMapTaskMessage)
             _check_inputs(split.path for split in task.splits)
-            counters = _do(task)
+            done = _do(task, Stage.MAP, attempt)
             for partition in range(task.num_partitions):
                 path = os.path.join(
                     directory, layout.map_output(task_id, partition))
                 for offset, block in _pieces(path):
                     yield partition, (task_id, offset, block)
-        yield 0, (task_id, None, counters)
+        yield 0, (task_id, None, done)
 
     def reduce(
         self, task_id: int, attempt: int,
         pieces: Iterable[tuple[int, Piece]],
     ) -> Iterator[tuple[int, Piece]]:
-        """Do a reduce task; iterate over all counters that came to it."""
+        """Do a reduce task; iterate over its Done, and all that came."""
         with self._running(Stage.REDUCE, task_id, attempt) as own:
-            counters = _collect(pieces, own, task_id)
+            done = _collect(pieces, own, task_id)
             task = dataclasses.replace(
                 self.plan, directory=own).reduce_task(task_id, attempt)
             assert isinstance(task, ExtendedReduceTaskMessage)
@@ -95,11 +105,12 @@ class SparkTasks:
             # one, but the task needs at least one file.
             with open(task.input_paths[0], "ab"):
                 pass
-            counters.append(_do(dataclasses.replace(
+            done.append(_do(dataclasses.replace(
                 task, input_paths=list(filter(os.path.exists,
-                                              task.input_paths)))))
-        for counted in counters:
-            yield task_id, (task_id, None, counted)
+                                              task.input_paths))),
+                            Stage.REDUCE, attempt))
+        for its in done:
+            yield task_id, (task_id, None, its)
 
     @contextlib.contextmanager
     def _running(
@@ -126,14 +137,15 @@ class SparkTasks:
     def _enter(self) -> None:
         """Change to the working directory of the user.
 
-        Raises TaskError if this host does not see the output directory, whose
-        random name can't be that of another directory.
+        Raises TaskError if this host does not see the directory for logs, or
+        the output directory, whose random name no other directory has.
         """
-        if not os.path.isdir(self.plan.result_directory):
-            raise TaskError(
-                f"the host {platform.node()} does not see the output "
-                f"directory {self.plan.result_directory!r}: all hosts must "
-                "share it")
+        for what, path in (
+                ("output directory", self.plan.result_directory),
+                ("directory for logs", self.plan.submission.logs)):
+            if path is not None and not os.path.isdir(path):
+                raise TaskError(f"the host {platform.node()} does not see the "
+                                f"{what} {path!r}: all hosts must share it")
         # Not needed if all paths are absolute.
         with contextlib.suppress(OSError):
             os.chdir(self.working_directory)
@@ -160,17 +172,38 @@ def _check_inputs(paths: Iterable[str]) -> None:
 
 
 def _do(
-    task: ExtendedMapTaskMessage | ExtendedReduceTaskMessage
-) -> Counters:
-    """Do a task, and return its counters."""
+    task: ExtendedMapTaskMessage | ExtendedReduceTaskMessage, stage: Stage,
+    attempt: int,
+) -> Done:
+    """Do a task, and return what is known of it."""
+    if task.archives:
+        # Unpacked once for all tasks of an executor.
+        task = dataclasses.replace(
+            task, unpack_directory=tempfile.gettempdir())
     reporter = Reporter(lambda status: None)
+    started = time.time()
     with (
-        running_reaper() as reaper,
         Interruption() as interruption,
         contextlib.closing(OutputDirectory(task.output_directory)) as output,
     ):
-        run_task(task, output, Launcher(interruption, reaper), reporter)
-    return reporter.counters
+        run_task(task, output, Launcher(interruption, _reaper()), reporter)
+    names = (layout.INPUT if stage is Stage.MAP else layout.REDUCE_INPUT)
+    return TaskStatus(
+        stage, task.task_id, TaskState.DONE,
+        WorkerAddress(platform.node(), os.getpid()), attempt + 1,
+        round(time.time() - started, 3), None, None, started, (),
+        *map(reporter.counters.get(layout.RECORDS, {}).get, names)
+    ), reporter.counters
+
+
+@functools.cache
+def _reaper() -> Reaper:
+    """Return the reaper of this process, which does many tasks."""
+    # It ends when this process has ended, as the block never does.
+    return _for_ever.enter_context(running_reaper())
+
+
+_for_ever = contextlib.ExitStack()
 
 
 def _pieces(path: str) -> Iterator[tuple[int, bytes]]:
@@ -183,24 +216,20 @@ def _pieces(path: str) -> Iterator[tuple[int, bytes]]:
 
 def _collect(
     pieces: Iterable[tuple[int, Piece]], directory: str, task_id: int
-) -> list[Counters]:
-    """Write the pieces of map outputs to their files; return the counters."""
-    counters = []
+) -> list[Done]:
+    """Write the pieces of map outputs to their files; return all else."""
+    done = []
     for _, (map_id, offset, content) in pieces:
         if offset is None:
-            counters.append(content)
+            done.append(content)
             continue
         path = os.path.join(directory, layout.map_output(map_id, task_id))
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
-        try:
-            _write(descriptor, content, offset)
-        finally:
-            os.close(descriptor)
-    return counters
+        with open(path, "wb", opener=_open_as_it_is) as file:
+            file.seek(offset)
+            file.write(content)
+    return done
 
 
-def _write(descriptor: int, content: bytes, offset: int) -> None:
-    """Write all of a block; one call may write a part, on a full disk."""
-    while content:
-        number = os.pwrite(descriptor, content, offset)
-        content, offset = content[number:], offset + number
+def _open_as_it_is(path: str, flags: int) -> int:
+    """Open a file without emptying it; make it if there is none."""
+    return os.open(path, flags & ~os.O_TRUNC, 0o600)

@@ -30,9 +30,17 @@ def make_kept_directory(kept: str) -> None:
 def keep_map_output(job_directory: str, kept: str) -> None:
     """Copy the map output of a job into a directory, and remove an older one.
 
-    Other files in the directory are left. Raises OSError, and then removes
-    the hidden files that it made.
+    Other files in the directory are left. Raises StorageError with a reason
+    for the user, and then no hidden file is left.
     """
+    try:
+        _keep_map_output(job_directory, kept)
+    except OSError as error:
+        raise StorageError(f"cannot keep the map output in {kept!r}: "
+                           f"{error.strerror or error}") from error
+
+
+def _keep_map_output(job_directory: str, kept: str) -> None:
     names = [name for name in os.listdir(job_directory)
              if layout.is_map_output(name)]
     hidden = {name: os.path.join(kept, layout.partial_output(name, "kept"))

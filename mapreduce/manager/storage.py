@@ -248,13 +248,7 @@ class Storage:
 
         Raises StorageError with a reason for the user.
         """
-        try:
-            keep_map_output(self.job_directory(job_id), directory)
-        except OSError as error:
-            raise StorageError(
-                f"cannot keep the map output in {directory!r}: "
-                f"{error.strerror or error}"
-            ) from error
+        keep_map_output(self.job_directory(job_id), directory)
 
     def output_directory(self, job_id: int) -> str | None:
         """Return where a job puts its parts; None: in its output directory."""

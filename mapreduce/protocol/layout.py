@@ -74,6 +74,13 @@ def stderr_log(stage: str, task_id: int, attempt: int) -> str:
 LOG_NOTE = "all of its standard error is in "
 
 
+def log_note(logs: str | None, stage: str, task_id: int, attempt: int) -> str:
+    """Return the end of a reason, if the directory for logs is known."""
+    if logs is None:
+        return ""
+    return f"\n{LOG_NOTE}{logs}/{stderr_log(stage, task_id, attempt)}"
+
+
 def parse_stderr_log(name: str) -> tuple[str, int, int] | None:
     """Return the stage, task and attempt of such a name; None for others."""
     found = re.fullmatch(r"(map|reduce)-(\d{5,})-attempt-(\d+)\.stderr", name)

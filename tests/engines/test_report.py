@@ -26,14 +26,9 @@ def test_page_is_written_at_the_end(run, tmp_path, options, code, state):
 
 def test_page_that_can_not_be_written_ends_the_run_before_it_begins(
         run, tmp_path):
+    """Before any work is done for it."""
     path = tmp_path / "none" / "job.html"
     assert run("--report", str(path)) == (1, (
         f"Error: cannot write the page {str(path)!r}; name a file in a "
         "directory that exists\n"))
     assert not run.output.exists()
-
-
-def test_page_is_not_for_spark(run, tmp_path):
-    code, stderr = run("--engine", "spark", "--report", str(tmp_path / "x"))
-    assert code == 2
-    assert "--report is not for --engine spark" in stderr

@@ -1,8 +1,9 @@
 """Jobs by Spark: the results, messages and exit codes of other jobs."""
 import gzip
+import os
 import re
+import shutil
 
-import click.testing
 import pytest
 
 from mapreduce import run, streaming
@@ -16,7 +17,8 @@ from tests.support.files import (
     write_executable,
     write_files,
 )
-from tests.support.spark import SharedSpark, needs_spark
+from tests.support.page_records import Page
+from tests.support.spark import SharedSpark, invoke, needs_spark
 
 pytestmark = [pytest.mark.timeout(90), needs_spark]
 
@@ -36,14 +38,7 @@ def _command(tmp_path, monkeypatch, temporary):
     """Return a function: run a command; return exit code, standard error."""
     assert temporary
     monkeypatch.chdir(tmp_path)
-
-    def command(main, *options, stdin=None):
-        outcome = click.testing.CliRunner().invoke(
-            main, list(map(str, options)), input=stdin)
-        assert outcome.exception is None or isinstance(
-            outcome.exception, SystemExit), outcome.exception
-        return outcome.exit_code, outcome.stderr
-    return command
+    return invoke
 
 
 @pytest.fixture(name="job")
@@ -80,7 +75,8 @@ def _compare(job, command, tmp_path):
      "--nmappers", "10"],
     ["--concatenate", "--nmappers", "2", "--nreducers", "1"],
     ["--nmappers", "2", "--nreducers", "2", "--sort", "-k1,1r"],
-], ids=["combiner and ranges", "concatenate", "sort"])
+    ["--lines-per-map", "25", "--compress", "gzip", "--nreducers", "2"],
+], ids=["combiner and ranges", "concatenate", "sort", "lines"])
 def test_parts_are_those_of_workers(compare, options):
     """To the byte."""
     assert len(compare(*options)) == int(options[options.index(
@@ -97,6 +93,53 @@ def test_bytes_are_kept(compare, tmp_path):
         "--nreducers", "3", "--partitioner", partitioner, mapper="cat",
         reducer="cat", source="input")
     assert sum(map(len, parts.values())) == 30_008 + 2 + 18_000
+
+
+def test_files_are_placed_for_tasks_that_may_fail(compare, tmp_path):
+    """They get a file and an archive; --any-exit-code takes their codes."""
+    (tmp_path / "file").write_text("of a file\n")
+    (tmp_path / "unpacked").mkdir()
+    (tmp_path / "unpacked/inner").write_text("of an archive\n")
+    archive = shutil.make_archive(
+        tmp_path / "archive", "zip", tmp_path / "unpacked")
+    assert compare(
+        "--file", "file#here", "--archive", f"{archive}#there",
+        "--any-exit-code", "--nmappers", "1", "--nreducers", "1",
+        mapper="sh -c 'cat here there/inner; exit 3'", reducer="cat",
+        source=str(TESTDATA / "input/file01")) == {
+            "part-00000": b"of a file\nof an archive\n"}
+
+
+def test_standard_error_is_kept_and_printed(job, tmp_path):
+    """Of each task."""
+    mapper = write_executable(tmp_path / "mapper", "echo m >&2", "cat")
+    code, stderr = job("--logs", "logs", "--verbose", "--nmappers", "2",
+                       "--nreducers", "1", mapper=mapper, reducer="cat",
+                       source=str(TESTDATA / "input_small"))
+    assert code == 0
+    lines = stderr.splitlines()
+    assert sorted(line for line in lines if line.startswith(
+        ("map ", "reduce "))) == ["map 0: m", "map 1: m"]
+    assert read_files(tmp_path / "logs") == {
+        "map-00000-attempt-1.stderr": b"m\n",
+        "map-00001-attempt-1.stderr": b"m\n",
+        "reduce-00000-attempt-1.stderr": b""}
+
+
+@pytest.mark.parametrize("options, code, state, number", [
+    ([], 0, "done", 4),
+    (["--max-attempts", "1", "--reducer", "false"], 1, "failed", 0)])
+def test_page_is_written_at_the_end(
+        job, tmp_path, options, code, state, number):
+    """With the tasks that are done, or the one that has failed."""
+    assert job("--quiet", "--report", "job.html", "--nmappers", "2",
+               "--nreducers", "2", *options)[0] == code
+    page = Page((tmp_path / "job.html").read_text(encoding="utf-8"))
+    assert page.title == f"job 0 {state} · mapreduce"
+    bars = [its for its in page.all("rect") if str(its.get("x")).endswith("%")]
+    assert len(bars) == number
+    assert f"{os.uname().nodename}:" in page.words() or not number
+    assert "2 of 2" in page.words()
 
 
 def test_map_only_job(job, tmp_path):
@@ -160,14 +203,16 @@ def test_task_that_fails_twice_and_then_works(job, tmp_path):
 def test_task_that_always_fails(job, tmp_path):
     """The lines are those of a Manager; nothing is left."""
     reducer = write_executable(tmp_path / "reducer", "echo no >&2", "exit 3")
-    assert job("--nreducers", "1", "--nmappers", "1", "--quiet",
-               reducer=reducer) == (
+    assert job("--nreducers", "1", "--nmappers", "1", "--quiet", "--logs",
+               "logs", reducer=reducer) == (
         1, "Error: job 0 failed: reduce task 0 failed 4 times, the last time "
-        f"because {reducer} exited 3:\nno\n")
-    assert names_in(tmp_path) == ["reducer", "temporary"]
+        f"because {reducer} exited 3:\nno\nall of its standard error is in "
+        "logs/reduce-00000-attempt-4.stderr\n")
+    assert names_in(tmp_path) == ["logs", "reducer", "temporary"]
 
 
 def test_task_that_is_idle(job):
+    """The line names the option."""
     code, stderr = job("--nreducers", "0", "--nmappers", "1", "--quiet",
                        "--task-timeout", "0.2", mapper="sleep 60")
     assert (code, stderr.partition("sleep 60 ")[2]) == (
@@ -176,6 +221,7 @@ def test_task_that_is_idle(job):
 
 
 def test_bad_inputs_are_named(job, tmp_path):
+    """The job goes on without them."""
     write_files(tmp_path / "input", b"a\n")
     (tmp_path / "input/b.gz").write_bytes(b"no gzip")
     code, stderr = job("--nreducers", "1", "--skip-bad-inputs", mapper="cat",
@@ -186,6 +232,7 @@ def test_bad_inputs_are_named(job, tmp_path):
 
 
 def test_old_result_stays_if_the_new_one_fails(job, tmp_path):
+    """Also with --no-clobber."""
     write_files(tmp_path / "output")
     (tmp_path / "output/part-00000").write_bytes(b"old")
     assert job("--quiet", "--nmappers", "1", mapper="false")[0] == 1
@@ -196,6 +243,7 @@ def test_old_result_stays_if_the_new_one_fails(job, tmp_path):
 
 
 def test_streaming_job(shared, command, monkeypatch, tmp_path):
+    """The options of Hadoop have the same meaning."""
     monkeypatch.setattr(spark, "Session", shared.session)
     code, stderr = command(
         streaming.main, "-input", TESTDATA / "input_small", "-output",
@@ -211,6 +259,8 @@ def test_streaming_job(shared, command, monkeypatch, tmp_path):
      "the same time"),
     (["--master", "yarn", "-i", "-"], "--input - is a file of this machine, "
      "which the hosts of Spark do not see; name one that they share"),
+    (["--master", "yarn", "--verbose"], "--verbose needs --logs with a "
+     "directory that the hosts of Spark share"),
     (["--master", "spark://host"], "'spark://host' is not spark://host:port"),
     (["--engine-log", "missing/log"], "cannot write the log 'missing/log': "
      "No such file or directory"),
@@ -231,15 +281,8 @@ def test_other_numbers_of_attempts(command):
         "number of attempts; give both or none")
 
 
-def test_unknown_fields_are_refused(monkeypatch, job):
-    """A new option is refused until it is in the table."""
-    monkeypatch.setattr(spark, "SUPPORTED", spark.SUPPORTED - {"combiner"})
-    code, stderr = job("--combiner", "cat")
-    assert (code, stderr.splitlines()[-1]) == (
-        2, "Error: --engine spark does not know --combiner")
-
-
 def test_master_that_is_not_there(job):
+    """All addresses are named."""
     code, stderr = job("--master", "spark://127.0.0.1:9,127.0.0.1:11")
     assert (code, stderr) == (
         3, "Error: cannot reach the master of Spark at 127.0.0.1:9: "
@@ -248,6 +291,7 @@ def test_master_that_is_not_there(job):
 
 
 def test_java_that_is_not_there(job, monkeypatch):
+    """The line says what to install."""
     monkeypatch.setenv("JAVA_HOME", "/missing")
     code, stderr = job()
     assert (code, stderr) == (
@@ -257,6 +301,7 @@ def test_java_that_is_not_there(job, monkeypatch):
 
 
 def test_options_of_another_engine(command):
+    """They have no meaning without Spark."""
     code, stderr = command(
         run.main, "-i", INPUT, "-o", "output", "-m", "cat", "-r", "cat",
         "--conf", "a=b")

@@ -5,7 +5,8 @@ from tests.support.files import ROOT
 
 
 # These show times on pages, and decide only what needs attention.
-FOR_PEOPLE = {"app.py", "observer.py", "report.py"}
+FOR_PEOPLE = {
+    "app.py", "observer.py", "report.py", "spark.py", "spark_stage.py"}
 
 
 def test_only_signatures_read_the_wall_clock():

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 
+import click.testing
 import pytest
 
 from mapreduce.engines import spark_session
@@ -39,14 +40,26 @@ def options(conf):
             for word in ("--conf", "=".join(item))]
 
 
-class SharedSpark:
-    """One SparkContext on local[2,4], for all jobs of a test file."""
+def invoke(main, *words, stdin=None):
+    """Run a command in this process; return exit code, standard error."""
+    outcome = click.testing.CliRunner().invoke(
+        main, list(map(str, words)), input=stdin)
+    assert outcome.exception is None or isinstance(
+        outcome.exception, SystemExit), outcome.exception
+    return outcome.exit_code, outcome.stderr
 
-    def __init__(self, directory):
+
+class SharedSpark:
+    """One SparkContext, for all jobs of a test file."""
+
+    def __init__(self, directory, master="local[2,4]"):
         """Start it; its files are in a directory."""
-        self.log = open(directory / "spark.log", "w+b")
+        self._stack = contextlib.ExitStack()
+        self.log = self._stack.enter_context(
+            open(directory / "spark.log", "w+b"))
         self._session = spark_session.Session(
-            {**SMALL, "spark.master": "local[2,4]",
+            {**SMALL, "spark.master": master,
+             "spark.driver.host": "127.0.0.1",
              "spark.local.dir": str(directory)},
             str(directory), self.log, False)
         self.context = self._session._start()
@@ -69,7 +82,7 @@ class SharedSpark:
         """End it."""
         self.context.stop()
         self._session.end()
-        self.log.close()
+        self._stack.close()
 
 
 class SparkCluster:
@@ -96,15 +109,16 @@ class SparkCluster:
 
     def __enter__(self):
         """Start all; return when the workers are registered."""
-        with self._stack:
-            self.master = self._start(
-                0, "master.Master", "--port", str(self.port))
+        try:
+            self._start(0, "master.Master", "--port", str(self.port))
             for number in range(1, len(self._prefixes)):
                 self.add_worker(number)
             assert wait_until(
                 lambda: self.registered() == len(self.workers), START_TIME
             ), self._logs()
-            self._stack = self._stack.pop_all()
+        except BaseException:
+            self._stack.close()
+            raise
         return self
 
     def __exit__(self, *_):
@@ -169,10 +183,12 @@ class SparkCluster:
 def _processes():
     for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
-            yield int(path.parent.name), path.read_text(errors="replace")
+            yield int(path.parent.name), path.read_text(
+                encoding="utf-8", errors="replace")
 
 
 def _environment(pid):
     with contextlib.suppress(OSError):
-        return pathlib.Path(f"/proc/{pid}/environ").read_text(errors="replace")
+        return pathlib.Path(f"/proc/{pid}/environ").read_text(
+            encoding="utf-8", errors="replace")
     return ""

@@ -262,19 +262,10 @@ class Job(_Start):
                        reason.partition("\n")[0][:HEADLINE_LENGTH])
         if len(failed_on) < self.max_attempts and not final:
             return None
-        times = ("once," if len(failed_on) == 1
-                 else f"{len(failed_on)} times, the last time")
-        return (f"{stage} task {task_id} failed {times} because {reason}"
-                + self._log_note(stage, task_id))
-
-    def _log_note(self, stage: str, task_id: int) -> str:
-        """Return a line that names the file with all of standard error."""
-        logs = self.submission.logs
-        if logs is None:
-            return ""
-        name = layout.stderr_log(
-            stage, task_id, self.tasks.num_attempts(task_id))
-        return f"\n{layout.LOG_NOTE}{logs}/{name}"
+        return why_failed(
+            stage, task_id, len(failed_on), reason) + layout.log_note(
+                self.submission.logs, stage, task_id,
+                self.tasks.num_attempts(task_id))
 
     def requeue_lost(
         self, task_id: int, address: Address, now: float
@@ -322,6 +313,12 @@ class Job(_Start):
         """Free the memory that only new tasks would need."""
         # It holds the splits: the ended jobs would add up to many megabytes.
         self.plan = None
+
+
+def why_failed(stage: str, task_id: int, number: int, reason: str) -> str:
+    """Return why a job fails after a number of failures of one task."""
+    times = "once," if number == 1 else f"{number} times, the last time"
+    return f"{stage} task {task_id} failed {times} because {reason}"
 
 
 def task_note(job: Job | None, task_id: int | None) -> str:
