@@ -6,6 +6,7 @@ import glob
 import logging
 import os
 import re
+import reprlib
 from collections.abc import Iterable, Iterator
 
 from mapreduce.protocol.extensions import ExtendedJobMessage
@@ -14,6 +15,7 @@ LOGGER = logging.getLogger(__name__)
 
 # Innermost braces that hold a comma.
 BRACES = re.compile(r"\{([^{},]*,[^{}]*)\}")
+MAX_PATTERNS = 10_000  # for which one with braces stands
 MAX_ERRORS = 20  # that are shown, of inputs that can't be used
 
 
@@ -176,13 +178,24 @@ def expand_braces(pattern: str) -> list[str]:
     """Return the patterns that one with braces stands for, as in a shell.
 
     For example, a{b,c} is ab and ac. Braces without a comma are ordinary.
+    Raises InputError for more than MAX_PATTERNS.
     """
-    found = BRACES.search(pattern)
-    if not found:
-        return [pattern]
-    before, after = pattern[:found.start()], pattern[found.end():]
-    return [expanded for choice in found[1].split(",")
-            for expanded in expand_braces(before + choice + after)]
+    expanded: list[str] = []
+    patterns = [pattern]  # The next one to expand is the last.
+    while patterns:
+        # Each pair of braces may double them: 4 KiB of braces have no end.
+        if len(expanded) + len(patterns) > MAX_PATTERNS:
+            raise InputError(f"the input {reprlib.repr(pattern)} stands for "
+                             f"more than {MAX_PATTERNS} patterns")
+        chosen = patterns.pop()
+        found = BRACES.search(chosen)
+        if not found:
+            expanded.append(chosen)
+            continue
+        before, after = chosen[:found.start()], chosen[found.end():]
+        patterns += [before + choice + after
+                     for choice in reversed(found[1].split(","))]
+    return expanded
 
 
 def _paths(name: str) -> list[str]:
