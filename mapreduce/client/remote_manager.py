@@ -5,7 +5,12 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mapreduce.client.errors import NoManager, NotReceived, UnknownJob
+from mapreduce.client.errors import (
+    NoManager,
+    NotReceived,
+    UnknownJob,
+    UsageError,
+)
 from mapreduce.protocol import codec, messages, signing
 from mapreduce.protocol.fields import ProtocolError
 from mapreduce.protocol.status import (
@@ -55,6 +60,7 @@ class RemoteManager:
 
     def send(self, message: messages.Message) -> None:
         """Send a message that has no answer."""
+        self._check_length(message)
         with self._reached():
             outbox.send_tcp(self.host, self.port, message, self._seal)
 
@@ -145,12 +151,24 @@ class RemoteManager:
 
     def _deliver(self, message: messages.Message) -> outbox.Delivery | None:
         """Send a message, and wait a moment for what comes back."""
+        self._check_length(message)
         with self._reached():
             delivery = outbox.deliver_tcp(
                 self.host, self.port, message, ANSWER_TIMEOUT, self._seal)
         if delivery and delivery.answer == REFUSAL:
             raise self._wrong_secret()
         return delivery
+
+    def _check_length(self, message: messages.Message) -> None:
+        """Raise UsageError for a message that no Manager would accept."""
+        try:
+            outbox.check_acceptable(message, self.is_signed)
+        except outbox.MessageTooLong as error:
+            raise UsageError(
+                f"the job is too long to send ({error}): name directories or "
+                "patterns in quotes instead of so many files" + (
+                    "" if self._seal else ", or sign it by --secret-file")
+            ) from error
 
     def _wrong_secret(self) -> NoManager:
         return NoManager(

@@ -1,8 +1,8 @@
 """Convert messages and answers to JSON and back. No sockets, no files.
 
-The only module that handles JSON: bytes on one side, frozen dataclasses on the
-other. The fields of a JSON object, and their order on the wire, are those of
-the class.
+Bytes on one side, frozen dataclasses on the other. The fields of a JSON
+object, and their order on the wire, are those of the class. Only this module
+and long_json, which it uses, handle JSON.
 
 A JSON object that cannot be used raises ProtocolError; the code that receives
 from a peer catches it, logs it and continues. Unknown fields are ignored, as
@@ -15,9 +15,10 @@ import functools
 import json
 import reprlib
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from mapreduce.protocol import long_json
 from mapreduce.protocol.conversion import Field, build, fields_of
 from mapreduce.protocol.extensions import (
     ADDED_FIELDS,
@@ -39,8 +40,10 @@ from mapreduce.protocol.messages import (
     GetTaskMessage,
     GetStatusMessage,
     HeartbeatMessage,
+    JobMessage,
     ManagerJobMessage,
     MapTaskMessage,
+    MasterJobMessage,
     Message,
     ReduceTaskMessage,
     RegisterAckMessage,
@@ -88,13 +91,13 @@ CLASSES: Mapping[str, type[Message]] = types.MappingProxyType({
     "shutdown": ShutdownMessage,
 })
 _TYPES = {cls: name for name, cls in CLASSES.items()}
-# In one message: the input of a task may be a list of hundreds of thousands.
-# A parser makes an object of each value, and holds all other threads of Python
-# up meanwhile: with 16 MB of brackets for seconds, and in gigabytes of memory.
-MAX_VALUES = 500_000
+# Bytes of a message that is parsed at once. Its cost is small, whatever is in
+# it: other threads wait for a few milliseconds.
+SHORT = 64 * 2**10
 # Fields of answers that are left out if they are None: they were added later,
 # for what a user must ask for.
 OMITTED = {"manager"}
+MAX_SHOWN = 200  # bytes of a payload, for errors, which shorten it further
 _ENCODED = "_encoded"  # the attribute that keeps the JSON of a TaskStatus
 
 
@@ -103,6 +106,12 @@ def name_of(cls: type[Message]) -> str:
     if issubclass(cls, DialectMessage):
         return cls.message_type
     return _TYPES[cls]
+
+
+def is_task(cls: type[Message]) -> bool:
+    """Return whether messages of a class are tasks, for Workers."""
+    return name_of(cls).startswith("new_") and not issubclass(
+        cls, JobMessage | MasterJobMessage)
 
 
 def capabilities(cls: type[Message], options: object = None) -> set[str]:
@@ -212,6 +221,11 @@ def _encode_ended(job: JobStatus) -> str:
     return json.dumps(to_document(job))
 
 
+def text_size(text: str) -> int:
+    """Return how many bytes a text takes in JSON, without its quotes."""
+    return len(json.dumps(text)) - 2
+
+
 class Indented:
     """A JSON object for the log, formatted only if it is really logged."""
 
@@ -237,25 +251,50 @@ class Indented:
 # Decoding
 
 def has_too_many_values(payload: bytes) -> bool:
-    """Return whether a message may hold more than MAX_VALUES values."""
+    """Return whether a receiver may refuse a message for its many values."""
     # Each of these begins one, or they stand in texts.
-    return sum(map(payload.count, (b"[", b"{", b","))) > MAX_VALUES
+    return sum(map(payload.count, (b"[", b"{", b","))) > long_json.MAX_VALUES
 
 
 def parse(payload: bytes) -> dict[str, Any]:
-    """Return the JSON object that a payload holds, or raise ProtocolError."""
-    # Errors show the payload shortened, by reprlib: it may be 64 MiB.
+    """Return the JSON object that a message holds, or raise ProtocolError.
+
+    Any program may have sent it, so its cost is limited.
+    """
+    return _parse(payload, (
+        long_json.parse if len(payload) > SHORT else _loads))
+
+
+def parse_trusted(payload: bytes) -> dict[str, Any]:
+    """Return a JSON object, as `parse` does, but without a limit.
+
+    For what this program has kept, and for answers of the Manager that a user
+    has chosen: they may list 100,000 tasks.
+    """
+    return _parse(payload, _loads)
+
+
+def _parse(
+    payload: bytes, loads: Callable[[bytes], Any]
+) -> dict[str, Any]:
+    start = payload[:MAX_SHOWN]
     try:
-        document = json.loads(payload.decode("utf-8"))
+        document = loads(payload)
     except UnicodeDecodeError as error:
-        raise ProtocolError(f"no UTF-8: {reprlib.repr(payload)}") from error
+        raise ProtocolError(f"no UTF-8: {reprlib.repr(start)}") from error
+    except long_json.TooMuch as error:
+        raise ProtocolError(str(error)) from error
     # RecursionError: thousands of nested brackets. ValueError: not JSON, or
     # an integer with more digits than Python accepts (4,300).
     except (ValueError, RecursionError, MemoryError) as error:
-        raise ProtocolError(f"no JSON: {reprlib.repr(payload)}") from error
+        raise ProtocolError(f"no JSON: {reprlib.repr(start)}") from error
     if not isinstance(document, dict):
-        raise ProtocolError(f"no JSON object: {reprlib.repr(payload)}")
+        raise ProtocolError(f"no JSON object: {reprlib.repr(start)}")
     return document
+
+
+def _loads(payload: bytes) -> Any:
+    return json.loads(payload.decode("utf-8"))
 
 
 def decode(payload: bytes) -> Message:

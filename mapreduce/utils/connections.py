@@ -118,7 +118,7 @@ class Connection(_Accepted):
 
     def _finish(self, handle: Handler) -> bool:
         """Handle the whole message; return whether an answer will follow."""
-        handle(self._incoming.whole(), self)
+        handle(self._incoming.take(), self)
         return self._awaits_answer
 
     def expect_answer(self) -> None:

@@ -11,18 +11,30 @@ cluster share.
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from mapreduce.protocol import signing
-from mapreduce.protocol.signing import Secret, SignatureError
+from mapreduce.protocol.signing import Opened, Secret, SignatureError
 from mapreduce.utils.incoming import MAX_MESSAGE
 
 # The answer to a message that is not signed, or not rightly. It tells nothing
 # but that a secret is needed, to a client whose message has no other answer.
 REFUSAL = signing.SCHEME + b"\n"
+
+# The second in which this process began. Another one, on the same port, may
+# have accepted what was signed before: its history was lost with it.
+BEGAN = int(time.time())
+
+# Bytes of a message without a signature. A task may be longer, because it has
+# a list of files: a Worker can't tell its Manager from other senders.
+MAX_UNSIGNED = 2**20
+# As in the specification, the type comes first.
+_TYPE = re.compile(rb'[ \t\n\r]*\{[ \t\n\r]*"message_type"[ \t\n\r]*:'
+                   rb'[ \t\n\r]*"([a-z_]+)"')
 
 Answer = Callable[[Callable[[], bytes]], None]
 
@@ -67,26 +79,38 @@ class Door:
         self._history = signing.History(
             seal.secret.window if seal else signing.WINDOW)
 
-    def open(self, received: bytes) -> tuple[bytes, str]:
-        """Return a message without its head, and its nonce.
+    def open(self, received: bytes) -> Opened:
+        """Return a message without its head; raise SignatureError.
 
-        Raises SignatureError if it must not pass.
+        Without a seal, each one is as if it was signed just now.
         """
         if self._seal is None:
-            return received, ""
+            return Opened(received, BEGAN, "")
         opened = self._seal.secret.open(received, self._seal.receiver)
         with self._lock:
             self._history.accept(opened, time.time())
-        return opened.payload, opened.nonce
+        return opened
 
-    def max_size(self, start: bytes) -> int:
+    @staticmethod
+    def check_new(opened: Opened) -> None:
+        """Raise SignatureError if it was signed before this process began."""
+        if opened.seconds < BEGAN:
+            raise SignatureError(
+                f"it was signed {BEGAN - opened.seconds} s before this "
+                "process began, and may come a second time: if not, send it "
+                "again")
+
+    def max_size(self, start: bytes, tasks: Collection[str] = ()) -> int:
         """Return how many bytes a message that begins like this may have.
 
-        Raises OSError if not even its head may pass. So a stranger can't make
-        this process keep long messages.
+        `tasks` are the types of the tasks that are accepted here. Raises
+        OSError if not even the head may pass. So a stranger can't make this
+        process keep long messages.
         """
         if self._seal is None:
-            return MAX_MESSAGE
+            found = _TYPE.match(start)
+            is_task = found and found[1].decode() in tasks
+            return MAX_MESSAGE if is_task else MAX_UNSIGNED
         try:
             size = self._seal.secret.admit(start, self._seal.receiver)
         except SignatureError as error:

@@ -27,6 +27,9 @@ from mapreduce.utils.servers import TcpServer, UdpServer
 
 LOGGER = logging.getLogger(__name__)
 
+# What would harm if it came a second time, after a restart of the receiver.
+Command = (messages.JobMessage | messages.CancelJobMessage
+           | messages.ShutdownMessage)
 MAX_DELAY = 1.0  # seconds that a tick may be late
 # Seconds until the next tick after a late one: longer than the 2 s between two
 # heartbeats, so that one of each living Worker arrives before it.
@@ -127,8 +130,10 @@ class Inbox:
         A query for these types is answered without the main thread.
         """
         types = (*types, messages.GetMessageTypesMessage)
+        tasks = {codec.name_of(cls) for cls in types if codec.is_task(cls)}
         self._serve(
-            server, self._receiver("TCP", types), self._door.max_size)
+            server, self._receiver("TCP", types),
+            lambda start: self._door.max_size(start, tasks))
 
     def listen_udp(self, server: UdpServer, *types: type) -> None:
         """Start to receive messages of these types from a UDP server."""
@@ -158,14 +163,13 @@ class Inbox:
                 return
             try:
                 # Before any parser: what is not signed must not reach one.
-                payload, nonce = self._door.open(payload)
-                if codec.has_too_many_values(payload):
-                    raise ProtocolError(
-                        f"more than {codec.MAX_VALUES} values")
-                document = codec.parse(payload)
+                opened = self._door.open(payload)
+                document = codec.parse(opened.payload)
                 LOGGER.debug(
                     "%s recv\n%s", protocol, codec.Indented(document))
                 message = codec.from_document(document, self._classes)
+                if isinstance(message, Command):
+                    self._door.check_new(opened)
             except SignatureError as error:
                 LOGGER.warning("Ignored a %s message: %s", protocol, error)
                 if connection:
@@ -188,7 +192,7 @@ class Inbox:
                 event = Submission(message, connection.peer)
             if connection and isinstance(message, messages.Query):
                 connection.expect_answer()
-                answer = self._door.signing(connection.answer, nonce)
+                answer = self._door.signing(connection.answer, opened.nonce)
                 if isinstance(message, messages.GetMessageTypesMessage):
                     answer(lambda: _encode_types(types))
                     return

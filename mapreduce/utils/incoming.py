@@ -2,15 +2,13 @@
 
 Incomplete messages are kept in memory, perhaps a thousand at once, and any
 program can send them. So the first bytes of a long message decide how long it
-may become.
+may become (see utils/door).
 """
 from __future__ import annotations
 
 from collections.abc import Callable
 
 MAX_MESSAGE = 64 * 2**20  # bytes
-MAX_OTHER = 2**20  # bytes of a message that is neither a job nor a task
-LONG_TYPES = b'"new_'  # how the types of those begin, near their beginning
 BLOCK = 64 * 2**10  # bytes to request from one recv
 
 # Returns how many bytes a message of more than BLOCK bytes may have; called
@@ -41,12 +39,13 @@ class Incoming:
             self._max_size = self._decide(self.whole())
         if self._size > self._max_size:
             raise OSError(f"a message of more than {self._max_size} bytes")
-        # Only jobs and tasks have lists of files.
-        if before <= MAX_OTHER < self._size and (
-                LONG_TYPES not in self.whole()):
-            raise OSError(f"a message of more than {MAX_OTHER} bytes that is "
-                          "neither a job nor a task")
 
     def whole(self) -> bytes:
         """Return all that was received."""
         return b"".join(self.chunks)
+
+    def take(self) -> bytes:
+        """Return all that was received, and keep nothing of it."""
+        whole = self.whole()
+        self.chunks.clear()
+        return whole

@@ -6,14 +6,16 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from mapreduce.protocol import codec, messages, signing
+from mapreduce.protocol import codec, long_json, messages, signing
 from mapreduce.protocol.fields import ProtocolError
 from mapreduce.protocol.signing import SignatureError
 from mapreduce.utils import network
-from mapreduce.utils.door import REFUSAL, Seal, signed
+from mapreduce.utils.door import MAX_UNSIGNED, REFUSAL, Seal, signed
+from mapreduce.utils.incoming import MAX_MESSAGE
 
 LOGGER = logging.getLogger(__name__)
 
+MAX_HEAD = 256  # bytes that a signature adds
 
 # For callers, which deal with messages and never with network itself.
 NoAnswer = network.NoAnswer
@@ -21,6 +23,7 @@ LateAnswer = network.LateAnswer
 is_own_failure = network.is_own_failure
 UnknownAnswer = network.UnknownAnswer
 Delivery = network.Delivery
+MessageTooLong = network.MessageTooLong
 
 
 class NotSigned(NoAnswer):
@@ -33,14 +36,26 @@ def send_tcp(
 ) -> None:
     """Send a message on a new TCP connection, or raise OSError.
 
-    Raises network.MessageTooLong for one that no receiver would accept.
+    Raises MessageTooLong for one that no receiver would accept.
     """
     _log("TCP", host, port, message)
     payload = codec.encode(message)
     if codec.has_too_many_values(payload):
-        raise network.MessageTooLong(
-            f"a message of more than {codec.MAX_VALUES} values")
+        raise MessageTooLong(
+            f"a message of more than {long_json.MAX_VALUES} values")
     network.tcp_client(host, port, signed(payload, seal)[0])
+
+
+def check_acceptable(message: messages.Message, is_signed: bool) -> None:
+    """Raise MessageTooLong for a message that a Manager would not accept."""
+    payload = codec.encode(message)
+    limit = MAX_MESSAGE - MAX_HEAD if is_signed else MAX_UNSIGNED
+    if len(payload) > limit:
+        raise MessageTooLong(
+            f"{len(payload)} bytes {'with' if is_signed else 'without'} a "
+            f"signature, more than {limit}")
+    if codec.has_too_many_values(payload):
+        raise MessageTooLong(f"more than {long_json.MAX_VALUES} values")
 
 
 def try_to_send(
@@ -55,7 +70,7 @@ def try_to_send(
         try:
             send_tcp(host, port, message)
             return True
-        except (OSError, network.MessageTooLong) as error:
+        except (OSError, MessageTooLong) as error:
             LOGGER.warning("Cannot send to %s:%d: %s", host, port, error)
             if not (isinstance(error, OSError)
                     and network.is_own_failure(error) and wait()):
@@ -97,7 +112,10 @@ def ask(
     try:
         if seal:
             payload = seal.secret.open(payload, signing.answer(nonce)).payload
-        return codec.parse(payload)
+        # A Manager asks this of Workers, and any program can claim to be one.
+        if isinstance(message, messages.GetMessageTypesMessage):
+            return codec.parse(payload)
+        return codec.parse_trusted(payload)
     except SignatureError as error:
         raise NotSigned(str(error)) from error
     except ProtocolError as error:

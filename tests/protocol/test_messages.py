@@ -1,11 +1,12 @@
 """The messages: their exact bytes, and what is refused."""
+# The names of tests say it. pylint: disable=missing-function-docstring
 import dataclasses
 import json
 import os
 
 import pytest
 
-from mapreduce.protocol import codec, messages
+from mapreduce.protocol import codec, long_json, messages
 from mapreduce.protocol.fields import ProtocolError, Split
 
 WIRE = [
@@ -111,8 +112,9 @@ def test_unknown_fields_are_ignored(message, payload):
     (b"[]", "no JSON object: b'[]'"),
     (b"null", "no JSON object: b'null'"),
     (b'"shutdown"', "no JSON object: "),
-    (b"[" * 100_000, "no JSON: "),
-    (b'{"a":' * 100_000, "no JSON: "),
+    (b"[" * 60_000, "no JSON: "),
+    (b"[" * 100_000, "lists and objects in more than 30 levels"),
+    (b'{"a":' * 100_000, "lists and objects in more than 30 levels"),
     (payload_with("finished", "task_id", "9" * 5_000), "no JSON: "),
     (b"x" * 1_000_000, "no JSON: "),
 ], ids=lambda value: repr(value[:30]))
@@ -283,9 +285,16 @@ def test_log_shows_a_split_as_its_path_and_its_bytes(split, text):
 
 
 @pytest.mark.parametrize("unit", [b"[],", b"0,", b'{"a":', b"["])
-def test_flood_of_values_is_noticed(unit):
-    """To parse it would hold up all threads, and take gigabytes."""
-    assert codec.has_too_many_values(b"[" + unit * codec.MAX_VALUES)
+def test_flood_of_values_is_not_sent(unit):
+    """Its receiver would refuse it."""
+    assert codec.has_too_many_values(b"[" + unit * long_json.MAX_VALUES)
+
+
+def test_tasks_are_told_from_other_messages():
+    assert sorted(name for name, cls in codec.CLASSES.items()
+                  if codec.is_task(cls)) == [
+        "new_extended_map_task", "new_extended_reduce_task", "new_map_task",
+        "new_reduce_task"]
 
 
 def test_long_list_of_files_is_no_flood():

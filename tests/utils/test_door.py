@@ -1,4 +1,5 @@
 """Signed messages on real sockets: what passes, and what never gets far."""
+# The names of tests say it. pylint: disable=missing-function-docstring
 import contextlib
 import logging
 import os
@@ -11,7 +12,7 @@ import pytest
 from mapreduce.protocol import codec, messages
 from mapreduce.protocol.signing import MANAGER, Secret, worker
 from mapreduce.utils import network, outbox
-from mapreduce.utils.door import Seal, signed
+from mapreduce.utils.door import REFUSAL, Seal, signed
 from mapreduce.utils.inbox import Inbox
 
 SECRET = Secret.derive([b"s" * 32])
@@ -92,6 +93,65 @@ def test_stranger_can_send_64_kib_at_most(inbox, port):
             assert stranger.recv(1) == b""
     network.tcp_client("localhost", port, at(0))
     assert inbox.get(WAIT)[0] == MESSAGE
+
+
+@pytest.fixture(name="open_inbox")
+def make_open_inbox(port):
+    """Return an Inbox of a Worker and a Manager in one, without a secret."""
+    with network.tcp_server("localhost", port) as tcp, Inbox() as inbox:
+        inbox.listen_tcp(tcp, messages.CancelMessage, messages.MapTaskMessage,
+                         messages.ManagerJobMessage,
+                         messages.ExtendedJobMessage)
+        yield inbox
+
+
+JOB = codec.encode(messages.ManagerJobMessage("in", "out", "m", "r", 1, 1))
+
+
+@pytest.mark.parametrize("start", [
+    JOB[:-1], b'{"message_type": "new_extended_job", ', PAYLOAD[:-1],
+    b'{"x": ["new_map_task"], "message_type": "new_map_task", ',
+    b'{"message_type": "cancel", "x": "message_type", "new_map_task": 1, ',
+    b'["new_map_task", ', b" "], ids=str)
+def test_unsigned_message_may_have_1_mib(open_inbox, port, start):
+    """Whatever is said in it."""
+    with socket.create_connection(("localhost", port)) as stranger:
+        stranger.settimeout(WAIT)
+        with contextlib.suppress(ConnectionError):
+            for block in [start] + [b" " * 2**16] * 64:
+                stranger.sendall(block)
+        with contextlib.suppress(ConnectionError):
+            assert stranger.recv(1) == b""
+    network.tcp_client("localhost", port, PAYLOAD + b" " * 900_000)
+    assert open_inbox.get(WAIT)[0] == MESSAGE
+
+
+def test_task_without_a_signature_may_be_longer(open_inbox, port):
+    """It may have very many input files, and no other list of them exists."""
+    task = messages.MapTaskMessage(0, ["in/0"] * 300_000, "cat", "out", 1)
+    outbox.send_tcp("localhost", port, task)
+    assert open_inbox.get(WAIT)[0] == task
+
+
+@pytest.mark.parametrize("command, taken", [
+    (messages.ShutdownMessage(), False), (messages.CancelJobMessage(1), False),
+    (messages.ManagerJobMessage("in", "out", "m", "r", 1, 1), False),
+    (messages.RegisterMessage("localhost", 6001), True)], ids=str)
+def test_command_from_before_the_start_has_no_effect(
+        port, mocker, command, taken):
+    """The process before this one, on the same port, may have done it."""
+    old = SECRET.sign(
+        codec.encode(command), MANAGER, int(time.time()) - 2, "1" * 32)
+    mocker.patch("mapreduce.utils.door.BEGAN", int(time.time()) - 1)
+    with (network.tcp_server("localhost", port) as tcp,
+          Inbox(seal=SEAL) as inbox):
+        inbox.listen_tcp(tcp, type(command), messages.CancelMessage)
+        delivery = network.tcp_deliver("localhost", port, old, WAIT)
+        assert delivery.answer == (b"" if taken else REFUSAL)
+        outbox.send_tcp("localhost", port, MESSAGE, SEAL)
+        if taken:
+            assert inbox.get(WAIT)[0] == command
+        assert inbox.get(WAIT)[0] == MESSAGE
 
 
 def test_long_signed_message_is_accepted(inbox, port):

@@ -1,4 +1,5 @@
 """The Inbox: what arrives, in which order, when, and what is dropped."""
+# The names of tests say it. pylint: disable=missing-function-docstring
 import logging
 import queue
 import threading
@@ -76,7 +77,8 @@ def test_get_of_nothing_ends_after_its_timeout(inbox):
 
 
 def test_flood_of_values_is_ignored(inbox, caplog, mocker):
-    mocker.patch("mapreduce.protocol.codec.MAX_VALUES", 10)
+    mocker.patch("mapreduce.protocol.long_json.MAX_VALUES", 10)
+    mocker.patch("mapreduce.protocol.codec.SHORT", 0)
     flood = b'{"message_type": "register", "x": [' + b"0," * 10 + b"0]}"
     inbox.listen_tcp(FakeServer(flood, codec.encode(REGISTER)),
                      messages.RegisterMessage)

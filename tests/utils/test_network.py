@@ -1,7 +1,7 @@
 """TCP and UDP on real sockets: whole messages in, and nobody waits long."""
+# The names of tests say it. pylint: disable=missing-function-docstring
 import contextlib
 import errno
-import queue
 import socket
 import struct
 import threading
@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from mapreduce.utils import network, tcp_client, udp_client
+from mapreduce.utils import network, servers, tcp_client, udp_client
 from tests.support.listeners import HOST, serving
 
 WAIT = 5.0  # seconds for what is only late if it never comes
@@ -249,22 +249,6 @@ def test_message_that_is_too_long_is_dropped(
     assert tcp.received.get(timeout=WAIT) == b"x" * 1000
 
 
-@pytest.mark.parametrize("first_bytes, taken", [
-    (b'{"message_type": "new_map_task", "', True),
-    (b'{"message_type": "finished", "', False)])
-def test_only_jobs_and_tasks_may_be_long(
-        tcp, connect, first_bytes, taken):
-    sock = connect(first_bytes)
-    with contextlib.suppress(OSError):
-        sock.sendall(b"x" * 2**20)
-        sock.shutdown(socket.SHUT_WR)
-    assert_dropped(sock)
-    with contextlib.suppress(queue.Empty):
-        assert taken == bool(tcp.received.get(timeout=WAIT if taken else 0.1))
-        return
-    assert not taken
-
-
 def test_message_that_nobody_would_take_is_not_sent(tcp, mocker):
     mocker.patch("mapreduce.utils.network.MAX_MESSAGE", 1000)
     with pytest.raises(network.MessageTooLong, match="1001 bytes"):
@@ -278,7 +262,7 @@ def test_message_that_nobody_would_take_is_not_sent(tcp, mocker):
     ("threading.Thread.start", RuntimeError("can't start new thread")),
 ])
 def test_slow_client_is_dropped_where_there_is_no_room_for_it(
-        tcp, connect, mocker, name, error):
+        connect, mocker, name, error):
     """The listener lives, and takes the next one."""
     mocker.patch(name, side_effect=error)
     assert_dropped(connect(b"half"))
@@ -309,5 +293,5 @@ def test_failing_accept_is_tried_again_without_a_spin(tcp, mocker):
     mocker.patch("socket.socket.accept", fail_thrice)
     tcp.send(b"patient")
     assert tcp.received.get(timeout=WAIT) == b"patient"
-    assert all(later - earlier >= network.RETRY_DELAY
+    assert all(later - earlier >= servers.RETRY_DELAY
                for earlier, later in zip(times[:3], times[1:]))

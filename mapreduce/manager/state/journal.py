@@ -262,7 +262,8 @@ def sync_directory(path: str) -> None:
 
 def _decode(number: int, job_id: int, kind: str, document: str) -> facts.Fact:
     try:
-        return build(facts.CLASSES[kind], codec.parse(document.encode()))
+        return build(
+            facts.CLASSES[kind], codec.parse_trusted(document.encode()))
     except (KeyError, ProtocolError, AttributeError, UnicodeError) as error:
         LOGGER.error("Cannot read fact %d of job %d, a %s: %s",
                      number, job_id, kind, error)
