@@ -25,6 +25,7 @@ MAX_HOST = 255  # characters, as in the name service
 MAX_PATH = 4096  # bytes, as in Linux
 MAX_COMMAND = 128 * 2**10  # bytes, as of one argument in Linux
 MAX_NAME = 255  # characters
+MAX_REASON = 64 * 2**10  # characters of why a task failed
 MAX_COUNTERS = 1_000  # of a task, and of a job, beside RECORD_COUNTERS
 MAX_AMOUNT = 2**63 - 1  # of a counter, up or down
 MAX_SIZE = 2**63 - 1  # bytes, as of a file

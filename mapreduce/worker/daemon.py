@@ -27,6 +27,7 @@ from typing import Any
 
 from mapreduce.protocol import codec, messages, signing
 from mapreduce.protocol.extensions import ProgressMessage
+from mapreduce.protocol.fields import MAX_REASON
 from mapreduce.system.daemon import ending_on
 from mapreduce.utils.door import seal_for
 from mapreduce.utils.inbox import EndingSignal, Inbox
@@ -239,10 +240,11 @@ class Worker:
                 task_id, *self._address, counters or None,
                 **_identity(assignment.task)))
         else:
-            self._link.send_outcome(
-                messages.FailedMessage(task_id, *self._address, failure,
-                                       assignment.hopeless or None,
-                                       **_identity(assignment.task)))
+            # Of a long message, the Manager would take nothing.
+            self._link.send_outcome(messages.FailedMessage(
+                task_id, *self._address, failure[:MAX_REASON],
+                assignment.hopeless or None,
+                **_identity(assignment.task)))
 
     def _reporter(self, assignment: Assignment) -> Reporter | None:
         """Return a Reporter for an extended task, else None.

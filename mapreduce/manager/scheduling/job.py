@@ -35,7 +35,7 @@ from mapreduce.protocol.extensions import (
     ExtendedMapTaskMessage,
     ExtendedReduceTaskMessage,
 )
-from mapreduce.protocol.fields import OptionalCounters
+from mapreduce.protocol.fields import MAX_REASON, OptionalCounters
 from mapreduce.protocol.messages import Address, TaskMessage
 from mapreduce.protocol.status import JobState, Stage, WorkerAddress
 
@@ -43,7 +43,6 @@ LOGGER = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 4  # of a task, unless the user gives another number
 HEADLINE_LENGTH = 500  # characters in the log, for a task that is tried again
-REASON_LENGTH = 64 * 2**10  # characters of a reason from a Worker
 # Workers lost with one task, which is then taken for the cause: one bad job
 # must not kill all Workers.
 MAX_LOSSES = 4
@@ -250,7 +249,7 @@ class Job(_Start):
 
         After a `final` one, no other attempt is made.
         """
-        reason, stage = reason[:REASON_LENGTH], self.stage.value
+        reason, stage = reason[:MAX_REASON], self.stage.value
         failed_on = self.tasks.fail(task_id, address, reason, now)
         if self.over:
             return None

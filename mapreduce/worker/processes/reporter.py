@@ -13,12 +13,15 @@ import io
 import re
 from collections.abc import Callable, Iterator
 
+from mapreduce.protocol import codec
 from mapreduce.protocol.fields import MAX_AMOUNT, MAX_COUNTERS, MAX_NAME
 from mapreduce.protocol.layout import RECORD_COUNTERS, RECORDS
 from mapreduce.worker.errors import TaskError
 from mapreduce.worker.processes.streams import StderrTail
 
 PREFIX = b"reporter:"
+# Bytes of the names of a task's counters in JSON. A Manager accepts 1 MiB.
+MAX_COUNTER_NAMES = 512 * 2**10
 MAX_REPORT = 64 * 2**10  # bytes of an incomplete line that are kept
 MAX_STATUS = 255  # characters; the rest is cut off
 
@@ -42,6 +45,7 @@ class Reporter:
         self.counters: dict[str, dict[str, int]] = {}
         self._publish = publish
         self._status: str | None = None
+        self._size = 0  # of the names of the counters
 
     def consume(self, line: bytes) -> bool:
         """Handle a line if it is a counter or a status; return whether it is.
@@ -92,6 +96,9 @@ class Reporter:
                 own) == MAX_COUNTERS:
             raise CounterError(
                 f"the task has more than {MAX_COUNTERS} different counters")
+        self._size += codec.text_size(group) + codec.text_size(name)
+        if self._size > MAX_COUNTER_NAMES:
+            raise CounterError("the names of the task's counters are too long")
 
 
 class ReportedStderr(StderrTail):
