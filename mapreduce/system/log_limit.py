@@ -15,7 +15,8 @@ INTERVAL = 60.0  # seconds in which one more entry is allowed
 # Any program that reaches a port can cause all entries of this room, …
 ROOM = "mapreduce.utils."
 # … and these.
-TEXTS = ("Heartbeat from unregistered Worker", "Ignored ", "Cannot send to ")
+TEXTS = ("Heartbeat from unregistered Worker", "Ignored ", "Cannot send to ",
+         "Refused job", "Asked ")
 
 
 @dataclasses.dataclass

@@ -43,6 +43,7 @@ LOGGER = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 4  # of a task, unless the user gives another number
 HEADLINE_LENGTH = 500  # characters in the log, for a task that is tried again
+MAX_REASONS = 128 * 2**20  # characters of the reasons of all tasks, about
 # Workers lost with one task, which is then taken for the cause: one bad job
 # must not kill all Workers.
 MAX_LOSSES = 4
@@ -250,12 +251,15 @@ class Job(_Start):
         After a `final` one, no other attempt is made.
         """
         reason, stage = reason[:MAX_REASON], self.stage.value
-        failed_on = self.tasks.fail(task_id, address, reason, now)
+        # The tasks of a job may be many, and each may fail.
+        kept = reason[:max(
+            HEADLINE_LENGTH, MAX_REASONS // self.tasks.num_tasks)]
+        failed_on = self.tasks.fail(task_id, address, kept, now)
         if self.over:
             return None
         self._log.add(facts.AttemptFailed(
             self.job_id, self.stage, task_id, WorkerAddress(*address),
-            reason))
+            kept))
         LOGGER.warning("Attempt %d of %s task %d failed on %s:%d: %s",
                        len(failed_on), stage, task_id, *address,
                        reason.partition("\n")[0][:HEADLINE_LENGTH])

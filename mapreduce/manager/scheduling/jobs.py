@@ -38,6 +38,7 @@ from mapreduce.protocol.status import (
 
 QUEUE_IS_FULL = "too many jobs wait already; submit it again later"
 MAX_ENDED = 1_000  # ended jobs whose status is kept
+MAX_ENDED_SIZE = 64 * 2**20  # characters of these statuses
 MAX_DETAILED = 20  # ended jobs whose tasks are kept, too: they are large
 
 
@@ -56,9 +57,12 @@ class _History:
         self.plans = KeptPlans()
         # Of jobs that ended before the Manager was interrupted.
         self.counters: dict[int, tuple[Counter, ...]] = {}
+        self._size = 0
 
     def add(self, status: JobStatus, job: Job | None) -> None:
         """Keep an ended job and its tasks."""
+        before = self._statuses.pop(status.id, None)
+        self._size += _size(status) - (_size(before) if before else 0)
         self._statuses[status.id] = status
         if job:
             self._jobs[job.job_id] = job
@@ -69,10 +73,15 @@ class _History:
     def shorten(self) -> list[JobStatus]:
         """Remove the oldest jobs of a long history, and return them."""
         removed = []
-        while len(self._statuses) > MAX_ENDED:
-            removed.append(self._statuses.popitem(last=False)[1])
-            self.counters.pop(removed[-1].id, None)
-            self.plans.remove(removed[-1].id)
+        # The last one is kept, whatever its size.
+        while len(self._statuses) > MAX_ENDED or (
+                self._size > MAX_ENDED_SIZE and len(self._statuses) > 1):
+            job_id, status = self._statuses.popitem(last=False)
+            removed.append(status)
+            self._size -= _size(status)
+            self._jobs.pop(job_id, None)
+            self.counters.pop(job_id, None)
+            self.plans.remove(job_id)
         if removed:
             self.statuses = tuple(self._statuses.values())
         return removed
@@ -80,6 +89,12 @@ class _History:
     def find(self, job_id: int) -> tuple[JobStatus | None, Job | None]:
         """Return what is kept of a job."""
         return self._statuses.get(job_id), self._jobs.get(job_id)
+
+
+def _size(status: JobStatus) -> int:
+    # An input may be a list of many paths.
+    return sum(len(value) for value in vars(status).values()
+               if isinstance(value, str))
 
 
 class Jobs:

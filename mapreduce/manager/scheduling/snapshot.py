@@ -6,11 +6,12 @@ immutable, so another thread may make the status, which takes longer.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from mapreduce.manager.scheduling.job import Job
 from mapreduce.manager.scheduling.tasks import Tasks
+from mapreduce.protocol import codec
 from mapreduce.protocol.extensions import ExtendedJobMessage
 from mapreduce.protocol.status import (
     ClusterStatus,
@@ -20,13 +21,16 @@ from mapreduce.protocol.status import (
     ManagerStatus,
     Stage,
     TaskStatus,
+    WorkerState,
     WorkerStatus,
 )
 
 
+# A status is below 4 MiB, whatever clients and Workers name.
 MAX_LISTED = 300  # waiting jobs in the list of all jobs
-MAX_CLIPPED = 400  # bytes of a text there, about
-CLIPPED = ("name", "submitted_by", "reason", "input_directory",
+MAX_WORKERS = 2_000  # in a status
+MAX_CLIPPED = 240  # bytes of a text there, in JSON
+CLIPPED = ("name", "key", "submitted_by", "reason", "input_directory",
            "output_directory", "mapper_executable", "reducer_executable")
 
 
@@ -85,10 +89,21 @@ def _clipped(status: JobStatus) -> JobStatus:
 
 
 def _clip(text: str) -> str:
-    # In JSON, another character may take six bytes.
-    is_plain = text.isascii() and text.replace("\n", "").isprintable()
-    length = MAX_CLIPPED if is_plain else MAX_CLIPPED // 6
-    return text if len(text) <= length else f"{text[:length]}…"
+    start = text[:MAX_CLIPPED]
+    # In JSON, a character may take twelve bytes.
+    while (size := codec.text_size(start)) > MAX_CLIPPED:
+        start = start[:len(start) * MAX_CLIPPED // size]
+    return text if start == text else f"{start}…"
+
+
+def _listed(workers: tuple[WorkerStatus, ...]) -> Iterable[WorkerStatus]:
+    """Return the Workers for a status: if they are many, living ones first."""
+    if len(workers) <= MAX_WORKERS:
+        return workers
+    dead = [worker for worker in workers if worker.state is WorkerState.DEAD]
+    living = [worker for worker in workers
+              if worker.state is not WorkerState.DEAD]
+    return (living + dead[::-1])[:MAX_WORKERS]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,8 +127,9 @@ class ClusterSnapshot:
         # Not below 0: a query may have arrived before the snapshot was made.
         age = max(now - self.taken, 0.0)
         workers = tuple(dataclasses.replace(
-            worker, silent_seconds=round(worker.silent_seconds + age, 3)
-        ) for worker in self.workers)
+            worker, host=_clip(worker.host),
+            silent_seconds=round(worker.silent_seconds + age, 3)
+        ) for worker in _listed(self.workers))
         return ClusterStatus(workers, self.jobs.statuses(age, job_key),
                              self.jobs.working_directory, self.manager)
 

@@ -2,12 +2,13 @@
 from __future__ import annotations
 
 import collections
+import sys
+from typing import Any
 
 from mapreduce.manager.scheduling.snapshot import QueuedJob
-from mapreduce.protocol.extensions import ExtendedJobMessage
 
 MAX_JOBS = 10_000
-MAX_SIZE = 256 * 2**20  # characters of all jobs, about
+MAX_SIZE = 256 * 2**20  # bytes of all jobs, about
 
 
 class WaitingJobs:
@@ -17,7 +18,8 @@ class WaitingJobs:
         """Start empty."""
         self._jobs: collections.OrderedDict[int, QueuedJob] = (
             collections.OrderedDict())
-        self._size = 0
+        self._sizes: dict[int, int] = {}
+        self._size = 0  # the sum
         # A copy for snapshots; None after each change.
         self._items: tuple[QueuedJob, ...] | None = None
 
@@ -27,19 +29,21 @@ class WaitingJobs:
 
     def add(self, job: QueuedJob) -> bool:
         """Add a job at the end; return False if there is no room for it."""
-        size = _size(job.submission)
+        size = _size(vars(job.submission))
         if len(self._jobs) >= MAX_JOBS or self._size + size > MAX_SIZE:
             return False
-        self._jobs[job.job_id] = job
-        self._size += size
-        self._items = None
+        self._put(job, size)
         return True
 
     def add_first(self, job: QueuedJob) -> None:
         """Add a job that was removed before, in front of all others."""
-        self._jobs[job.job_id] = job
+        self._put(job, _size(vars(job.submission)))
         self._jobs.move_to_end(job.job_id, last=False)
-        self._size += _size(job.submission)
+
+    def _put(self, job: QueuedJob, size: int) -> None:
+        self._jobs[job.job_id] = job
+        self._sizes[job.job_id] = size
+        self._size += size
         self._items = None
 
     def get(self, job_id: int) -> QueuedJob | None:
@@ -56,7 +60,7 @@ class WaitingJobs:
         """Remove a job and return it; None if it does not wait."""
         job = self._jobs.pop(job_id, None)
         if job:
-            self._size -= _size(job.submission)
+            self._size -= self._sizes.pop(job_id)
             self._items = None
         return job
 
@@ -67,10 +71,10 @@ class WaitingJobs:
         return self._items
 
 
-def _size(submission: ExtendedJobMessage) -> int:
-    environment = submission.environment or {}
-    texts = [*submission.input_paths, *environment, *environment.values(),
-             *(value for value in vars(submission).values()
-               if isinstance(value, str))]
-    # An object has a size of its own, also for an empty text.
-    return sum(map(len, texts)) + 100 * len(texts)
+def _size(value: Any) -> int:
+    """Return the bytes of a value from JSON, with all that is in it."""
+    size = sys.getsizeof(value)
+    if isinstance(value, dict):
+        return size + sum(map(_size, value)) + sum(map(_size, value.values()))
+    return size + (
+        sum(map(_size, value)) if isinstance(value, list) else 0)
