@@ -39,6 +39,8 @@ SLOW_LIFETIME = 5.0  # seconds for a slow peer to send, and again to receive
 # Slow peers at a time, at most half as many as files may be open; above that
 # the oldest is dropped.
 MAX_SLOW = 1_000
+# Bytes that all of them together may have sent; above, the oldest is dropped.
+MAX_SLOW_BYTES = 256 * 2**20
 
 
 def max_slow() -> int:
@@ -145,6 +147,11 @@ class Connection(_Accepted):
         self._slow_connections.add(self)
 
     @property
+    def size(self) -> int:
+        """The number of bytes that were received and not handled yet."""
+        return self._incoming.size
+
+    @property
     def events(self) -> int:
         """The events of select.poll for which this connection waits."""
         if self._answer is not None:
@@ -197,6 +204,7 @@ class SlowConnections(_Rules):
         # By file descriptor, in the order of their deadlines; only the thread
         # itself uses it, so it needs no lock.
         self._connections: dict[int, Connection] = {}
+        self._size = 0  # bytes that they have sent, as of the last event
         self._thread: threading.Thread | None = None
         self._pipe = -1, -1  # to wake the thread
         self._closing = False
@@ -297,15 +305,21 @@ class SlowConnections(_Rules):
             return
         connection.socket.settimeout(0)
         # Removed and added again, because a later deadline goes to the end.
-        self._connections.pop(descriptor, None)
+        if self._connections.pop(descriptor, None) is None:
+            self._size += connection.size
         self._connections[descriptor] = connection
         poller.register(descriptor, connection.events)
 
     def _proceed(self, descriptor: int, poller: select.poll) -> None:
+        connection = self._connections[descriptor]
+        before = connection.size
         try:
-            if not self._connections[descriptor].proceed(self._handle):
+            goes_on = connection.proceed(self._handle)
+            self._size += connection.size - before
+            if not goes_on:
                 self._drop(descriptor, poller)
         except OSError as error:
+            self._size += connection.size - before
             LOGGER.warning("Dropped a slow connection: %s", error)
             self._drop(descriptor, poller)
 
@@ -314,6 +328,7 @@ class SlowConnections(_Rules):
         now = time.monotonic()
         for descriptor, connection in list(self._connections.items()):
             if (len(self._connections) <= max_slow()
+                    and self._size <= MAX_SLOW_BYTES
                     and now < connection.deadline):
                 return
             LOGGER.warning("Dropped a connection that was too slow")
@@ -321,4 +336,6 @@ class SlowConnections(_Rules):
 
     def _drop(self, descriptor: int, poller: select.poll) -> None:
         poller.unregister(descriptor)
-        self._connections.pop(descriptor).socket.close()
+        connection = self._connections.pop(descriptor)
+        self._size -= connection.size
+        connection.socket.close()

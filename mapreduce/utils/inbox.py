@@ -34,6 +34,11 @@ MAX_DELAY = 1.0  # seconds that a tick may be late
 # Seconds until the next tick after a late one: longer than the 2 s between two
 # heartbeats, so that one of each living Worker arrives before it.
 CATCH_UP_TIME = 3.0
+# Messages that wait for the main thread, and their bytes. Above that, those of
+# TCP wait outside, and heartbeats are dropped, as the system would do it.
+MAX_MESSAGES = 100_000
+MAX_SIZE = 64 * 2**20
+ROOM_INTERVAL = 0.01  # seconds until the next look whether there is room
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +63,45 @@ class Submission:
     client: tuple[str, int] | None
 
 
+class _Events:
+    """The queue, and the sum of the bytes of the messages in it."""
+
+    def __init__(self) -> None:
+        # Not queue.Queue: a signal handler may call put while the main thread
+        # is inside put, and only SimpleQueue is reentrant.
+        self._queue: queue.SimpleQueue[
+            tuple[Any, float, int]] = queue.SimpleQueue()
+        self._size = 0
+        self._lock = threading.Lock()  # on the size
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no event waits."""
+        return self._queue.empty()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no message should be added now."""
+        return self._size > MAX_SIZE or self._queue.qsize() > MAX_MESSAGES
+
+    def put(self, event: object, received: float, size: int) -> None:
+        """Add an event; a signal handler must give the size 0."""
+        if size:
+            self._add_size(size)
+        self._queue.put((event, received, size))
+
+    def get(self, timeout: float | None) -> tuple[Any, float]:
+        """Remove and return the next event and its time of receipt."""
+        event, received, size = self._queue.get(timeout=timeout)
+        if size:
+            self._add_size(-size)
+        return event, received
+
+    def _add_size(self, size: int) -> None:
+        with self._lock:
+            self._size += size
+
+
 class Inbox:
     """A queue of events, each with its time of receipt."""
 
@@ -77,9 +121,7 @@ class Inbox:
         self._preprocess = preprocess
         self._classes = classes
         self.stop = threading.Event()
-        # Not queue.Queue: a signal handler may call put while the main thread
-        # is inside put, and only SimpleQueue is reentrant.
-        self._queue: queue.SimpleQueue[tuple[Any, float]] = queue.SimpleQueue()
+        self._events = _Events()
         self._threads: list[threading.Thread] = []
         self._servers: list[TcpServer | UdpServer] = []
 
@@ -99,14 +141,28 @@ class Inbox:
         """Add an event, received now; for any thread and signal handler."""
         # The time of receipt, not of handling: a heartbeat counts from when it
         # arrived, however long the main thread was busy.
-        self._queue.put((event, time.monotonic()))
+        self._events.put(event, time.monotonic(), 0)
 
     def get(self, timeout: float | None = None) -> tuple[Any, float]:
         """Return the next event and its time of receipt (time.monotonic).
 
         Raises queue.Empty after timeout seconds.
         """
-        return self._queue.get(timeout=timeout)
+        return self._events.get(timeout)
+
+    def _put_message(self, event: object, size: int, can_wait: bool) -> None:
+        """Add a message of `size` bytes; wait until there is room, or drop it.
+
+        The main thread may be busy for minutes, with a large directory.
+        """
+        received = time.monotonic()
+        while self._events.is_full:
+            if not can_wait:
+                LOGGER.warning("Dropped a message: too many others wait")
+                return
+            if self.stop.wait(ROOM_INTERVAL):
+                break
+        self._events.put(event, received, size)
 
     @property
     def secret(self) -> Secret | None:
@@ -116,7 +172,7 @@ class Inbox:
     @property
     def is_empty(self) -> bool:
         """Whether no event waits."""
-        return self._queue.empty()
+        return self._events.is_empty
 
     def spawn(self, target: Callable[..., None], *args: object) -> None:
         """Run a function in a thread; it must end when `stop` is set."""
@@ -199,7 +255,7 @@ class Inbox:
                 event = PendingQuery(message, answer)
             event = self._preprocess(event)
             if event is not None:
-                self.put(event)
+                self._put_message(event, len(payload), protocol == "TCP")
         return receive
 
 

@@ -27,17 +27,17 @@ class Incoming:
     def __init__(self, max_size: MaxSize) -> None:
         """Start without bytes; max_size decides on a long message."""
         self.chunks: list[bytes] = []
-        self._size = 0
+        self.size = 0
         self._decide = max_size
         self._max_size = MAX_MESSAGE
 
     def add(self, chunk: bytes) -> None:
         """Add what was received; raise OSError if it must not go on."""
         self.chunks.append(chunk)
-        before, self._size = self._size, self._size + len(chunk)
-        if before <= BLOCK < self._size:
+        before, self.size = self.size, self.size + len(chunk)
+        if before <= BLOCK < self.size:
             self._max_size = self._decide(self.whole())
-        if self._size > self._max_size:
+        if self.size > self._max_size:
             raise OSError(f"a message of more than {self._max_size} bytes")
 
     def whole(self) -> bytes:
@@ -48,4 +48,5 @@ class Incoming:
         """Return all that was received, and keep nothing of it."""
         whole = self.whole()
         self.chunks.clear()
+        self.size = 0
         return whole

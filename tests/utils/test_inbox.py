@@ -9,6 +9,7 @@ import pytest
 from mapreduce.protocol import codec, messages
 from mapreduce.utils import network, outbox
 from mapreduce.utils.inbox import Inbox
+from tests.support.waiting import wait_until
 
 REGISTER = messages.RegisterMessage("localhost", 6001)
 ACK = messages.RegisterAckMessage()
@@ -134,6 +135,38 @@ def test_end_of_the_inbox_wakes_every_server():
         inbox.listen_tcp(servers[0], messages.RegisterMessage)
         inbox.listen_udp(servers[1], messages.HeartbeatMessage)
     assert [server.woken for server in servers] == [True, True]
+
+
+@pytest.mark.parametrize("limit", [("MAX_MESSAGES", 1), ("MAX_SIZE", 100)])
+def test_messages_wait_for_room(inbox, mocker, limit):
+    """While the main thread is busy, a flood must not fill the memory."""
+    mocker.patch(f"mapreduce.utils.inbox.{limit[0]}", limit[1])
+    server = FakeServer(*[codec.encode(REGISTER)] * 9, codec.encode(SHUTDOWN))
+    inbox.listen_tcp(
+        server, messages.RegisterMessage, messages.ShutdownMessage)
+    assert wait_until(lambda: len(server.accepted) == 3)
+    assert received_by(inbox, 10) == [REGISTER] * 9 + [SHUTDOWN]
+
+
+def test_datagrams_do_not_wait_for_room(inbox, mocker, caplog):
+    """They are dropped, as the system does it if its buffer is full."""
+    mocker.patch("mapreduce.utils.inbox.MAX_MESSAGES", 1)
+    server = FakeServer(*[codec.encode(REGISTER)] * 9)
+    inbox.listen_udp(server, messages.RegisterMessage)
+    assert wait_until(lambda: len(server.accepted) == 9)
+    assert received_by(inbox, 2) == [REGISTER] * 2
+    assert inbox.is_empty
+    assert set(logged(caplog, logging.WARNING)) == {
+        "Dropped a message: too many others wait"}
+
+
+def test_shutdown_waits_for_no_room(inbox, mocker):
+    mocker.patch("mapreduce.utils.inbox.MAX_MESSAGES", 0)
+    inbox.put("first")
+    inbox.listen_tcp(FakeServer(codec.encode(SHUTDOWN)),
+                     messages.ShutdownMessage)
+    assert wait_until(inbox.stop.is_set)
+    assert received_by(inbox, 2) == ["first", SHUTDOWN]
 
 
 def test_nothing_is_accepted_after_a_shutdown(inbox):

@@ -237,6 +237,21 @@ def test_oldest_of_too_many_slow_clients_is_dropped(tcp, connect, mocker):
     assert {tcp.received.get(timeout=WAIT) for _ in range(2)} == {b"2", b"3"}
 
 
+def test_slow_clients_have_a_limit_of_bytes_together(tcp, connect, mocker):
+    """Also for what they send later."""
+    mocker.patch("mapreduce.utils.connections.MAX_SLOW_BYTES", 1000)
+    first, second, third = connect(b"x" * 900), connect(b"2"), connect(b"3")
+    second.sendall(b"2" * 99)
+    assert_dropped(first)
+    third.sendall(b"3" * 800)
+    for sock in (second, third):
+        sock.shutdown(socket.SHUT_WR)
+    assert {tcp.received.get(timeout=WAIT) for _ in range(2)} == {
+        b"2" * 100, b"3" * 801}
+    tcp.send(b"x" * 1001)
+    assert tcp.received.get(timeout=WAIT) == b"x" * 1001
+
+
 @pytest.mark.parametrize("first_bytes", [b"x" * 1001, b"x"], ids=len)
 def test_message_that_is_too_long_is_dropped(
         tcp, connect, mocker, first_bytes):
