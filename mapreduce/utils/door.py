@@ -113,6 +113,10 @@ class Door:
             return MAX_MESSAGE if is_task else MAX_UNSIGNED
         try:
             size = self._seal.secret.admit(start, self._seal.receiver)
+            # Otherwise a head that was recorded once would always admit.
+            age = time.time() - int(start.split(b" ", 2)[1])
+            if abs(age) > self._seal.secret.window:
+                raise SignatureError(f"it was signed {age:.0f} s ago")
         except SignatureError as error:
             raise OSError(f"a long message may not pass: {error}") from error
         return min(size, MAX_MESSAGE)

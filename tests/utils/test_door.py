@@ -154,6 +154,21 @@ def test_command_from_before_the_start_has_no_effect(
         assert inbox.get(WAIT)[0] == MESSAGE
 
 
+def test_old_head_admits_no_long_message(inbox, port):
+    """It may have been recorded: the rest would fill the memory."""
+    payload = PAYLOAD + b" " * 2**19
+    old = SECRET.sign(payload, MANAGER, int(time.time()) - 40, "1" * 32)
+    with socket.create_connection(("localhost", port)) as stranger:
+        stranger.settimeout(WAIT)
+        with contextlib.suppress(ConnectionError):
+            for start in range(0, len(old) - 2**16, 2**16):
+                stranger.sendall(old[start:start + 2**16])
+        with contextlib.suppress(ConnectionError):
+            assert stranger.recv(1) == b""
+    network.tcp_client("localhost", port, at(0))
+    assert inbox.get(WAIT)[0] == MESSAGE
+
+
 def test_long_signed_message_is_accepted(inbox, port):
     payload = PAYLOAD + b" " * 2**19
     network.tcp_client("localhost", port, signed(payload, SEAL)[0])
