@@ -8,6 +8,7 @@ replaced next.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import os
 import shutil
@@ -39,14 +40,16 @@ def remove_in_steps(path: str, must_stop: Callable[[], bool]) -> None:
 
 
 def _remove_files(path: str, must_stop: Callable[[], bool]) -> bool:
-    """Delete the files in a directory; return whether none was left out."""
+    """Delete what is in a directory; return whether nothing was left out."""
     # After an error here, remove_directory tries again.
     with contextlib.suppress(OSError, RecursionError):
         # By descriptors, which follow no link that is put there meanwhile.
-        for _, _, names, descriptor in os.fwalk(path, topdown=False):
-            for name in names:
+        for _, folders, names, descriptor in os.fwalk(path, topdown=False):
+            for remove, name in itertools.chain(
+                    zip(itertools.repeat(os.unlink), names),
+                    zip(itertools.repeat(os.rmdir), folders)):
                 if must_stop():
                     return False
                 with contextlib.suppress(OSError):
-                    os.unlink(name, dir_fd=descriptor)
+                    remove(name, dir_fd=descriptor)
     return not must_stop()
