@@ -37,6 +37,8 @@ def check_host(
     """Return a host; refuse an empty one, which means all addresses."""
     if not host:
         raise click.BadParameter("a host has no empty name")
+    if " " in host or not host.isprintable():
+        raise click.BadParameter(f"{host!r} is no host")
     return host
 
 

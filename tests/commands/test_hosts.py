@@ -16,6 +16,14 @@ def test_empty_host_is_refused(name, options):
     assert "a host has no empty name" in ended.stderr
 
 
+@pytest.mark.parametrize("host", ["a b", "a\nb", " ", "\x1b[2J"])
+def test_text_that_is_no_host_is_one_line(host):
+    ended = run("manager", "--host", host)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert f"{host!r} is no host" in ended.stderr
+    assert "\x1b" not in ended.stderr
+
+
 @pytest.mark.parametrize("host, only_local, here", [
     ("localhost", True, True), ("127.0.0.1", True, True),
     ("0.0.0.0", True, True), ("192.0.2.1", False, False),
