@@ -164,6 +164,9 @@ class Storage:
         self._must_stop = must_stop
         self._owner = owner
         self._shared_directory = shared_directory
+        # Not of this process: file systems exist that show others.
+        status = status_of(shared_directory)
+        self._uid = status.st_uid if status else os.geteuid()
         # By job id, for the jobs that keep an old result until their end.
         self._replacements: dict[int, Replacement] = {}
 
@@ -232,16 +235,29 @@ class Storage:
     def _make_job_directory(self, job_id: int) -> None:
         path = self.job_directory(job_id)
         try:
-            if not os.path.isdir(self._shared_directory):
-                # A cleaner of temporary files has removed it, for example.
-                LOGGER.warning("The shared directory %r is gone; it is made "
-                               "again", self._shared_directory)
-                os.makedirs(self._shared_directory, mode=0o700)
+            self._check_shared_directory()
             os.mkdir(path)
         except OSError as error:
             raise StorageError(
                 f"cannot make the directory {path!r}: {error.strerror}"
             ) from error
+
+    def _check_shared_directory(self) -> None:
+        """Make it again if it is gone; raise OSError if another has its name.
+
+        A cleaner of temporary files may have removed it. Then any user can
+        make one of that name, to read and change what tasks write there.
+        """
+        path = self._shared_directory
+        status = status_of(path)
+        if status is None:
+            LOGGER.warning(
+                "The shared directory %r is gone; it is made again", path)
+            os.makedirs(path, mode=0o700)
+        elif not stat.S_ISDIR(status.st_mode) or (
+                status.st_uid != self._uid):
+            raise OSError(
+                errno.EPERM, "another user has replaced the shared directory")
 
     def keep_map_output(self, job_id: int, directory: str) -> None:
         """Copy the map output of a job to the directory that the user gave.

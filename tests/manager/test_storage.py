@@ -258,6 +258,23 @@ def test_shared_directory_that_is_gone_is_made_again(place, caplog):
     assert os.listdir(place / "output") == []
 
 
+@pytest.mark.parametrize("by", ["link", "user"])
+def test_shared_directory_of_another_user_is_not_used(place, mocker, by):
+    """Who makes one after a cleaner removed it could read and change all."""
+    storage = Storage(f"{place}/shared")
+    if by == "link":
+        os.rename(place / "shared", place / "elsewhere")
+        (place / "shared").symlink_to("elsewhere")
+    else:
+        real = os.lstat(place / "shared")
+        mocker.patch("mapreduce.manager.storage.status_of", return_value=(
+            os.stat_result([*real[:4], real.st_uid + 1, *real[5:]])))
+    with pytest.raises(StorageError, match="another user has replaced the"):
+        storage.prepare(0, job(place))
+    assert os.listdir(place / "shared/") == ["job"]
+    assert os.listdir(place / "output") == ["old"]
+
+
 def test_old_result_stays_if_the_job_can_have_no_directory(place):
     (place / "shared/job-00000").touch()
     with pytest.raises(StorageError, match="job-00000': File exists"):
@@ -277,7 +294,7 @@ def test_job_without_an_output_directory_has_none_of_its_own(place):
 def test_files_that_are_there_are_not_missing(place):
     for name in ("maptask00000-part00000", "maptask00000-part00001"):
         (place / "output" / name).touch()
-    assert missing_output(ExpectedOutput(f"{place}/output", 1, 2)) == {}
+    assert not missing_output(ExpectedOutput(f"{place}/output", 1, 2))
 
 
 def test_first_missing_file_of_each_task_is_named(place):
@@ -299,7 +316,7 @@ def test_directory_is_listed_once_for_all_tasks(place, mocker):
         (place / f"output/part-{number:05d}").touch()
     listdir = mocker.spy(os, "listdir")
     lexists = mocker.spy(os.path, "lexists")
-    assert missing_output(ExpectedOutput(f"{place}/output", 100, 0)) == {}
+    assert not missing_output(ExpectedOutput(f"{place}/output", 100, 0))
     assert (listdir.call_count, lexists.call_count) == (1, 0)
 
 
@@ -307,7 +324,7 @@ def test_old_listing_is_no_proof(place, mocker):
     """Network file systems keep one for some seconds."""
     (place / "output/part-00000").touch()
     mocker.patch("os.listdir", return_value=[])
-    assert missing_output(ExpectedOutput(f"{place}/output", 1, 0)) == {}
+    assert not missing_output(ExpectedOutput(f"{place}/output", 1, 0))
 
 
 def test_all_files_of_a_directory_that_is_gone_are_missing(place, caplog):
