@@ -72,7 +72,7 @@ class Pipeline:
         local = os.path.join(self._directory, f"{stage.value}-task")
         side_files = os.path.join(local, "side-files")
         os.makedirs(side_files)
-        executor.variables[DIRECTORY] = side_files
+        executor.environment.of_task[DIRECTORY] = side_files
         executor.directory = make_directory(ExtendedMapTaskMessage(
             0, [], job.mapper_executable, "", 0, {}, files=job.files,
             archives=job.archives), local)

@@ -206,6 +206,6 @@ def local_directory(
     with (scratch.directory(
             layout.local_directory_prefix(task.task_id)) as directory,
           SideFiles(task.environment, directory) as side_files):
-        executor.variables.update(side_files.variables)
+        executor.environment.of_task.update(side_files.variables)
         executor.directory = make_directory(task, directory)
         yield directory, side_files

@@ -21,7 +21,7 @@ from mapreduce.worker.processes.reporter import (
     Reporter,
 )
 from mapreduce.worker.processes.streams import LoggedStderr, StderrTail
-from mapreduce.worker.processes.variables import old_variables
+from mapreduce.worker.processes.variables import Environment
 from mapreduce.worker.processes.working_directory import make_executable
 
 
@@ -40,11 +40,9 @@ class Executor:
         With any_exit_code, only signals are failures.
         """
         self.launcher = launcher
-        self._environment = environment
+        self.environment = Environment(environment)
         self._task_timeout = task_timeout
         self._reporter = reporter
-        # Of all executables of the task; those of the environment override.
-        self.variables: dict[str, str] = {}
         self.directory: str | None = None  # None: that of the Worker
         self._special = log, any_exit_code
 
@@ -60,19 +58,14 @@ class Executor:
         stdin and stdout, as for subprocess.Popen. Raises TaskError as
         Launcher.running does.
         """
-        try:
-            # By the PATH of the task, which its user may have set.
-            found = words(command, self._environment.get("PATH"),
-                          self.directory or os.curdir)
-        except ValueError as error:
-            raise TaskError(f"{title} cannot be started: {error}") from error
-        place = self._place(found)
+        found = self.find(command, title)
+        place = {} if self.directory is None else {"cwd": self.directory}
         try:
             with self.launcher.running(
                     [*found, *arguments], title, stderr=self._stderr(),
                     idle_timeout=self._idle_timeout(streams.values()),
                     held_output=self._held_output(),
-                    env=self._env(names or {}), **place,
+                    env=self.environment.variables(names), **place,
                     **streams) as process:
                 _, any_exit_code = self._special
                 if any_exit_code:
@@ -81,24 +74,35 @@ class Executor:
         except CounterError as error:
             raise TaskError(f"{title} cannot go on: {error}") from error
 
-    def _place(self, found: list[str]) -> dict[str, str]:
-        """Return the option of Popen for the working directory.
+    def find(self, command: str, title: str) -> list[str]:
+        """Return the program of a command and its arguments.
 
-        A program that is only in that of the Worker is found there.
+        A program that is not in the directory of the task is that of the
+        Worker. Raises TaskError if the command can't be split.
         """
-        if self.directory is None:
-            return {}
-        program = os.path.join(self.directory, found[0])
-        if "/" in found[0] and not os.path.exists(program):
-            found[0] = os.path.abspath(found[0])
-        elif "/" in found[0]:
-            make_executable(program)
-        return {"cwd": self.directory}
+        try:
+            # By the PATH of the task, which its user may have set.
+            found = words(command, self.environment.given.get("PATH"),
+                          self.directory or os.curdir)
+        except ValueError as error:
+            raise TaskError(f"{title} cannot be started: {error}") from error
+        if self.directory is not None and "/" in found[0]:
+            program = os.path.join(self.directory, found[0])
+            if os.path.exists(program):
+                make_executable(program)
+            else:
+                found[0] = os.path.abspath(found[0])
+        return found
 
     @property
     def counts(self) -> bool:
         """Whether the task has counters."""
         return self._reporter is not None
+
+    @property
+    def counters(self) -> dict[str, dict[str, int]]:
+        """Those of the task until now, by group and name."""
+        return self._reporter.counters if self._reporter else {}
 
     def count(self, group: str, name: str, amount: int = 1) -> None:
         """Add to a counter of the task, if it has counters."""
@@ -114,15 +118,6 @@ class Executor:
         """Publish a status of the task, if it has one."""
         if self._reporter:
             self._reporter.note_status(status)
-
-    def _env(self, names: Mapping[str, str]) -> dict[str, str] | None:
-        # None: a task of the specification runs with the environment of the
-        # Worker, unchanged.
-        if not self._environment:
-            return None
-        # In this order: a variable of the user overrides all others.
-        variables = {**self.variables, **names, **self._environment}
-        return {**os.environ, **old_variables(variables), **variables}
 
     def _stderr(self) -> StderrTail:
         stderr = (StderrTail() if self._reporter is None

@@ -1,7 +1,8 @@
-"""Name the variables that tell executables about their task, as in Hadoop."""
+"""Make the environment of executables, with what Hadoop tells a task."""
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Collection, Mapping
 
 # By the present name of each variable, its old one.
 OLD_NAMES = {
@@ -25,3 +26,36 @@ def old_variables(variables: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that have old names, by these."""
     return {OLD_NAMES[name]: value for name, value in variables.items()
             if name in OLD_NAMES}
+
+
+class Environment:
+    """The variables that the executables of a task get."""
+
+    def __init__(self, given: Mapping[str, str]) -> None:
+        """Use the variables of a task, which override all others.
+
+        Without any, the environment is that of this process, unchanged, as
+        the specification demands.
+        """
+        self.given = given
+        # Of all executables of the task.
+        self.of_task: dict[str, str] = {}
+        # Names that no executable sees; their old ones are hidden, too.
+        self.hidden: Collection[str] = ()
+
+    def variables(
+        self, names: Mapping[str, str] | None = None
+    ) -> dict[str, str] | None:
+        """Return all variables; None: those of this process.
+
+        `names` are of one process only.
+        """
+        if not self.given:
+            return None
+        # In this order: a variable of the user overrides all others.
+        own = {**self.of_task, **(names or {}), **self.given}
+        hidden = {*self.hidden, *(
+            OLD_NAMES[name] for name in self.hidden if name in OLD_NAMES)}
+        return {name: value for name, value in {
+            **os.environ, **old_variables(own), **own}.items()
+                if name not in hidden}
