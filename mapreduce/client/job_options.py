@@ -91,6 +91,8 @@ class _MoreSpec:
     lines_per_map: int | None = None
     any_exit_code: bool = False
     skip_bad_records: int | None = None
+    cache: str | None = None
+    cache_by_content: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -296,6 +298,13 @@ def input_options(command: Decorated) -> Decorated:
                      "lines on which the mapper or the reducer dies again and "
                      "again, and name them; fail if the job has more than "
                      "N."),
+        click.option("--cache-by-content", is_flag=True, help="With --cache, "
+                     "take an input for the same if its bytes are, whatever "
+                     "its times are."),
+        click.option("--cache", metavar="DIRECTORY",
+                     shell_complete=completion.directories, help="Keep map "
+                     "output in this directory, and run no mapper whose "
+                     "output is there already."),
         click.option("--skip-bad-inputs", is_flag=True, help="Go on without "
                      "input files that can't be read or decompressed, and "
                      "name them at the end."),

@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterator
 from typing import Protocol, TypeVar
 
 from mapreduce import display
-from mapreduce.client.command import is_terminal, tell
+from mapreduce.client.command import is_terminal, tell, tell_all
 from mapreduce.client.errors import JobFailed, NoManager, UnknownJob
 from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.client.stderr_lines import StderrLines
 from mapreduce.display import text
 from mapreduce.display.balance import balance_line
 from mapreduce.protocol.layout import (
+    FROM_CACHE,
+    NOT_CACHED,
     RECORDS,
     SKIPPED_INPUTS,
     SKIPPED_RECORDS,
@@ -212,6 +214,7 @@ def show_counters(manager: RemoteManager, job: JobStatus) -> None:
 def tell_details(details: JobDetails) -> None:
     """Print the counters of an ended job, and its balance if it is bad."""
     tell_counters(details.counters)
+    tell_all(_cache_lines(details))
     if line := balance_line(details.tasks):
         tell(line)
 
@@ -223,7 +226,8 @@ def tell_counters(counters: tuple[Counter, ...]) -> None:
         for group in (SKIPPED_INPUTS, SKIPPED_RECORDS))
     others = tuple(
         counter for counter in counters
-        if counter.group not in (SKIPPED_INPUTS, SKIPPED_RECORDS))
+        if counter.group not in (
+            SKIPPED_INPUTS, SKIPPED_RECORDS, NOT_CACHED))
     # Those of records alone are for mapreduce-status: most users of small jobs
     # have no use for them.
     if any(counter.group != RECORDS for counter in others):
@@ -237,3 +241,18 @@ def tell_counters(counters: tuple[Counter, ...]) -> None:
         tell(text.clean("\n".join([
             f"Skipped {len(records)} {noun} on which executables die:",
             *(f"  {record}" for record in records)])))
+
+
+def _cache_lines(details: JobDetails) -> Iterator[str]:
+    """Iterate over lines on a job with a cache; none for other jobs."""
+    if details.job is None or all(
+            option.name != "cache" for option in details.options):
+        return
+    amounts = {(counter.group, counter.name): counter.amount
+               for counter in details.counters}
+    yield (f"{amounts.get((RECORDS, FROM_CACHE), 0)} of "
+           f"{details.job.map_tasks} map tasks from the cache")
+    for (group, reason), amount in amounts.items():
+        if group == NOT_CACHED:
+            noun = "map task is" if amount == 1 else "map tasks are"
+            yield f"{amount} {noun} not in the cache: {reason}"

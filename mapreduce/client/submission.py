@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from mapreduce.client import shell_syntax
-from mapreduce.client.job_options import JobSpec
+from mapreduce.client.job_options import STDIN, JobSpec
 from mapreduce.protocol import codec, fields, layout
 from mapreduce.protocol.extensions import ExtendedJobMessage
 from mapreduce.protocol.fields import FieldError, ProtocolError
@@ -29,7 +29,7 @@ BASE_FIELDS = {"input_paths", *(
 TITLES = {"input_paths": "input directory", "logs": "directory for logs",
           "keep_intermediate": "directory for the map output"}
 FOR_REDUCERS = ("combiner", "partitioner", "keep_intermediate", "keep_failed",
-                "partition_by", "sort_options")
+                "partition_by", "sort_options", "cache")
 
 # Defaults for each Worker. There are several tasks for each, so that at the
 # end all wait only for one short task of a slow Worker.
@@ -77,6 +77,12 @@ def validate(job: JobSpec) -> JobSpec:
                                "any output directory is replaced")
     if job.lines_per_map is not None:
         job = _with_lines(job)
+    if job.cache_by_content and job.cache is None:
+        raise click.UsageError("--cache-by-content is for --cache")
+    if job.cache is not None and STDIN in job.input_paths:
+        raise click.UsageError("--cache has no use for standard input, of "
+                               "which only a temporary copy is read; name "
+                               "files")
     for name, value in _given(job).items():
         if value == "" or name == "input_paths" and "" in value:
             title = TITLES.get(name, name.replace("_", " "))

@@ -96,6 +96,8 @@ def run(job: JobSpec, quiet: bool, options: EngineOptions) -> None:
         refuse(options, "is not for --engine spark: a property of Spark, such "
                "as --conf spark.cores.max=8, says how many tasks run at the "
                "same time", "workers")
+        if job.cache is not None:
+            raise click.UsageError("--cache is not for --engine spark")
     else:
         refuse(options, "is for --engine spark", *OF_SPARK)
     extras = local.Extras(

@@ -1,4 +1,4 @@
-"""Keep the map output and the logs of a job in directories of its user."""
+"""Keep map output and logs of a job in directories of its user."""
 from __future__ import annotations
 
 import contextlib
@@ -8,10 +8,12 @@ import shutil
 from mapreduce.manager.output_safety import (
     Inputs,
     StorageError,
+    check_apart,
     check_kept,
 )
 from mapreduce.protocol import layout
 from mapreduce.protocol.extensions import ExtendedJobMessage
+from mapreduce.system import map_cache
 
 
 def make_kept_directory(kept: str) -> None:
@@ -95,3 +97,25 @@ def prepare_logs(
         raise StorageError(
             f"cannot use the directory {logs!r} for logs: {error.strerror}"
         ) from error
+
+
+def prepare_cache(
+    submission: ExtendedJobMessage, found: Inputs, shared_directory: str
+) -> None:
+    """Make the directory of the cache, if the job has one.
+
+    Raises StorageError with a reason for the user.
+    """
+    cache = submission.cache
+    if cache is None:
+        return
+    check_kept(cache, submission.output_directory, found, shared_directory,
+               "the cache is")
+    check_apart(cache, [
+        *found.directories, *filter(None, [
+            submission.output_directory, submission.logs,
+            submission.keep_intermediate])])
+    try:
+        map_cache.prepare(cache)
+    except map_cache.CacheError as error:
+        raise StorageError(str(error)) from error

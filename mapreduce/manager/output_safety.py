@@ -167,6 +167,14 @@ def check_kept(
             f"{what} not kept in {kept!r}: there is the input")
 
 
+def check_apart(cache: str, directories: list[str]) -> None:
+    """Raise StorageError if a cache is in, or holds, another directory."""
+    for directory in directories:
+        if _is_within(cache, directory) or _is_within(directory, cache):
+            raise StorageError(f"the cache {cache!r} and the directory "
+                               f"{directory!r} must not lie in each other")
+
+
 def _is_within(path: str, directory: str) -> bool:
     """Return whether a path is the directory or lies in it.
 

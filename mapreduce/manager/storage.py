@@ -16,6 +16,7 @@ from collections.abc import Callable
 from mapreduce.manager.kept_output import (
     keep_map_output,
     make_kept_directory,
+    prepare_cache,
     prepare_logs,
 )
 from mapreduce.manager.output_safety import (
@@ -195,12 +196,14 @@ class Storage:
         checked = status_of(output)
         check_output(submission, found, self._shared_directory)
         if self._state_directory:
-            check_state([output, *filter(None, [kept, submission.logs])],
+            check_state([output, *filter(None, [
+                kept, submission.logs, submission.cache])],
                         self._state_directory)
         if kept is not None:
             check_kept(kept, output, found, self._shared_directory)
             make_kept_directory(kept)
         prepare_logs(submission, found, self._shared_directory)
+        prepare_cache(submission, found, self._shared_directory)
         # Before the old result is touched: this may fail, too.
         self._make_job_directory(job_id)
         try:

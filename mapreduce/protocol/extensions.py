@@ -51,7 +51,8 @@ ADDED_FIELDS = frozenset({
     "separator", "key_fields", "partition_by", "sort_options",
     "key_separator", "reducer_separator", "recursive", "hadoop_inputs",
     "logs", "files", "archives", "keep_failed", "lines_per_map",
-    "any_exit_code", "compress", "skip_bad_records"})
+    "any_exit_code", "compress", "skip_bad_records", "cache",
+    "cache_by_content"})
 
 
 def _text(message: Any, name: str) -> str:
@@ -154,6 +155,9 @@ class _Outputs:
     # The job fails if its output directory exists.
     no_clobber: OptionalFlag = None
     keep_intermediate: OptionalPath = None  # a directory for the map output
+    cache: OptionalPath = None  # a directory for map output of many jobs
+    # An input is the same if its bytes are, not if its times are.
+    cache_by_content: OptionalFlag = None
     # An old result stays until the new one is complete, and is replaced only
     # if it holds nothing but what jobs leave; overwrite: whatever it holds.
     keep_old: OptionalFlag = None
@@ -205,10 +209,10 @@ class ExtendedJobMessage(
             raise ProtocolError("a job with a reduce stage has no reducer")
         if not self.num_reducers and any((
                 self.combiner, self.partitioner, self.keep_intermediate,
-                self.partition_by, self.sort_options)):
+                self.partition_by, self.sort_options, self.cache)):
             raise ProtocolError("a job without a reduce stage has no use for "
-                                "a combiner, a partitioner, an order or kept "
-                                "files")
+                                "a combiner, a partitioner, an order, a "
+                                "cache or kept files")
 
     @property
     def changes_tasks(self) -> bool:
@@ -224,7 +228,7 @@ class ExtendedJobMessage(
                 self.key_fields, self.key_separator, self.sort_options,
                 self.partition_by, self.logs, self.files,
                 self.archives, self.lines_per_map, self.any_exit_code,
-                self.compress, self.skip_bad_records))
+                self.compress, self.skip_bad_records, self.cache))
 
 
 @dataclass(frozen=True)
@@ -247,6 +251,8 @@ class ExtendedMapTaskMessage(
     skip_bad_records: OptionalSkips = None
     token: OptionalToken = hidden()
     job_id: OptionalJobId = hidden()
+    cache: OptionalPath = None
+    cache_by_content: OptionalFlag = None
 
     def __repr__(self) -> str:
         """Return, e.g., MapTaskMessage(task_id=0, splits=[…], …)."""

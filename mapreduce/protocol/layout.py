@@ -155,6 +155,12 @@ RECORD_COUNTERS = (*INPUT, *MAP_OUTPUT, *REDUCE_INPUT, *OUTPUT)
 # Also in this group, only in jobs that left records out.
 MAP_SKIPPED, REDUCE_SKIPPED = "map skipped records", "reduce skipped records"
 
+# Another counter of this group: a task whose output was in the cache counts 1.
+FROM_CACHE = "map tasks from the cache"
+# The group of counters of map tasks whose output is not in the cache
+# afterwards; the names are the reasons.
+NOT_CACHED = "not cached"
+
 # Endings of the names of compressed files, which cannot be split.
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".deflate", ".lz4", ".snappy",
               ".lzo", ".Z")

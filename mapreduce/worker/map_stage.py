@@ -15,6 +15,7 @@ from mapreduce.protocol import layout
 from mapreduce.protocol.extensions import ExtendedMapTaskMessage
 from mapreduce.protocol.fields import MAX_NAME, Split
 from mapreduce.protocol.layout import SKIPPED_INPUTS
+from mapreduce.worker.cache.cached_task import open_cache
 from mapreduce.worker.errors import BadInput, TaskError
 from mapreduce.worker.inputs.files import (
     BLOCK,
@@ -71,10 +72,15 @@ def run_map(
     was interrupted.
     """
     with local_directory(task, executor) as (directory, side_files):
+        cached = open_cache(task, executor)
+        if cached and cached.fetch(output, os.path.basename(directory)):
+            return
         if task.num_partitions:
             paths = _make_partitions(task, directory, executor, skips)
         else:
             paths = [_make_result(task, directory, executor, skips)]
+        if cached:
+            cached.keep(paths)
         side_files.commit()
         for path in paths:
             output.commit(path)

@@ -13,7 +13,7 @@ import importlib
 import lzma
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO
 
 from mapreduce.protocol import layout
@@ -127,11 +127,45 @@ class OutputDirectory:
             self._remove(hidden)
             raise
 
+    def adopt(
+        self, paths: Mapping[str, str], unique: str,
+        check: Callable[[str, BinaryIO], object],
+    ) -> None:
+        """Give files names in the directory, as links or copies.
+
+        `paths` are by the new names. `check` gets the path of each file, and
+        the file as it will be there, open; only when it has accepted all do
+        they get their names. Raises OSError, and what `check` raises; then no
+        partial file is left.
+        """
+        if self._error:
+            raise self._error
+        hidden = {name: layout.partial_output(name, unique) for name in paths}
+        try:
+            for name, path in paths.items():
+                self._link(path, hidden[name])
+                with open(hidden[name], "rb", opener=self._open) as file:
+                    check(path, file)
+            for name, partial in hidden.items():
+                os.replace(partial, name, src_dir_fd=self._directory,
+                           dst_dir_fd=self._directory)
+        except BaseException:
+            for partial in hidden.values():
+                self._remove(partial)
+            raise
+
+    def _link(self, path: str, name: str) -> None:
+        try:
+            os.link(path, name, dst_dir_fd=self._directory)
+        except OSError:  # Another file system, or one without hard links.
+            self._copy(path, name)
+
+    def _open(self, name: str, flags: int) -> int:
+        return os.open(name, flags, 0o666, dir_fd=self._directory)
+
     def _copy(self, path: str, name: str) -> None:
-        def create(name: str, flags: int) -> int:
-            return os.open(name, flags, 0o666, dir_fd=self._directory)
         with open(path, "rb") as source, open(
-                name, "xb", opener=create) as target:
+                name, "xb", opener=self._open) as target:
             shutil.copyfileobj(source, target)
 
     def _remove_others(self, prefix: str, hidden: str) -> None:

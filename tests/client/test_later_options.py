@@ -16,7 +16,8 @@ ADDED = {"message_types": [*TYPES["message_types"], *(
     f"new_extended_job.{name}" for name in (
         "concatenate", "keep_old", "overwrite", "skip_bad_inputs",
         "separator", "key_fields", "partition_by", "sort_options",
-        "logs", "lines_per_map", "any_exit_code", "compress"))]}
+        "logs", "lines_per_map", "any_exit_code", "compress", "cache",
+        "cache_by_content"))]}
 
 EXTENDED = {
     "message_type": "new_extended_job",
@@ -53,6 +54,9 @@ def start(main, *options):
         "lines_per_map": 3, "max_mappers": 10**5, "num_mappers": None}),
     (["--any-exit-code"], {"any_exit_code": True}),
     (["--compress", "zstd"], {"compress": "zstd"}),
+    (["--cache", "c"], {"cache": "c"}),
+    (["--cache", "c", "--cache-by-content"],
+     {"cache": "c", "cache_by_content": True}),
 ], ids=str)
 def test_submit_sends_later_options_only_to_a_manager_that_names_them(
         options, fields):
@@ -90,6 +94,7 @@ def test_submit_sends_later_options_only_to_a_manager_that_names_them(
      "a job with 0 reduce tasks has no use for --partition-by"),
 ], ids=str)
 def test_wrong_options_for_keys(sockets, options, error):
+    """The error names the value and what would be right."""
     code, stdout, stderr = start(submit.main, *options)
     assert (code, stdout, sockets.sent) == (2, "", [])
     assert error in stderr.splitlines()[-1]
@@ -143,6 +148,7 @@ def test_run_splits_for_the_number_of_map_tasks(
 
 
 def test_run_takes_options_for_keys(planned):
+    """They are in the message for the tasks."""
     document = planned(
         "-i", INPUT, "-r", "cat", "--separator", ",", "--key-fields", "2",
         "--partition-by", "1", "--sort", "-k2,2nr")
@@ -153,11 +159,13 @@ def test_run_takes_options_for_keys(planned):
 
 
 def test_run_starts_few_mappers_for_concatenated_files(planned):
+    """One for each Worker, not for each file."""
     document = planned("-i", INPUT, "-r", "cat", "--concatenate")
     assert (document["max_mappers"], document["concatenate"]) == (3, True)
 
 
 def test_small_file_beside_a_large_one_stays_whole(planned, tmp_path):
+    """Only the large one is divided."""
     for name, size in (("large", 24 * 2**20), ("small", 3 * 2**20)):
         with open(tmp_path / name, "wb") as file:
             file.truncate(size)

@@ -25,6 +25,7 @@ def test_help(name):
 @pytest.mark.parametrize("name", [*COMMANDS, "run", "streaming"])
 @pytest.mark.parametrize("option", ["--help", "--version"])
 def test_output_that_cannot_be_written(name, option):
+    """The disk is full, for example."""
     with open("/dev/full", "wb") as full:
         outcome = subprocess.run(
             [command(name), option], stdout=full, stderr=subprocess.PIPE,
@@ -39,7 +40,7 @@ def test_output_that_cannot_be_written(name, option):
         id="mapreduce-is-enough"),
     pytest.param(
         "import sys, mapreduce.run, mapreduce.streaming, mapreduce.submit, "
-        "mapreduce.status, mapreduce.cancel; "
+        "mapreduce.status, mapreduce.cancel, mapreduce.cache; "
         "assert not [name for name in sys.modules if 'rich' in name]",
         id="clients-import-rich-when-they-draw"),
     pytest.param(
@@ -56,8 +57,9 @@ def test_imports(code):
 
 
 @pytest.mark.parametrize(
-    "name", ["run", "streaming", "submit", "status", "cancel"])
+    "name", ["run", "streaming", "submit", "status", "cancel", "cache"])
 def test_version_and_example(name):
+    """The version is one line, and the help ends with an example."""
     program = f"mapreduce-{name}"
     outcome = subprocess.run([command(name), "--version"], check=True,
                              capture_output=True, text=True)
@@ -82,6 +84,7 @@ def test_help_names_values_for_what_they_are(name):
     ("worker", "do N tasks, then exit as in a crash"),
 ])
 def test_help_says_what_else_a_value_may_be(name, words):
+    """Such as - or 0."""
     assert words in " ".join(run(name, "--help").stdout.split())
 
 
@@ -92,6 +95,7 @@ def test_help_says_what_else_a_value_may_be(name, words):
     ("cancel", ["HOST", "PORT"]),
 ])
 def test_help_names_the_variables_of_the_environment(name, variables):
+    """They are defaults of the options."""
     text = run(name, "--help").stdout
     assert [variable for variable in variables
             if f"MAPREDUCE_{variable}" not in text] == []

@@ -5,7 +5,7 @@ import re
 import click
 import pytest
 
-from mapreduce import cancel, run, status, streaming, submit
+from mapreduce import cache, cancel, run, status, streaming, submit
 from mapreduce.dashboard.__main__ import main as dashboard
 from mapreduce.manager.__main__ import main as manager
 from mapreduce.protocol import codec
@@ -24,7 +24,7 @@ HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 COMMANDS = {
     "run": run.main, "submit": submit.main, "status": status.main,
-    "cancel": cancel.main, "dashboard": dashboard,
+    "cache": cache.main, "cancel": cancel.main, "dashboard": dashboard,
     "streaming": streaming.main, "manager": manager, "worker": worker}
 OPTIONS = sorted(
     (name, max(option.opts, key=len)) for name, command in COMMANDS.items()

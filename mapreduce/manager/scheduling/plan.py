@@ -96,6 +96,8 @@ class Plan:
             partition_by=job.partition_by,
             logs=self._log("map", task_id, attempt),
             skip_bad_records=job.skip_bad_records if skips else None,
+            cache=job.cache,
+            cache_by_content=job.cache_by_content,
             **self._placed_files(),
             **_task_options(job))
 

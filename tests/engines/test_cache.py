@@ -1,0 +1,167 @@
+"""Whole jobs with --cache: which mappers run, and that the result is right."""
+import shutil
+import subprocess
+
+import pytest
+
+from tests.support.cluster import MAPPER, REDUCER, pipeline
+from tests.support.commands import command, run as run_command
+from tests.support.files import in_order, names_in, write_executable
+from tests.support.job_client import INPUT
+from tests.support.waiting import TIMEOUT
+
+
+@pytest.fixture(name="log")
+def _log(tmp_path):
+    """Return a function: how often mappers have run."""
+    path = tmp_path / "log"
+    path.touch()
+    return lambda: len(path.read_text().splitlines())
+
+
+@pytest.fixture(name="mapper")
+def _mapper(tmp_path, log):
+    """Return the path of a mapper that counts its runs."""
+    assert log() == 0
+    return write_executable(
+        tmp_path / "mapper", f"echo run >> {tmp_path}/log",
+        f"exec {MAPPER}")
+
+
+@pytest.fixture(name="cached")
+def _cached(client, mapper):
+    """Return a function: run a job with a cache; return its first line."""
+    def cached(*options, reducer=REDUCER, source=INPUT, name="run"):
+        code, stderr = client(
+            name, "-i", source, "-o", "output", "-m", mapper, "-r", reducer,
+            "--nreducers", 2, "--cache", "cache", *options)
+        assert code == 0, stderr
+        return [line for line in stderr.splitlines() if "the cache" in line]
+    return cached
+
+
+def test_second_run_with_another_reducer_runs_no_mapper(
+        cached, client, log):
+    """A combiner makes other map output."""
+    assert cached() == ["0 of 8 map tasks from the cache"]
+    assert log() == 8
+    counted = in_order(client.result())
+    assert cached(reducer="cat") == ["8 of 8 map tasks from the cache"]
+    assert log() == 8
+    assert in_order(client.result()) == in_order(pipeline(
+        INPUT, MAPPER, "cat"))
+    assert cached("--combiner", REDUCER) == ["0 of 8 map tasks from the cache"]
+    assert in_order(client.result()) == counted
+
+
+def test_only_mappers_of_changed_and_new_inputs_run(
+        cached, client, log, tmp_path):
+    """The result is that of the plain pipeline."""
+    source = tmp_path / "input"
+    shutil.copytree(INPUT, source)
+    options = "--cache-by-content", "--verify"
+    cached(*options, source=source)
+    verified = log() - 8
+    (source / "file03").write_text("another text\n")
+    (source / "file00").write_text("a new file\n")
+    assert cached(*options, source=source) == [
+        "7 of 9 map tasks from the cache"]
+    assert log() == 8 + 2 + verified + 9
+    assert in_order(client.result()) == in_order(pipeline(
+        source, MAPPER, REDUCER))
+
+
+def test_changed_mapper_runs(cached, mapper, log):
+    """Its content counts, not its name."""
+    cached()
+    with open(mapper, "a", encoding="utf-8") as file:
+        file.write("# changed\n")
+    assert cached() == ["0 of 8 map tasks from the cache"]
+    assert log() == 16
+
+
+def test_two_jobs_at_the_same_time_share_a_cache(client, mapper, tmp_path):
+    """Both results are right, with an empty and with a full one."""
+    arguments = [command("run"), "-i", INPUT, "-m", mapper, "-r", REDUCER,
+                 "--nreducers", "2", "--quiet", "--cache", tmp_path / "cache"]
+    for _ in range(2):
+        with (
+            subprocess.Popen([*arguments, "-o", "output0"],
+                             cwd=client.directory) as one,
+            subprocess.Popen([*arguments, "-o", "output1"],
+                             cwd=client.directory) as other,
+        ):
+            assert (one.wait(TIMEOUT), other.wait(TIMEOUT)) == (0, 0)
+        for number in range(2):
+            output = client.directory / f"output{number}"
+            assert in_order(b"".join(
+                (output / name).read_bytes() for name in names_in(output))
+            ) == in_order(pipeline(INPUT, MAPPER, REDUCER))
+    assert len(names_in(tmp_path / "cache")) == 1 + 8
+
+
+def test_streaming_uses_its_cache_again(
+        client, mapper, log):
+    """With the option of the same name."""
+    for _ in range(2):
+        code, stderr = client(
+            "streaming", "-input", INPUT, "-output", "output", "-mapper",
+            mapper, "-reducer", REDUCER, "--cache", "cache")
+        assert code == 0, stderr
+        shutil.rmtree(client.output)
+    assert log() == 8
+
+
+def test_workers_of_a_cluster_share_a_cache(cluster, mapper, log, tmp_path):
+    """A job of a Manager uses it as well."""
+    cluster.start(2)
+    for number, runs in enumerate((2, 2)):
+        output = tmp_path / f"output{number}"
+        done = run_command(
+            "submit", "--wait", "--port", str(cluster.port), "-i", INPUT,
+            "-o", str(output), "-m", mapper, "-r", REDUCER, "--cache",
+            str(tmp_path / "cache"))
+        assert done.returncode == 0, done.stderr
+        assert f"{number * runs} of {runs} map tasks from the cache" in (
+            done.stderr)
+        assert in_order(b"".join(
+            (output / name).read_bytes() for name in names_in(output))
+        ) == in_order(pipeline(INPUT, MAPPER, REDUCER))
+    assert log() == 8
+
+
+@pytest.mark.parametrize("options, error", [
+    (["--cache-by-content", "-r", "cat"], "--cache-by-content is for --cache"),
+    (["--cache", "c", "--nreducers", 0],
+     "a job with 0 reduce tasks has no use for --cache"),
+    (["--cache", "c", "--engine", "spark", "-r", "cat"],
+     "--cache is not for --engine spark"),
+    (["--cache", "c", "-i", "-", "-r", "cat"],
+     "--cache has no use for standard input"),
+])
+def test_use_that_is_not_possible_is_refused(client, options, error):
+    """Before anything is made."""
+    code, stderr = client("run", "-i", INPUT, "-o", "output", "-m", "cat",
+                          *options)
+    assert (code, error in stderr) == (2, True), stderr
+    assert not client.output.exists()
+    assert not (client.directory / "c").exists()
+
+
+@pytest.mark.parametrize("cache, error", [
+    ("full", "is no cache: it holds 'file'; name one that is new or empty"),
+    ("full/file", "cannot use the directory 'full/file' as a cache: "),
+    ("output/cache", "the cache is not kept in 'output/cache': that is in "),
+    ("input/cache", "the cache 'input/cache' and the directory 'input' must"),
+    (".", "the cache '.' and the directory 'input' must not lie in each"),
+])
+def test_directory_that_can_not_be_a_cache_is_refused(client, cache, error):
+    """The job fails before its first task."""
+    for name in ("full", "input"):
+        (client.directory / name).mkdir()
+        (client.directory / name / "file").write_text("a\n")
+    code, stderr = client(
+        "run", "-i", "input", "-o", "output", "-m", "cat", "-r", "cat",
+        "--cache", cache)
+    assert (code, error in stderr) == (1, True), stderr
+    assert not client.output.exists()
