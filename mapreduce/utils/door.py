@@ -28,6 +28,7 @@ REFUSAL = signing.SCHEME + b"\n"
 # The second in which this process began. Another one, on the same port, may
 # have accepted what was signed before: its history was lost with it.
 BEGAN = int(time.time())
+BEGAN_MONOTONIC = time.monotonic()
 
 # Bytes of a message without a signature. A task may be longer, because it has
 # a list of files: a Worker can't tell its Manager from other senders.
@@ -91,10 +92,13 @@ class Door:
             self._history.accept(opened, time.time())
         return opened
 
-    @staticmethod
-    def check_new(opened: Opened) -> None:
+    def check_new(self, opened: Opened) -> None:
         """Raise SignatureError if it was signed before this process began."""
-        if opened.seconds < BEGAN:
+        # Later, such a message is too old. The clock may also have been set
+        # back: then, for hours, all messages would seem to be from before.
+        age = time.monotonic() - BEGAN_MONOTONIC
+        if opened.seconds < BEGAN and self.secret and (
+                age <= self.secret.window):
             raise SignatureError(
                 f"it was signed {BEGAN - opened.seconds} s before this "
                 "process began, and may come a second time: if not, send it "

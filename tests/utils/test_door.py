@@ -143,6 +143,7 @@ def test_command_from_before_the_start_has_no_effect(
     old = SECRET.sign(
         codec.encode(command), MANAGER, int(time.time()) - 2, "1" * 32)
     mocker.patch("mapreduce.utils.door.BEGAN", int(time.time()) - 1)
+    mocker.patch("mapreduce.utils.door.BEGAN_MONOTONIC", time.monotonic())
     with (network.tcp_server("localhost", port) as tcp,
           Inbox(seal=SEAL) as inbox):
         inbox.listen_tcp(tcp, type(command), messages.CancelMessage)
@@ -152,6 +153,16 @@ def test_command_from_before_the_start_has_no_effect(
         if taken:
             assert inbox.get(WAIT)[0] == command
         assert inbox.get(WAIT)[0] == MESSAGE
+
+
+def test_clock_that_was_set_back_refuses_no_command(inbox, port, mocker):
+    """A message from before the start of the process is too old by now."""
+    mocker.patch("mapreduce.utils.door.BEGAN", int(time.time()) + 3600)
+    mocker.patch("mapreduce.utils.door.BEGAN_MONOTONIC",
+                 time.monotonic() - SECRET.window - 1)
+    mocker.patch("mapreduce.utils.inbox.Command", messages.CancelMessage)
+    network.tcp_client("localhost", port, at(0))
+    assert inbox.get(WAIT)[0] == MESSAGE
 
 
 def test_old_head_admits_no_long_message(inbox, port):
