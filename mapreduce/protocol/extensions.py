@@ -43,6 +43,8 @@ from mapreduce.protocol.fields import (
 )
 
 
+MAX_TEXT = 16 * 2**10  # characters of a job in the log
+
 # Fields that were added after the first version of these messages. A receiver
 # of that version would ignore them. So they are sent only to one that names
 # them in its answer to a query, each as, e.g., new_extended_job.keep_old.
@@ -192,7 +194,9 @@ class ExtendedJobMessage(
 
     def __repr__(self) -> str:
         """Return, e.g., JobMessage(input_paths=['input'], …)."""
-        return _text(self, "JobMessage")
+        text = _text(self, "JobMessage")
+        # Each client can make such an entry of the log.
+        return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"
 
     def __post_init__(self) -> None:
         """Raise ProtocolError for fields that contradict each other."""

@@ -1,7 +1,8 @@
 """Limit the log entries that strangers can cause: 18 GB an hour otherwise.
 
 Of each kind, ten are logged, and then one a minute, which says how many were
-left out. A kind is all entries with one text, whatever their values.
+left out. Of those that users cause, too, it is a thousand, and then one a
+second. A kind is all entries with one text, whatever their values.
 """
 from __future__ import annotations
 
@@ -11,12 +12,16 @@ import time
 
 MAX_ENTRIES = 10  # of one kind, until they come more slowly
 INTERVAL = 60.0  # seconds in which one more entry is allowed
+# The same for the life of Workers and jobs.
+MAX_OFTEN, OFTEN_INTERVAL = 1_000, 1.0
 
 # Any program that reaches a port can cause all entries of this room, …
 ROOM = "mapreduce.utils."
 # … and these.
 TEXTS = ("Heartbeat from unregistered Worker", "Ignored ", "Cannot send to ",
-         "Refused job", "Asked ")
+         "Refused job", "Asked ", "Cannot cancel ")
+OFTEN = ("Registered Worker", "Worker died", "Received job", "Started job",
+         "Finished job", "Job ", "No Worker lives")
 
 
 @dataclasses.dataclass
@@ -38,13 +43,17 @@ class LogLimit(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether to log an entry; add the number of those left out."""
         text = str(record.msg)
-        if not logging.DEBUG < record.levelno < logging.ERROR or not (
+        if text.startswith(OFTEN):
+            allowed, interval = MAX_OFTEN, OFTEN_INTERVAL
+        elif logging.DEBUG < record.levelno < logging.ERROR and (
                 record.name.startswith(ROOM) or text.startswith(TEXTS)):
+            allowed, interval = MAX_ENTRIES, INTERVAL
+        else:
             return True
         now = time.monotonic()
-        kind = self._kinds.setdefault(text, _Kind(MAX_ENTRIES, now))
+        kind = self._kinds.setdefault(text, _Kind(allowed, now))
         kind.allowed = min(
-            MAX_ENTRIES, kind.allowed + (now - kind.updated) / INTERVAL)
+            allowed, kind.allowed + (now - kind.updated) / interval)
         kind.updated = now
         if kind.allowed < 1:
             kind.left_out += 1

@@ -1,4 +1,5 @@
 """The log of a daemon: who reads it can trust its lines."""
+# The names of tests say it. pylint: disable=missing-function-docstring
 import logging
 import stat
 
@@ -97,12 +98,29 @@ def test_entries_come_again_after_some_quiet_minutes(clock):
     assert len(passed(limit, 30)) == 10
 
 
+@pytest.mark.parametrize("text, level", [
+    ("Registered Worker %d", logging.INFO),
+    ("Job %d failed", logging.ERROR)])
+def test_what_users_cause_too_has_a_higher_limit(clock, text, level):
+    """A thousand, and then one a second."""
+    limit = LogLimit()
+    assert len(passed(limit, 2_000, text=text, level=level)) == 1_000
+    clock.return_value += 1.5
+    assert len(passed(limit, 30, text=text, level=level)) == 1
+
+
+def test_job_with_very_many_inputs_is_not_shown_whole():
+    job = extensions.ExtendedJobMessage(
+        ["x" * 1_000] * 1_000, "out", "map", 0, max_mappers=1)
+    assert len(repr(job)) == 16 * 2**10 + 1
+
+
 @pytest.mark.usefixtures("clock")
 @pytest.mark.parametrize("options, limited", [
     ({"text": "Heartbeat from unregistered Worker %d"}, True),
     ({"text": "Cannot send to %d"}, True),
     ({"text": "Dropped %d", "name": "mapreduce.utils.connections"}, True),
-    ({"text": "Finished job %d"}, False),
+    ({"text": "Assigned task %d"}, False),
     ({"level": logging.ERROR}, False), ({"level": logging.DEBUG}, False)])
 def test_only_entries_that_strangers_cause_are_limited(options, limited):
     assert (len(passed(LogLimit(), 30, **options)) == 10) == limited
