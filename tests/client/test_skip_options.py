@@ -43,7 +43,7 @@ def test_number_that_is_not_possible(number):
 
 
 @pytest.mark.parametrize("option, error", [
-    (["--engine", "spark"], "--engine spark does not know --skip-bad-records"),
+    (["--engine", "spark"], "--skip-bad-records is not for --engine spark"),
     (["--verify"], "--verify repeats the job with all records; omit it or "
      "--skip-bad-records"),
 ], ids=str)
