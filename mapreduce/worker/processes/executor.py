@@ -112,7 +112,7 @@ class Executor:
     def forget_counters(self) -> None:
         """Begin the counters of the task anew."""
         if self._reporter:
-            self._reporter.counters.clear()
+            self._reporter.forget_counters()
 
     def note_status(self, status: str) -> None:
         """Publish a status of the task, if it has one."""

@@ -47,6 +47,11 @@ class Reporter:
         self._status: str | None = None
         self._size = 0  # of the names of the counters
 
+    def forget_counters(self) -> None:
+        """Begin anew without counters."""
+        self.counters.clear()
+        self._size = 0
+
     def consume(self, line: bytes) -> bool:
         """Handle a line if it is a counter or a status; return whether it is.
 

@@ -14,6 +14,7 @@ from mapreduce.worker.errors import (
 )
 from mapreduce.worker.output import OutputDirectory
 from mapreduce.worker.processes.interruption import Interruption
+from mapreduce.worker.processes import reporter as reporter_module
 from mapreduce.worker.processes.launcher import Launcher
 from mapreduce.worker.processes.reporter import Reporter
 from mapreduce.worker.task import run_task
@@ -125,6 +126,19 @@ def test_reducer_with_one_input(task, picky, tmp_path):
     """It is merged input all the same."""
     paths = write_files(tmp_path / "input", b"a\nbad\nc\n")
     assert task.reduce(paths, picky) == {"part-00003": b"a\nc\n"}
+
+
+def test_counters_of_other_runs_do_not_count_for_the_limit(
+        task, tmp_path, mocker):
+    """Their names are as long as the last run alone may have them."""
+    mocker.patch.object(reporter_module, "MAX_COUNTER_NAMES", 700)
+    name = "n" * 250
+    mapper = write_executable(
+        tmp_path / "mapper", f"echo reporter:counter:own,{name},1 >&2",
+        "! grep bad")
+    [path] = write_files(tmp_path / "input", b"a\nbad\nb\n")
+    task.map([path], mapper)
+    assert task.reporter.counters["own"] == {name: 1}
 
 
 def test_last_run_has_all_other_records(task, tmp_path):
