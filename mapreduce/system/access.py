@@ -47,10 +47,22 @@ def secret_option(command: Command) -> Command:
     """Add the option --secret-file, whose value is a Secret or None."""
     return click.option(
         "--secret-file", "secret", metavar="FILE", envvar=VARIABLE,
-        callback=lambda _, __, path: None if path is None else read(path),
+        callback=lambda _, __, path: _wanted(path),
         help="Sign all messages with the secret in this file, and accept only "
         f"signed ones.  [default: the file that {VARIABLE} names, if any]"
     )(command)
+
+
+def _wanted(path: str | None) -> Secret | None:
+    """Return the secret in the file that the user has named, if any."""
+    if path is not None:
+        return read(path)
+    # Perhaps by a script in which something failed. Nothing must go on
+    # without a secret when its user believes that there is one.
+    if VARIABLE in os.environ:
+        raise NoSecret(f"the variable {VARIABLE} is empty: let it name a file "
+                       "with a secret, or unset it")
+    return None
 
 
 def options(command: Command) -> Command:

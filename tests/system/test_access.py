@@ -1,8 +1,11 @@
 """Secret files: which are read, and what is said of the others."""
+# The names of tests say it. pylint: disable=missing-function-docstring
 import os
 import subprocess
 
+import click
 import pytest
+from click.testing import CliRunner
 
 from mapreduce.protocol.signing import Secret
 from mapreduce.system import access
@@ -45,6 +48,22 @@ def test_wrong_file_is_refused_with_a_way_out(file, content, mode, problem):
     access.read(path)
     assert WORD.decode()[:20] not in caught.value.message
     assert "\n" not in caught.value.message
+
+
+def test_empty_variable_is_no_missing_one(monkeypatch):
+    """A script may have set it, and something failed there."""
+    @click.command()
+    @access.secret_option
+    def command(secret):
+        click.echo(repr(secret))
+
+    monkeypatch.setenv("MAPREDUCE_SECRET_FILE", "")
+    refused = CliRunner().invoke(command)
+    assert (refused.exit_code, refused.stderr) == (2, (
+        "Error: the variable MAPREDUCE_SECRET_FILE is empty: let it name a "
+        "file with a secret, or unset it\n"))
+    monkeypatch.delenv("MAPREDUCE_SECRET_FILE")
+    assert CliRunner().invoke(command).output == "None\n"
 
 
 def test_what_is_no_file_is_refused(tmp_path):
