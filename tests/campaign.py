@@ -94,8 +94,9 @@ class Campaign:
 
     def _interrupt(self, manager, cluster, place):
         """Kill a Manager when a map task of the first job is done."""
-        self._submit(cluster, place)
+        # Before the jobs are there, which take less than a second.
         self._start_workers(cluster, manager)
+        self._submit(cluster, place)
         log = place / "manager.log"
         wait_until(lambda: log.read_text().count("Assigned task") > 2, TIMEOUT)
         manager.kill()
