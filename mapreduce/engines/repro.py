@@ -27,6 +27,7 @@ from mapreduce.worker.shuffle.key_fields import for_reducer, sort_arguments
 FAILED = re.compile(
     r"(map|reduce) task (\d+) failed (?:once,|\d+ times, the last time) "
     r"because (.*)", re.DOTALL)
+KEPT = re.compile(r"reducetask\d+-input")  # see layout.kept_input
 MAX_HEAD = 16 * 2**10  # characters of a reason in which an input is named
 # The programs of a map task, as reasons name them.
 MAPPER, COMBINER, PARTITIONER = "mapper", "combiner", "partitioner"
@@ -159,10 +160,11 @@ class _Line:
 
     def _reduce(self, reducer: str) -> str:
         splits = list(map(self._seen, self._command.splits))
+        # What is kept is what the reducer has read.
+        if not KEPT.fullmatch(os.path.basename(splits[0].path)):
+            self._refuse_rewriting()
         if len(splits) == 1:
-            # It was kept, as the reducer has read it, or is the only one.
             return f"{reducer} < {shell.quote(splits[0].path)}"
-        self._refuse_rewriting()
         return f"{self._sort('-m')} -- {shell.paths(splits)} | {reducer}"
 
     def _mappers(self, splits: Sequence[Split]) -> Iterator[str]:

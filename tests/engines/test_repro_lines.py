@@ -185,6 +185,17 @@ def test_reducer_reads_in_the_order_of_the_job(line, tmp_path):
         b"k\t%d\n" % task for task in reversed(range(12)))
 
 
+def test_only_kept_input_has_the_separator_of_the_reducer(line, tmp_path):
+    put(tmp_path, {"maptask00000-part00000": b"k,1\n",
+                   "reducetask00000-input": b"k;1\n"})
+    fields = {"stage": Stage.REDUCE, "separator": ",",
+              "reducer_separator": ";"}
+    assert run(line("cat", ["reducetask00000-input"], **fields)
+               ).stdout == b"k;1\n"
+    with pytest.raises(JobFailed, match="--keep-failed"):
+        line("cat", ["maptask00000-part00000"], **fields)
+
+
 def test_reduce_input_is_gone_with_its_job(line):
     with pytest.raises(JobFailed, match="it is removed with its job"):
         line("cat", ["gone"], stage=Stage.REDUCE)
