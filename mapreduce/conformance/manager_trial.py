@@ -178,6 +178,18 @@ class ManagerTrial(Trial):
             worker.register()
         return workers
 
+    def refusing_worker(self) -> tuple[PlayedWorker, PlayedWorker]:
+        """Return a Worker that refused a task, and the one that has it.
+
+        The first one listens again, and has not registered again.
+        """
+        first, second = self.workers(2)
+        first.listener.leave()
+        self.submit()
+        second.expect_task("map")
+        first.listener.reopen()
+        return first, second
+
     def job(
         self, mappers: int = 1, reducers: int = 1, files: int = 2,
     ) -> PlayedJob:

@@ -81,7 +81,7 @@ def test_all_broken_files_are_named(lines, client, broken):
         f"3 inputs can't be read: {', '.join(broken)}; --skip-bad-inputs "
         "goes on without",
         "Run it again:"])
-    assert printed[-1].startswith(f"cd {client.directory} && gzip -dc < ")
+    assert printed[-1].startswith(f"cd {client.directory} && gzip -t < ")
 
 
 @pytest.mark.parametrize("options", [[], ["--concatenate"]], ids=str)

@@ -61,11 +61,7 @@ def _job_waits_for_a_worker(trial: ManagerTrial) -> None:
 
 @BOOK.rule("A send that was refused is not repeated.")
 def _refused_send_is_not_repeated(trial: ManagerTrial) -> None:
-    first, second = trial.workers(2)
-    first.listener.leave()
-    trial.submit()
-    second.expect_task("map")
-    first.listener.reopen()
+    first, _ = trial.refusing_worker()
     first.expect_nothing("the Worker is dead until it registers again")
 
 

@@ -146,18 +146,6 @@ def _second_finished_does_not_count(trial: ManagerTrial) -> None:
     worker.expect_task("reduce")
 
 
-@BOOK.rule("A Worker that registers again while it has a task is "
-           "acknowledged, and its task is given out again.")
-def _task_of_a_worker_that_registers_again(trial: ManagerTrial) -> None:
-    worker, = trial.workers(1)
-    trial.submit()
-    task = worker.expect_task("map")
-    worker.register()
-    again = worker.expect_task("map")
-    if again != task:
-        raise RuleBroken(shown(task), shown(again))
-
-
 @BOOK.rule("The task of a Worker that registers again goes behind the "
            "unassigned ones.")
 def _task_goes_last_after_registering_again(trial: ManagerTrial) -> None:
@@ -172,6 +160,18 @@ def _expect_order(tasks: list[dict[str, Any]], expected: list[int]) -> None:
     seen = [task["task_id"] for task in tasks]
     if seen != expected:
         raise RuleBroken(f"the tasks in the order {expected}", str(seen))
+
+
+@BOOK.rule("A Worker that registers again while it has a task is "
+           "acknowledged, and its task is given out again.")
+def _task_of_a_worker_that_registers_again(trial: ManagerTrial) -> None:
+    worker, = trial.workers(1)
+    trial.submit()
+    task = worker.expect_task("map")
+    worker.register()
+    again = worker.expect_task("map")
+    if again != task:
+        raise RuleBroken(shown(task), shown(again))
 
 
 @BOOK.rule("Heartbeats from a Worker that never registered are ignored.")
@@ -207,11 +207,7 @@ def _shutdown_does_not_wait_for_tasks(trial: ManagerTrial) -> None:
 
 @BOOK.rule("shutdown is forwarded to living Workers only.")
 def _dead_worker_gets_no_shutdown(trial: ManagerTrial) -> None:
-    first, second = trial.workers(2)
-    first.listener.leave()
-    trial.submit()
-    second.expect_task("map")
-    first.listener.reopen()
+    first, second = trial.refusing_worker()
     trial.send(SHUTDOWN)
     second.expect(SHUTDOWN)
     first.expect_nothing("the Worker is dead")
