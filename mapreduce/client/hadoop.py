@@ -47,6 +47,8 @@ PROPERTIES: dict[str, tuple[str, click.ParamType[Any]]] = {
     MAP_SKIPS: ("map_skips", Number(0)),
     REDUCE_SKIPS: ("reduce_skips", Number(0)),
     "stream.non.zero.exit.is.failure": ("codes_fail", click.BOOL),
+    "mapreduce.map.speculative": ("map_speculative", click.BOOL),
+    "mapreduce.reduce.speculative": ("reduce_speculative", click.BOOL),
     COMPRESS: ("compresses", click.BOOL),
     f"{COMPRESS}.codec": ("codec", click.STRING),
     f"{COMPRESS}.type": ("compress_type", click.STRING),
@@ -61,6 +63,9 @@ RENAMED = {
     "mapred.map.max.attempts": "mapreduce.map.maxattempts",
     "mapred.reduce.max.attempts": "mapreduce.reduce.maxattempts",
     "mapred.task.timeout": "mapreduce.task.timeout",
+    "mapred.map.tasks.speculative.execution": "mapreduce.map.speculative",
+    "mapred.reduce.tasks.speculative.execution":
+        "mapreduce.reduce.speculative",
     "mapred.max.split.size": MAX_SPLIT,
     "mapred.min.split.size": MIN_SPLIT,
     "mapred.input.dir.recursive": RECURSIVE,

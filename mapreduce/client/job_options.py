@@ -93,6 +93,8 @@ class _MoreSpec:
     skip_bad_records: int | None = None
     cache: str | None = None
     cache_by_content: bool = False
+    map_speculative: bool = False
+    reduce_speculative: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +127,8 @@ class JobSpec(
         if attempts is not None:
             options["max_map_attempts"] = attempts
             options["max_reduce_attempts"] = attempts
+        if options.pop("speculative", False):
+            options.update(map_speculative=True, reduce_speculative=True)
         return cls(**{field.name: options.pop(field.name)
                       for field in dataclasses.fields(cls)
                       if field.name in options})
@@ -283,6 +287,9 @@ def input_options(command: Decorated) -> Decorated:
         click.option("--compress", type=click.Choice(
                          list(layout.COMPRESSIONS)), help="Compress the "
                      "parts of the result, such as part-00000.gz."),
+        click.option("--speculative", is_flag=True, help="Give tasks that "
+                     "take far longer than the others a second attempt on an "
+                     "idle Worker; the first to finish counts."),
         click.option("--any-exit-code", is_flag=True, help="Take executables "
                      "that exit with another code than 0 for successful, "
                      "unless a signal has ended them."),

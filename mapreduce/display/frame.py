@@ -10,6 +10,7 @@ import dataclasses
 from typing import TypeVar
 
 from mapreduce.display import text
+from mapreduce.display.backups import backups_line
 from mapreduce.display.balance import balance_line
 from mapreduce.protocol.status import (
     ClusterStatus,
@@ -104,7 +105,9 @@ def _job_lines(details: JobDetails, width: int, height: int) -> list[Line]:
         found += [[""], *_table_lines(text.tasks_table(tasks), width)]
     if rest := _rest(len(tasks), len(details.tasks)):
         found.append([cut(rest, width)])
-    if line := balance_line(details.tasks):
+    for line in filter(None, (
+            text.clean(backups_line(details.tasks)),
+            balance_line(details.tasks))):
         found += [[""], [cut(line, width)]]
     if details.counters:
         found += [[""], *_table_lines(

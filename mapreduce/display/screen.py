@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mapreduce.display import frame, text
+from mapreduce.display.backups import backups_line
 from mapreduce.display.balance import balance_line
 from mapreduce.protocol.status import (
     ClusterStatus,
@@ -163,7 +164,9 @@ def _view(status: Status) -> RenderableType:
             parts.append(_table(text.tasks_table(status.tasks)))
         if note_on_tasks := text.tasks_note(status):
             parts.append(Text(note_on_tasks))
-        if line := balance_line(status.tasks):
+        for line in filter(None, (
+                text.clean(backups_line(status.tasks)),
+                balance_line(status.tasks))):
             parts.append(Text(line + "\n"))
         if line_on_logs := text.logs_line(status):
             parts.append(Text(line_on_logs + "\n"))

@@ -7,6 +7,7 @@ from __future__ import annotations
 import dataclasses
 import unicodedata
 
+from mapreduce.display.backups import backups_line
 from mapreduce.display.balance import balance_line
 from mapreduce.protocol.layout import stderr_log
 from mapreduce.protocol.status import (
@@ -319,6 +320,7 @@ def text(status: ClusterStatus | JobDetails) -> str:
         job_lines(status.job) if status.job else "No such job",
         render(tasks_table(status.tasks)) if status.tasks else "",
         tasks_note(status),
+        _clean_line(backups_line(status.tasks)),
         balance_line(status.tasks),
         logs_line(status),
         counters_text(status.counters),

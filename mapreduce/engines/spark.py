@@ -28,12 +28,8 @@ from mapreduce.engines.spark_session import Session, failure_in
 from mapreduce.engines.spark_stage import Done, SparkTasks
 from mapreduce.manager.kept_output import keep_map_output
 from mapreduce.manager.output_safety import StorageError
-from mapreduce.manager.scheduling.job import (
-    MAX_ATTEMPTS,
-    ExpectedOutput,
-    Job,
-    why_failed,
-)
+from mapreduce.manager.scheduling import reasons
+from mapreduce.manager.scheduling.job import MAX_ATTEMPTS, ExpectedOutput, Job
 from mapreduce.manager.scheduling.plan import Plan
 from mapreduce.manager.scheduling.snapshot import (
     ended_job_status,
@@ -74,6 +70,10 @@ def run(
 
     Raises click.ClickException if the job can't start, or fails.
     """
+    if job.map_speculative or job.reduce_speculative:
+        raise click.UsageError(
+            "--speculative is not for --engine spark: on a cluster, --conf "
+            "spark.speculation=true does the same")
     if job.max_map_attempts != job.max_reduce_attempts:
         raise click.UsageError(
             "with --engine spark, map and reduce tasks have the same number "
@@ -276,8 +276,9 @@ class _SparkRun:
         stage, task_id, attempts, reason = failure
         self._tasks = [TaskStatus(Stage(stage), task_id, TaskState.FAILED,
                                   None, attempts, None, reason)]
-        return why_failed(stage, task_id, attempts, reason) + layout.log_note(
-            self._job.submission.logs, stage, task_id, attempts)
+        return reasons.failed(
+            stage, task_id, attempts, reason) + layout.log_note(
+                self._job.submission.logs, stage, task_id, attempts)
 
     def _note(self, tasks: list[TaskStatus]) -> None:
         """Keep the tasks that are done, with times since the job started."""

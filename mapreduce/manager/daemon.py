@@ -38,7 +38,12 @@ from mapreduce.manager.scheduling import events, facts
 from mapreduce.manager.scheduling.scheduler import Scheduler
 from mapreduce.manager.sender import Sender
 from mapreduce.manager.state.recorder import NoRecorder
-from mapreduce.manager.storage import Storage, missing_output, remove_parts
+from mapreduce.manager.storage import (
+    Storage,
+    missing_output,
+    remove_parts,
+    take_backups,
+)
 from mapreduce.protocol import extensions, messages, signing
 from mapreduce.system.daemon import ending_on
 from mapreduce.utils.door import random_text, seal_for
@@ -250,6 +255,7 @@ class Manager(_Core):
             case events.PrepareJob():
                 return [self._prepare(action)]
             case events.CheckOutput():
+                take_backups(action.expected, action.backups)
                 return [events.OutputChecked(
                     action.job_id, missing_output(action.expected))]
             case events.KeepMapOutput():

@@ -11,7 +11,7 @@ import logging
 import os
 import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from mapreduce.manager.kept_output import (
     keep_map_output,
@@ -129,6 +129,33 @@ def missing_output(expected: ExpectedOutput) -> dict[int, str]:
     return missing
 
 
+def take_backups(expected: ExpectedOutput, backups: Iterable[int]) -> None:
+    """Move the map output of backup attempts to its place.
+
+    It replaces what the first attempts at these tasks left there. No Worker
+    must hold a task of the stage any more.
+    """
+    for task_id in backups:
+        names = list(layout.task_files(task_id, expected.num_partitions))
+        places = [os.path.join(expected.directory, name) for name in names]
+        sources = [os.path.join(expected.directory, layout.BACKUPS, name)
+                   for name in names]
+        # Otherwise they were moved before: other tasks lacked files then.
+        if any(map(os.path.lexists, sources)):
+            for source, place in zip(sources, places):
+                _replace(source, place)
+
+
+def _replace(source: str, place: str) -> None:
+    try:
+        os.replace(source, place)
+    except OSError as error:
+        LOGGER.warning("Cannot move %r: %s", source, error)
+        # What is there is not of this attempt, and must not be taken for it.
+        with contextlib.suppress(OSError):
+            os.remove(place)
+
+
 def remove_parts(output_directory: str) -> None:
     """Remove the parts of a result, complete or not, and then the directory.
 
@@ -145,6 +172,13 @@ def remove_parts(output_directory: str) -> None:
         os.rmdir(output_directory)
     except OSError as error:
         LOGGER.warning("Cannot remove all of %r: %s", output_directory, error)
+
+
+def _make_directories(path: str, submission: ExtendedJobMessage) -> None:
+    """Make the directory of a job, and what it holds from the beginning."""
+    os.mkdir(path)
+    if submission.map_speculative:
+        os.mkdir(os.path.join(path, layout.BACKUPS))
 
 
 class Storage:
@@ -205,7 +239,7 @@ class Storage:
         prepare_logs(submission, found, self._shared_directory)
         prepare_cache(submission, found, self._shared_directory)
         # Before the old result is touched: this may fail, too.
-        self._make_job_directory(job_id)
+        self._make_job_directory(job_id, submission)
         try:
             if submission.keep_old:
                 self._replacements[job_id] = Replacement(
@@ -230,16 +264,18 @@ class Storage:
         The directory is what `output_directory` has returned for it. Raises
         OSError.
         """
-        os.mkdir(self.job_directory(job_id))
+        _make_directories(self.job_directory(job_id), submission)
         if directory is not None:
             self._replacements[job_id] = Replacement(
                 submission, self._owner, directory)
 
-    def _make_job_directory(self, job_id: int) -> None:
+    def _make_job_directory(
+        self, job_id: int, submission: ExtendedJobMessage
+    ) -> None:
         path = self.job_directory(job_id)
         try:
             self._check_shared_directory()
-            os.mkdir(path)
+            _make_directories(path, submission)
         except OSError as error:
             raise StorageError(
                 f"cannot make the directory {path!r}: {error.strerror}"

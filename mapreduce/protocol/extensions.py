@@ -54,7 +54,7 @@ ADDED_FIELDS = frozenset({
     "key_separator", "reducer_separator", "recursive", "hadoop_inputs",
     "logs", "files", "archives", "keep_failed", "lines_per_map",
     "any_exit_code", "compress", "skip_bad_records", "cache",
-    "cache_by_content"})
+    "cache_by_content", "map_speculative", "reduce_speculative"})
 
 
 def _text(message: Any, name: str) -> str:
@@ -146,6 +146,9 @@ class _Planning:
     # Hidden files are none, and a directory in the input is an error, unless
     # recursive: as in Hadoop.
     hadoop_inputs: OptionalFlag = None
+    # Whether slow tasks of the stage get backup attempts.
+    map_speculative: OptionalFlag = None
+    reduce_speculative: OptionalFlag = None
 
 
 @dataclass(frozen=True)

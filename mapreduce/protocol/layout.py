@@ -33,6 +33,11 @@ def map_output(task_id: int, partition: int) -> str:
     return f"maptask{task_id:05d}-part{partition:05d}"
 
 
+# In the directory of a job: the map output of backup attempts, until it is
+# known which attempt at each task counts.
+BACKUPS = "backups"
+
+
 def is_map_output(name: str) -> bool:
     """Return whether a name is that of map output."""
     return re.fullmatch(r"maptask\d{5,}-part\d{5,}", name) is not None

@@ -69,7 +69,8 @@ class AttemptState(str, enum.Enum):
     DONE = "done"
     FAILED = "failed"
     LOST = "lost"  # its Worker died, or registered again
-    CANCELLED = "cancelled"  # it ended after its job had failed
+    # It ended after its job had failed, or another attempt was done.
+    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,12 @@ from mapreduce.client.hadoop import Properties, read_properties
     ("mapred.input.dir.recursive=true", {"recursive": True}),
     ("mapreduce.input.fileinputformat.input.dir.recursive=false",
      {"recursive": False}),
+    ("mapreduce.map.speculative=true", {"map_speculative": True}),
+    ("mapreduce.reduce.speculative=false", {"reduce_speculative": False}),
+    ("mapred.map.tasks.speculative.execution=true",
+     {"map_speculative": True}),
+    ("mapred.reduce.tasks.speculative.execution=true",
+     {"reduce_speculative": True}),
 ])
 def test_old_and_new_names_are_known(text, fields):
     assert read_properties([text]) == Properties(fields)
@@ -23,7 +29,7 @@ def test_old_and_new_names_are_known(text, fields):
 @pytest.mark.parametrize("name", """
     mapreduce.map.memory.mb mapred.child.java.opts mapred.job.queue.name
     mapreduce.job.queuename mapreduce.job.priority mapreduce.map.cpu.vcores
-    mapred.map.tasks.speculative.execution mapreduce.job.jvm.numtasks
+    mapreduce.job.speculative.slowtaskthreshold mapreduce.job.jvm.numtasks
     io.sort.mb mapreduce.task.io.sort.factor mapred.fairscheduler.pool
     mapreduce.job.reduce.slowstart.completedmaps yarn.scheduler.x fs.defaultFS
     mapred.compress.map.output mapreduce.map.output.compress.codec

@@ -17,7 +17,7 @@ ADDED = {"message_types": [*TYPES["message_types"], *(
         "concatenate", "keep_old", "overwrite", "skip_bad_inputs",
         "separator", "key_fields", "partition_by", "sort_options",
         "logs", "lines_per_map", "any_exit_code", "compress", "cache",
-        "cache_by_content"))]}
+        "cache_by_content", "map_speculative", "reduce_speculative"))]}
 
 EXTENDED = {
     "message_type": "new_extended_job",
@@ -57,6 +57,8 @@ def start(main, *options):
     (["--cache", "c"], {"cache": "c"}),
     (["--cache", "c", "--cache-by-content"],
      {"cache": "c", "cache_by_content": True}),
+    (["--speculative"],
+     {"map_speculative": True, "reduce_speculative": True}),
 ], ids=str)
 def test_submit_sends_later_options_only_to_a_manager_that_names_them(
         options, fields):

@@ -104,6 +104,14 @@ def test_command_runs_the_job_again():
         "--nmappers", "7", "--name", "my job"]
 
 
+def test_command_has_one_option_for_backup_attempts():
+    options = [(f"{stage}_speculative", "true")
+               for stage in ("map", "reduce")]
+    command = job.submit_command(details(options=options, map_tasks=7), "")
+    assert shlex.split(command.replace("\\\n", " ")) == [
+        "mapreduce-submit", "--speculative", "--nmappers", "7"]
+
+
 def test_old_job_has_no_command():
     assert job.submit_command(details(), "-p 6000") == ""
 

@@ -7,6 +7,8 @@ import pytest
 from mapreduce.display import text
 from mapreduce.protocol import codec
 from mapreduce.protocol.status import (
+    AttemptState,
+    AttemptStatus,
     ClusterStatus,
     Counter,
     JobDetails,
@@ -15,6 +17,7 @@ from mapreduce.protocol.status import (
     Stage,
     TaskState,
     TaskStatus,
+    WorkerAddress,
 )
 from tests.support.fake_manager import cluster, job
 
@@ -41,6 +44,15 @@ def test_counters_stand_behind_the_tasks():
         "map 0  running  -       1         2.0 s\n\n"
         "GROUP  COUNTER  AMOUNT\n"
         "words  short    -3")
+
+
+def test_backup_attempts_are_listed():
+    worker = WorkerAddress("ho\nst", 1)
+    task = dataclasses.replace(TASK, task_id=3, history=(
+        AttemptStatus(worker, AttemptState.CANCELLED, 0.0, 9.0),
+        AttemptStatus(worker, AttemptState.DONE, 5.0, 9.0, True)))
+    assert text.text(JobDetails(None, (TASK, task))).splitlines()[-1] == (
+        "Backup attempts: map 3 on ho\\nst:1 (done)")
 
 
 def test_logs_are_named():

@@ -281,6 +281,14 @@ def test_other_numbers_of_attempts(command):
         "number of attempts; give both or none")
 
 
+def test_backup_attempts_are_those_of_spark(job):
+    """Its property is for clusters only."""
+    code, stderr = job("--speculative")
+    assert (code, stderr.splitlines()[-1]) == (
+        2, "Error: --speculative is not for --engine spark: on a cluster, "
+        "--conf spark.speculation=true does the same")
+
+
 def test_master_that_is_not_there(job):
     """All addresses are named."""
     code, stderr = job("--master", "spark://127.0.0.1:9,127.0.0.1:11")

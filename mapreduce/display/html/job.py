@@ -27,9 +27,10 @@ OPTION_NAMES = {
     "mapper_executable": "--mapper", "reducer_executable": "--reducer",
     "num_mappers": "--nmappers", "num_reducers": "--nreducers",
     "environment": "--cmdenv", "max_map_attempts": "--max-attempts",
+    "map_speculative": "--speculative",
 }
 # Fields that no option sets.
-UNSET = {"max_mappers", "max_reduce_attempts"}
+UNSET = {"max_mappers", "max_reduce_attempts", "reduce_speculative"}
 DRAWN = "_drawn"  # the attribute that keeps the drawings of a JobDetails
 # Which tasks are shown: all, those in a state, or those that were repeated.
 ALL, REPEATED = "all", "tried again"

@@ -91,3 +91,20 @@ def holder(
             return worker
     LOGGER.info("Ignored %r: that Worker holds no such task", message)
     return None
+
+
+def release(
+    message: Outcome, workers: Workers, job: Job | None, now: float
+) -> RemoteWorker | None:
+    """Make the sender of an outcome ready; return it if the outcome counts.
+
+    It must hold the task, and no other attempt may have done it before.
+    """
+    worker = holder(message, workers, job)
+    if job is None or worker is None:
+        return None
+    workers.release(worker)
+    if not job.tasks.is_done(message.task_id):
+        return worker
+    job.tasks.fail(message.task_id, worker.address, "", now)
+    return None

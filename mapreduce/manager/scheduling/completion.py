@@ -16,6 +16,21 @@ from mapreduce.protocol.status import JobState, Stage
 LOGGER = logging.getLogger(__name__)
 
 
+def check_stage(
+    job: Job, workers: Workers
+) -> Iterator[events.CheckOutput]:
+    """Begin to check the files of a stage whose tasks are all done."""
+    # Also a backup attempt that is not needed may still replace files.
+    if workers.any_busy or job.state not in (JobState.MAP, JobState.REDUCE):
+        return
+    tasks = job.tasks
+    if tasks.num_done == tasks.num_tasks:
+        job.state = JobState.CHECKING
+        yield events.CheckOutput(job.job_id, job.expected_output, tuple(
+            task_id for task_id in range(tasks.num_tasks)
+            if tasks.attempt(task_id).is_backup))
+
+
 def complete_stage(
     job: Job, workers: Workers, missing: dict[int, str], now: float
 ) -> Iterator[tuple[str, int | None]]:
@@ -43,13 +58,6 @@ def next_action(
         yield events.PublishResult(job.job_id)
 
 
-def resume(job: Job) -> Iterator[events.Action]:
-    """Iterate over what the last Manager may not have done for its job."""
-    if job.state is JobState.CHECKING:
-        yield events.CheckOutput(job.job_id, job.expected_output)
-    yield from next_action(job)
-
-
 def _complete_without_files(job: Job) -> Iterator[tuple[str, None]]:
     # Another attempt would not help: either all Workers are broken, or this
     # machine does not see the directory that they use.
@@ -73,7 +81,7 @@ def _repeat(
     # The last one first: each goes to the head of the queue.
     for task_id, name in sorted(missing.items(), reverse=True):
         job.take_back(task_id)
-        address = job.tasks.last_address(task_id)
+        address = job.tasks.attempt(task_id).address
         if worker := workers.get(address):
             worker.tasks_failed += 1
         reason = job.fail(task_id, address, (

@@ -1,7 +1,7 @@
 """Make jobs fail, cancel them, and end the one that is over. Pure.
 
 A job that has failed or was cancelled ends later: when no Worker holds one of
-its tasks.
+its tasks. Also what is logged of the task of a Worker that ends.
 """
 from __future__ import annotations
 
@@ -56,6 +56,33 @@ def _cancel_tasks(workers: Workers) -> Iterator[events.Action]:
     for worker in workers.busy:
         assert worker.task_id is not None
         yield events.Send(worker, messages.CancelMessage(worker.task_id))
+
+
+def task_note(job: Job | None, task_id: int | None) -> str:
+    """Return what to log of the task of a Worker that died.
+
+    For example: "; map task 3 of job 0 waits for another Worker".
+    """
+    if job is None or task_id is None:
+        return ""
+    if job.over:
+        state = "was cancelled"
+    elif job.tasks.is_done(task_id):
+        state = "is done"
+    elif len(job.tasks.holders(task_id)) > 1:
+        state = "runs on another Worker"
+    else:
+        state = "waits for another Worker"
+    return f"; {job.stage.value} task {task_id} of job {job.job_id} {state}"
+
+
+def cancel_others(
+    job: Job, workers: Workers, task_id: int
+) -> Iterator[events.Action]:
+    """Cancel the other attempt at a task that is done, if it runs."""
+    for address in job.tasks.holders(task_id):
+        if worker := workers.get(address):
+            yield events.Send(worker, messages.CancelMessage(task_id))
 
 
 def end_job(job: Job, jobs: Jobs, now: float) -> Iterator[events.Action]:

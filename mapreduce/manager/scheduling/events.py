@@ -183,6 +183,8 @@ class CheckOutput:
 
     job_id: int
     expected: ExpectedOutput
+    # The tasks whose files must first be taken from their backup attempts.
+    backups: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

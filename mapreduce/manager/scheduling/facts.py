@@ -28,6 +28,7 @@ from mapreduce.protocol.fields import (
     JobId,
     OptionalCompression,
     OptionalCounters,
+    OptionalFlag,
     OptionalPath,
     Path,
     Splits,
@@ -103,6 +104,7 @@ class TaskDone(_OfTask):
     passed: float  # seconds since the start of its job
     counters: OptionalCounters = None
     size: int | None = None  # bytes of its files; the Scheduler has no files
+    by_backup: OptionalFlag = None  # the files are those of a backup attempt
 
 
 @dataclass(frozen=True)

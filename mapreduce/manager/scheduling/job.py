@@ -8,6 +8,9 @@
 
     CHECKING --files are missing--> MAP or REDUCE, as before
 
+    CHECKING begins when no Worker holds a task any more: also a backup attempt
+    that is not needed may still replace files.
+
     With keep_old, PUBLISHING comes before DONE.
 
     any state except DONE --abort--> FAILED or CANCELLED
@@ -25,7 +28,7 @@ import dataclasses
 import logging
 from typing import NamedTuple
 
-from mapreduce.manager.scheduling import facts
+from mapreduce.manager.scheduling import facts, reasons
 from mapreduce.manager.scheduling.plan import Plan
 from mapreduce.manager.scheduling.tasks import Counters, Tasks
 from mapreduce.protocol import layout
@@ -185,6 +188,7 @@ class Job(_Start):
         self, task_id: int, address: Address, now: float
     ) -> TaskMessage:
         """Assign one of the first waiting tasks; return its message."""
+        is_backup = bool(self.tasks.holders(task_id))
         attempt = self.first_attempt + self.tasks.assign(
             task_id, address, now)
         assert self.plan
@@ -192,26 +196,26 @@ class Job(_Start):
         skips = self.max_attempts == 1 or bool(
             self.tasks.failed_on(task_id))
         if self.stage is Stage.MAP:
-            return self.plan.map_task(task_id, attempt, skips)
+            return self.plan.map_task(task_id, attempt, skips, is_backup)
         return self.plan.reduce_task(task_id, attempt, skips)
 
     def finish(
-        self, task_id: int, now: float, counters: OptionalCounters = None
+        self, task_id: int, address: Address, now: float,
+        counters: OptionalCounters = None,
     ) -> None:
-        """Note that a task is done; after the last one, check the files.
+        """Note that a Worker has done a task.
 
         `counters` are those of the task, see count.
         """
-        if not self.over:
-            self._log.add(facts.TaskDone(
-                self.job_id, self.stage, task_id,
-                WorkerAddress(*self.tasks.last_address(task_id)),
-                self.tasks.seconds(task_id, now),
-                round(now - self.started, 3), counters))
         # Workers exist that report what they could not do as finished.
         self.tasks.note_input(task_id, counters)
-        if self.tasks.finish(task_id, now):
-            self.state = JobState.CHECKING
+        self.tasks.finish(task_id, now, address)
+        if not self.over:
+            attempt = self.tasks.attempt(task_id)
+            self._log.add(facts.TaskDone(
+                self.job_id, self.stage, task_id, WorkerAddress(*address),
+                round(now - attempt.started, 3), round(now - self.started, 3),
+                counters, by_backup=attempt.is_backup or None))
 
     @property
     def expected_output(self) -> ExpectedOutput:
@@ -265,24 +269,24 @@ class Job(_Start):
                        reason.partition("\n")[0][:HEADLINE_LENGTH])
         if len(failed_on) < self.max_attempts and not final:
             return None
-        return why_failed(
+        return reasons.failed(
             stage, task_id, len(failed_on), reason) + layout.log_note(
-                self.submission.logs, stage, task_id,
-                self.tasks.num_attempts(task_id))
+                self.submission.logs, stage, task_id, self.first_attempt
+                + self.tasks.number(task_id, address) + 1)
 
     def requeue_lost(
         self, task_id: int, address: Address, now: float
     ) -> str | None:
         """Note that a Worker died; return why the job fails now, if so."""
         lost = self.tasks.requeue_lost(task_id, address, now)
-        if not self.over:
-            self._log.add(facts.TaskLost(
-                self.job_id, self.stage, task_id, WorkerAddress(*address)))
-        if len(lost) < MAX_LOSSES or self.over:
+        # Another attempt may have done it.
+        if self.over or self.tasks.is_done(task_id):
             return None
-        names = ", ".join(f"{host}:{port}" for host, port in lost)
-        return (f"{self.stage.value} task {task_id} was with {len(lost)} "
-                f"Workers when they died: {names}")
+        self._log.add(facts.TaskLost(
+            self.job_id, self.stage, task_id, WorkerAddress(*address)))
+        if len(lost) < MAX_LOSSES:
+            return None
+        return reasons.lost(self.stage, task_id, lost)
 
     def proceed(self) -> None:
         """Continue after KEEPING or PUBLISHING."""
@@ -316,23 +320,6 @@ class Job(_Start):
         """Free the memory that only new tasks would need."""
         # It holds the splits: the ended jobs would add up to many megabytes.
         self.plan = None
-
-
-def why_failed(stage: str, task_id: int, number: int, reason: str) -> str:
-    """Return why a job fails after a number of failures of one task."""
-    times = "once," if number == 1 else f"{number} times, the last time"
-    return f"{stage} task {task_id} failed {times} because {reason}"
-
-
-def task_note(job: Job | None, task_id: int | None) -> str:
-    """Return what to log of the task of a Worker that died.
-
-    For example: "; map task 3 of job 0 waits for another Worker".
-    """
-    if job is None or task_id is None:
-        return ""
-    return (f"; {job.stage.value} task {task_id} of job {job.job_id} "
-            + ("was cancelled" if job.over else "waits for another Worker"))
 
 
 def count(job: Job, task_id: int, counters: OptionalCounters) -> str:

@@ -62,13 +62,18 @@ class Plan:
         return exact or max(1, min(len(self.splits), limit or 1))
 
     def map_task(
-        self, task_id: int, attempt: int, skips: bool = False
+        self, task_id: int, attempt: int, skips: bool = False,
+        is_backup: bool = False,
     ) -> TaskMessage:
         """Return a map task, whose splits are assigned round robin.
 
         It may skip bad records if its job allows that and `skips` is true.
         """
         job = self.submission
+        # The files of two attempts must not get mixed: a mapper may print
+        # something else in each.
+        directory = (f"{self.directory}/{layout.BACKUPS}" if is_backup
+                     else self.directory)
         # May be empty: with more mappers than files, the specification still
         # requires the tasks, which write empty partitions.
         splits = self.splits[task_id::self.num_mappers]
@@ -77,13 +82,13 @@ class Plan:
                 task_id=task_id,
                 input_paths=[split.path for split in splits],
                 executable=job.mapper_executable,
-                output_directory=self.directory,
+                output_directory=directory,
                 num_partitions=job.num_reducers)
         return ExtendedMapTaskMessage(
             task_id=task_id,
             splits=splits,
             executable=job.mapper_executable,
-            output_directory=(self.directory if job.num_reducers
+            output_directory=(directory if job.num_reducers
                               else self.result_directory),
             num_partitions=job.num_reducers,
             environment=self._environment("m", task_id, attempt),

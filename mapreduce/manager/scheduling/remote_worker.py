@@ -48,6 +48,8 @@ class RemoteWorker(_Registration):
         self.task_id: int | None = None
         self.tasks_done = 0
         self.tasks_failed = 0
+        # Whether it was asked for its capabilities before it gets a backup.
+        self.was_asked = False
         self._dead = False
 
     def __repr__(self) -> str:

@@ -168,7 +168,7 @@ def _restore_task(
         case facts.TaskDone() if not is_done:
             job.started = now - fact.passed
             count(job, task_id, fact.counters)
-            job.finish(task_id, now)
+            job.finish(task_id, address, now)
         case facts.AttemptFailed():
             if is_done:
                 job.take_back(task_id)

@@ -19,8 +19,9 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 
 from mapreduce.manager.scheduling import claims, completion, endings, events
-from mapreduce.manager.scheduling.assignment import assign_next
-from mapreduce.manager.scheduling.job import Job, count, task_note
+from mapreduce.manager.scheduling.assignment import go_on
+from mapreduce.manager.scheduling.endings import task_note
+from mapreduce.manager.scheduling.job import Job, count
 from mapreduce.manager.scheduling.facts import Fact, FactLog
 from mapreduce.manager.scheduling.jobs import Jobs
 from mapreduce.manager.scheduling.plan import Plan
@@ -31,7 +32,7 @@ from mapreduce.manager.scheduling.strangers import Strangers
 from mapreduce.manager.scheduling.workers import Workers
 from mapreduce.protocol import messages
 from mapreduce.protocol.extensions import ExtendedJobMessage, ProgressMessage
-from mapreduce.protocol.status import JobDetails, JobState, WorkerState
+from mapreduce.protocol.status import JobDetails, WorkerState
 
 LOGGER = logging.getLogger(__name__)
 
@@ -176,13 +177,13 @@ class Scheduler:
             case events.JobBlocked():
                 yield from endings.block_job(event, self.jobs, self._workers)
             case events.Resumed() if self._job:
-                yield from completion.resume(self._job)
+                yield from completion.next_action(self._job)
 
     def _proceed(self) -> Iterator[events.Action]:
         """Do what is possible now: assign a task, end a job, start one."""
         job = self._job
         if job and not job.over:
-            yield from self._assign_task(job)
+            yield from go_on(job, self._workers, self._now)
         # Not "elif": assigning may have made the job fail.
         if job and job.over and not self._workers.any_busy:
             yield from endings.end_job(job, self.jobs, self._now)
@@ -266,7 +267,7 @@ class Scheduler:
         task_id = self._workers.mark_dead(worker)
         # The Worker never began the task: no attempt and no loss is counted.
         if self._job and task_id is not None:
-            self._job.tasks.put_back(task_id, self._now)
+            self._job.tasks.put_back(task_id, self._now, worker.address)
 
     def _shut_down(self) -> Iterator[events.Action]:
         for worker in self._workers.living:
@@ -291,15 +292,6 @@ class Scheduler:
 
     # Tasks
 
-    def _assign_task(self, job: Job) -> Iterator[events.Action]:
-        yield from assign_next(job, self._workers, self._now)
-        # Fail instead of waiting for ever for a suitable Worker.
-        if self._workers.all_passed_over:
-            yield from self._abort_job(job, (
-                f"no living Worker knows {max(job.needed_capabilities)}, "
-                "which options of this job need: start mapreduce-worker of "
-                "this version"))
-
     def _note_progress(self, message: ProgressMessage) -> None:
         if self._job and claims.holder(message, self._workers, self._job):
             self._job.tasks.note_message(message.task_id, message.status)
@@ -307,17 +299,19 @@ class Scheduler:
     def _note_finished(
         self, message: messages.FinishedMessage
     ) -> Iterator[events.Action]:
-        worker = self._release_holder(message)
         job = self._job
+        worker = claims.release(message, self._workers, job, self._now)
         if job is None or worker is None:
             return
         # After an abort, a strict Worker still finishes its task.
         worker.tasks_done += not job.over
         if reason := count(job, message.task_id, message.counters):
             yield from self._abort_job(job, reason)
-        job.finish(message.task_id, self._now, message.counters)
-        if job.state is JobState.CHECKING:
-            yield events.CheckOutput(job.job_id, job.expected_output)
+        job.finish(
+            message.task_id, worker.address, self._now, message.counters)
+        if not job.over:
+            yield from endings.cancel_others(
+                job, self._workers, message.task_id)
 
     def _note_checked(
         self, event: events.OutputChecked
@@ -333,8 +327,8 @@ class Scheduler:
     def _note_failed(
         self, message: messages.FailedMessage
     ) -> Iterator[events.Action]:
-        worker = self._release_holder(message)
         job = self._job
+        worker = claims.release(message, self._workers, job, self._now)
         if job is None or worker is None:
             return
         # After an abort, it is only the answer to a cancel.
@@ -342,9 +336,3 @@ class Scheduler:
         if reason := job.fail(message.task_id, worker.address, message.reason,
                               self._now, bool(message.final)):
             yield from self._abort_job(job, reason, message.task_id)
-
-    def _release_holder(self, message: claims.Outcome) -> RemoteWorker | None:
-        """Make the sender ready and return it, if it holds the task."""
-        if worker := claims.holder(message, self._workers, self._job):
-            self._workers.release(worker)
-        return worker

@@ -7,80 +7,31 @@
        +--- fail ----------+   it failed: to the head of the queue
        +--- reopen, fail --------------------+   its files are missing
 
-After `abort`, no task waits, and none returns to the queue. Only this module
-changes a record.
+A running task may get a backup attempt. Then it returns to the queue when both
+attempts have ended without a result. When one of them is done, so is the task.
+
+After `abort`, no task waits, and none returns to the queue. The same is true
+for the other attempt at a task that is done: only its end is noted.
 """
 from __future__ import annotations
 
 import collections
-import dataclasses
 import itertools
 from collections.abc import Iterator
 
+from mapreduce.manager.scheduling.attempts import Attempt, Record
+from mapreduce.manager.scheduling.pace import Pace
 from mapreduce.protocol import fields, layout
 from mapreduce.protocol.fields import OptionalCounters
 from mapreduce.protocol.messages import Address
 from mapreduce.protocol.status import (
     AttemptState,
-    AttemptStatus,
     Counter,
     Stage,
     TaskState,
     TaskStatus,
     WorkerAddress,
 )
-
-
-@dataclasses.dataclass(slots=True)
-class _Attempt:
-    address: Address  # of the Worker
-    started: float
-    ended: float | None = None  # None while the attempt runs
-    state: AttemptState = AttemptState.RUNNING
-
-    def end(self, state: AttemptState, now: float) -> None:
-        """Note how the attempt ended, and when."""
-        self.state = state
-        self.ended = now
-
-    def status(self, start: float) -> AttemptStatus:
-        """Return the record for clients; `start` is when the job started."""
-        return AttemptStatus(
-            WorkerAddress(*self.address), self.state,
-            round(self.started - start, 3),
-            None if self.ended is None else round(self.ended - start, 3))
-
-
-@dataclasses.dataclass(slots=True)
-class _Record:
-    """The history of a task that was assigned at least once."""
-
-    # Those that were sent to a Worker; after `abort`, also one that was not.
-    history: list[_Attempt] = dataclasses.field(default_factory=list)
-    reason: str | None = None  # of the last failure
-    message: str | None = None  # the last status line of its executable
-    is_counted: bool = False  # whether counters of it were added
-    failed_on: list[Address] = dataclasses.field(default_factory=list)
-    # The Workers that died while they held it. These are not failures: a
-    # Worker may die for reasons of its own.
-    lost_with: list[Address] = dataclasses.field(default_factory=list)
-    # The records and bytes that it read, if its Worker counted them.
-    input: tuple[int | None, int | None] = (None, None)
-
-    @property
-    def attempt(self) -> _Attempt:
-        """The last attempt."""
-        return self.history[-1]
-
-    def history_status(self, start: float) -> tuple[AttemptStatus, ...]:
-        """Return the records of all attempts; none if one is enough.
-
-        `start` is when the job started.
-        """
-        if len(self.history) == 1 and self.attempt.state in (
-                AttemptState.RUNNING, AttemptState.DONE):
-            return ()
-        return tuple(attempt.status(start) for attempt in self.history)
 
 
 class Tasks:
@@ -94,9 +45,9 @@ class Tasks:
         # Ids, not a count: a task that is reported twice is done once.
         self._unfinished = set(range(num_tasks))
         # Made at the first assignment: a job may have 100,000 tasks.
-        self._records: dict[int, _Record] = {}
+        self._records: dict[int, Record] = {}
         self._aborted = False
-        self._fatal_task: int | None = None  # the task that made the job fail
+        self.pace = Pace(num_tasks)
         # Statuses of tasks that do not run, reused while they stay the same:
         # the codec caches their JSON in these objects.
         self._cache: dict[int, TaskStatus] = {}
@@ -115,10 +66,20 @@ class Tasks:
         record = self._records.get(task_id)
         return record.failed_on if record else []
 
-    def num_attempts(self, task_id: int) -> int:
-        """Return how many attempts at a task were sent to a Worker."""
+    def number(self, task_id: int, address: Address | None = None) -> int:
+        """Return the number of the last attempt of a Worker, from 0.
+
+        Without an address, of the attempt that is done, or runs, or was the
+        last one; 0 if there was none.
+        """
         record = self._records.get(task_id)
-        return len(record.history) if record else 0
+        return record.history.index(record.at(address)) if record else 0
+
+    def holders(self, task_id: int) -> list[Address]:
+        """Return the Workers that hold a task: at most two."""
+        record = self._records.get(task_id)
+        return [attempt.address for attempt in record.history
+                if attempt.ended is None] if record else []
 
     def repeated(self) -> Iterator[tuple[int, int]]:
         """Iterate over the ids of tasks with several attempts, and these."""
@@ -129,34 +90,51 @@ class Tasks:
     def assign(self, task_id: int, address: Address, now: float) -> int:
         """Assign one of the first waiting tasks to a Worker.
 
-        Return the number of the attempt, starting at 0.
+        A task that runs gets a backup attempt. Return the number of the
+        attempt, starting at 0.
         """
-        # From the head, remove finds it at once; from the middle of 100,000
-        # tasks it would not.
-        self._pending.remove(task_id)
-        record = self._records.setdefault(task_id, _Record())
-        record.history.append(_Attempt(address, now))
-        record.message = None
+        is_backup = bool(self.holders(task_id))
+        if not is_backup:
+            # From the head, remove finds it at once; from the middle of
+            # 100,000 tasks it would not.
+            self._pending.remove(task_id)
+        record = self._records.setdefault(task_id, Record())
+        if is_backup:
+            self.pace.end(task_id)
+        else:
+            record.message = None
+            self._note_start(task_id, record, now)
+        record.history.append(
+            Attempt(address, now, is_backup=is_backup))
         return len(record.history) - 1
+
+    def _note_start(
+        self, task_id: int, record: Record, started: float
+    ) -> None:
+        # A task gets one backup attempt at most.
+        if not any(attempt.is_backup for attempt in record.history):
+            self.pace.begin(task_id, started)
 
     def note_message(self, task_id: int, message: str) -> None:
         """Keep a status line of the executable of a running task."""
-        self._records[task_id].message = message[:fields.MAX_NAME]
+        if not self.is_done(task_id):
+            self._records[task_id].message = message[:fields.MAX_NAME]
 
-    def finish(self, task_id: int, now: float) -> bool:
+    def finish(
+        self, task_id: int, now: float, address: Address | None = None
+    ) -> bool:
         """Mark a task done; return whether all are done.
 
         After `abort`, only the end of the attempt is noted.
         """
-        self._records[task_id].attempt.end(AttemptState.DONE, now)
+        attempt = self._records[task_id].at(address)
+        attempt.end(AttemptState.DONE, now)
+        self.pace.end(task_id)
         if self._aborted:
             return False
+        self.pace.note_done(now - attempt.started)
         self._unfinished.discard(task_id)
         return not self._unfinished
-
-    def seconds(self, task_id: int, now: float) -> float:
-        """Return how long the running attempt of a task has taken."""
-        return round(now - self._records[task_id].attempt.started, 3)
 
     def is_done(self, task_id: int) -> bool:
         """Return whether a task is done."""
@@ -170,23 +148,32 @@ class Tasks:
                 number, size = map(records.get, names)
                 self._records[task_id].input = number, size
 
-    def last_address(self, task_id: int) -> Address:
-        """Return the Worker that got a task last."""
-        return self._records[task_id].attempt.address
+    def attempt(self, task_id: int) -> Attempt:
+        """Return the attempt that has done a task, or runs, or the last."""
+        return self._records[task_id].attempt
 
     def reopen(self, task_id: int) -> None:
         """Take back that a task is done; `fail` must follow."""
         self._unfinished.add(task_id)
 
-    def put_back(self, task_id: int, now: float) -> None:
+    def put_back(
+        self, task_id: int, now: float, address: Address | None = None
+    ) -> None:
         """Put a task back at the head of the queue: it could not be sent."""
         record = self._records[task_id]
-        record.attempt.end(AttemptState.LOST, now)
+        attempt = record.at(address)
+        attempt.end(AttemptState.LOST, now)
+        self.pace.end(task_id)
         # Then the message that could not be sent was the one to cancel it.
-        if self._aborted:
+        if self._is_over(task_id):
             return
-        record.history.pop()
-        self._pending.appendleft(task_id)
+        # Otherwise the number of a later attempt would be used again.
+        if attempt is record.history[-1]:
+            record.history.pop()
+        if not record.is_running:
+            self._pending.appendleft(task_id)
+        elif attempt.is_backup:
+            self._note_start(task_id, record, record.attempt.started)
         # As if it had never been assigned: clients see no Worker for it.
         if not record.history:
             del self._records[task_id]
@@ -199,9 +186,11 @@ class Tasks:
         Return all Workers that died while they held it.
         """
         record = self._records[task_id]
-        record.attempt.end(AttemptState.LOST, now)
-        record.lost_with.append(address)
-        if not self._aborted:
+        record.at(address).end(AttemptState.LOST, now)
+        self.pace.end(task_id)
+        if not self.is_done(task_id):
+            record.lost_with.append(address)
+        if not (self._is_over(task_id) or record.is_running):
             self._pending.append(task_id)
         return record.lost_with
 
@@ -215,13 +204,20 @@ class Tasks:
         # To the head: a task that always fails then ends its job after a few
         # attempts, not after all the other tasks were done for nothing.
         record = self._records[task_id]
-        record.attempt.end(AttemptState.CANCELLED if self._aborted
-                           else AttemptState.FAILED, now)
-        if not self._aborted:
+        is_over = self._is_over(task_id)
+        record.at(address).end(AttemptState.CANCELLED if is_over
+                               else AttemptState.FAILED, now)
+        self.pace.end(task_id)
+        if not is_over:
             record.reason = reason
             record.failed_on.append(address)
-            self._pending.appendleft(task_id)
+            if not record.is_running:
+                self._pending.appendleft(task_id)
         return record.failed_on
+
+    def _is_over(self, task_id: int) -> bool:
+        """Return whether no more attempts at a task are needed."""
+        return self._aborted or self.is_done(task_id)
 
     def abort(self, task_id: int | None, reason: str) -> None:
         """Drop all waiting tasks; from now on, none returns to the queue.
@@ -231,8 +227,8 @@ class Tasks:
         self._aborted = True
         self._pending.clear()
         if task_id is not None:
-            self._fatal_task = task_id
             record = self._records[task_id]
+            record.is_fatal = True
             record.reason = record.reason or reason
 
     def statuses(
@@ -251,9 +247,10 @@ class Tasks:
         record = self._records.get(task_id)
         attempts = len(record.history) if record else 0
         state = self._state(task_id, record)
+        is_running = record is not None and record.is_running
         # A task that does not run can't change without a change of these two.
         status = self._cache.get(task_id)
-        if status and state is not TaskState.RUNNING and (
+        if status and not is_running and (
                 (status.state, status.attempts) == (state, attempts)):
             return status
         if record is None:
@@ -266,7 +263,8 @@ class Tasks:
                 attempts, round(end - attempt.started, 3), record.reason,
                 record.message, round(attempt.started - start, 3),
                 record.history_status(start), *record.input)
-        self._cache[task_id] = status
+        if not is_running:
+            self._cache[task_id] = status
         return status
 
     def note_counted(self, task_id: int) -> bool:
@@ -275,15 +273,15 @@ class Tasks:
         was_counted, record.is_counted = record.is_counted, True
         return was_counted
 
-    def _state(self, task_id: int, record: _Record | None) -> TaskState:
+    def _state(self, task_id: int, record: Record | None) -> TaskState:
         # Derived, not stored: a stored state could contradict the queue.
         if task_id not in self._unfinished:
             return TaskState.DONE
-        if record and record.attempt.ended is None:
+        if record and record.is_running:
             return TaskState.RUNNING
         if not self._aborted:
             return TaskState.WAITING
-        if task_id == self._fatal_task:
+        if record and record.is_fatal:
             return TaskState.FAILED
         return TaskState.CANCELLED
 

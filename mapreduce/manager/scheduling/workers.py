@@ -198,6 +198,11 @@ class Workers:
         """Whether a Worker is busy."""
         return bool(self._busy)
 
+    @property
+    def ready(self) -> list[RemoteWorker]:
+        """The ready Workers, in order of registration."""
+        return self._ready.copy()
+
     def first_ready(
         self, avoided: Collection[Address] = ()
     ) -> RemoteWorker | None:

@@ -127,23 +127,32 @@ class MapOutputs:
         self._planned = planned
         self._paths: dict[str, str] = {}
         for directory in directories:
-            self._list(os.path.join(
-                directory, layout.job_directory(planned.job_id)))
+            path = os.path.join(
+                directory, layout.job_directory(planned.job_id))
+            self._list(path, "")
+            self._list(path, f"{layout.BACKUPS}/")
 
-    def _list(self, directory: str) -> None:
+    def _list(self, directory: str, prefix: str) -> None:
         try:
-            with os.scandir(directory) as entries:
+            with os.scandir(os.path.join(directory, prefix)) as entries:
                 self._paths.update(
-                    (entry.name, entry.path) for entry in entries)
+                    (f"{prefix}{entry.name}", entry.path)
+                    for entry in entries)
         except FileNotFoundError:
             pass
+
+    def _path(self, fact: facts.TaskDone, name: str) -> str | None:
+        # The files of a backup attempt are moved at the end of the stage.
+        moved = self._paths.get(name)
+        return (self._paths.get(f"{layout.BACKUPS}/{name}", moved)
+                if fact.by_backup else moved)
 
     def size_of(self, fact: facts.TaskDone) -> int | None:
         """Return the size of the files of a task; None if one is missing."""
         planned = self._planned
         if fact.stage is Stage.REDUCE or not planned.num_partitions:
             return size_of(fact, planned, "")
-        paths = [self._paths.get(name) for name in _names(fact, planned)]
+        paths = [self._path(fact, name) for name in _names(fact, planned)]
         return _total(path for path in paths) if all(paths) else None
 
     def move(self, known: Sequence[facts.Fact], directory: str) -> None:
@@ -154,8 +163,11 @@ class MapOutputs:
                     and fact.stage is Stage.MAP
                     and self._planned.num_partitions):
                 for name in _names(fact, self._planned):
-                    os.rename(self._paths.pop(name, os.path.join(
-                        directory, name)), os.path.join(directory, name))
+                    place = os.path.join(directory, name)
+                    os.rename(self._path(fact, name) or place, place)
+                    # Facts of several attempts may name it.
+                    self._paths[name] = place
+                    self._paths.pop(f"{layout.BACKUPS}/{name}", None)
 
 
 def size_of(
@@ -164,7 +176,8 @@ def size_of(
     """Return the size of the files of a task; None if one is missing."""
     directory = planned.result_directory
     if fact.stage is Stage.MAP and planned.num_partitions:
-        directory = job_directory
+        directory = (os.path.join(job_directory, layout.BACKUPS)
+                     if fact.by_backup else job_directory)
     return _total(
         os.path.join(directory, name) for name in _names(fact, planned))
 

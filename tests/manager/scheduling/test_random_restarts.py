@@ -5,22 +5,26 @@ from hypothesis import strategies
 from mapreduce.manager.scheduling import events
 from mapreduce.protocol import messages
 from mapreduce.protocol.status import JobState
-from tests.support.restart_world import Died, RestartWorld
+from tests.support.backup_worlds import BackupRestartWorld
+from tests.support.restart_world import Died
 from tests.support.scheduler_world import extended_job, job
 
 MAX_ATTEMPTS = 4
 
+
+def step(name, least, most):
+    """Return a step with a number."""
+    return strategies.tuples(
+        strategies.just(name), strategies.integers(least, most))
+
+
+OUTCOMES = [
+    step("register", 1, 4), *3 * [step("finish", 0, 2)], step("fail", 0, 2),
+    step("slow", 1, 9), step("silence", 0, 0), step("die", 0, 12)]
 STEPS = strategies.lists(strategies.one_of(
-    strategies.tuples(strategies.just("submit"), strategies.integers(0, 5)),
-    strategies.tuples(strategies.just("register"), strategies.integers(1, 3)),
-    strategies.tuples(strategies.just("finish"), strategies.integers(0, 2)),
-    strategies.tuples(strategies.just("finish"), strategies.integers(0, 2)),
-    strategies.tuples(strategies.just("finish"), strategies.integers(0, 2)),
-    strategies.tuples(strategies.just("fail"), strategies.integers(0, 2)),
-    strategies.tuples(strategies.just("silence"), strategies.just(0)),
-    strategies.tuples(strategies.just("cancel"), strategies.integers(0, 3)),
-    strategies.tuples(strategies.just("die"), strategies.integers(0, 12)),
-), max_size=40)
+    step("submit", 0, 8), step("cancel", 0, 3), *OUTCOMES), max_size=40)
+# For a job that is not cancelled, since most histories would end so.
+STEPS_OF_ONE = strategies.lists(strategies.one_of(OUTCOMES), max_size=40)
 
 
 class History:
@@ -28,7 +32,7 @@ class History:
 
     def __init__(self):
         """Begin with one Worker."""
-        self.world = RestartWorld()
+        self.world = BackupRestartWorld()
         self.keep_tail = True
         self.submitted = {}  # submissions by key
         self.cancelled = set()
@@ -50,7 +54,12 @@ class History:
             extended_job(environment=None, keep_old=True, job_key=key),
             extended_job(environment=None, keep_intermediate="kept",
                          job_key=key),
-            job(3, 1, job_key=key), job(1, 3, job_key=key)]
+            job(3, 1, job_key=key), job(1, 3, job_key=key),
+            *(extended_job(
+                environment=None, num_mappers=maps, max_mappers=None,
+                num_reducers=reduces, map_speculative=True,
+                reduce_speculative=True, job_key=key)
+              for maps, reduces in ((2, 2), (3, 1), (4, 3)))]
         self.submitted[key] = kinds[number]
         self.world.happen(kinds[number])
 
@@ -72,8 +81,14 @@ class History:
     def fail(self, number):
         """Let the task of a Worker fail."""
         if worker := self._holder(number):
-            self.failures += 1
+            job = self.world.scheduler.jobs.running
+            # Otherwise it answers that it was cancelled.
+            self.failures += not job.tasks.is_done(worker.task_id)
             self.world.fail(worker)
+
+    def slow(self, number):
+        """Let tasks take long."""
+        self.world.pass_time(number)
 
     def silence(self, _):
         """Let all Workers die."""
@@ -117,6 +132,9 @@ def check_end(history):
         parts = world.parts.get(status.id)
         if status.state is JobState.DONE:
             assert parts == set(range(status.reduce_tasks)), "parts lack"
+            [counter] = world.scheduler.details(
+                status.id, world.now).counters
+            assert counter.amount == status.tasks, "a task counts twice"
         elif status.state is JobState.CANCELLED:
             assert status.id in history.cancelled
         else:
@@ -134,6 +152,24 @@ def test_each_accepted_job_ends_once(steps, keep_tail):
     """Whatever happens, and wherever the Manager dies."""
     history = History()
     history.keep_tail = keep_tail
+    for name, number in steps:
+        history.step(name, number)
+    history.end()
+    check_end(history)
+
+
+@hypothesis.settings(max_examples=300, deadline=None)
+@hypothesis.given(STEPS_OF_ONE, strategies.integers(6, 8))
+def test_job_with_backup_attempts_ends_once(steps, kind):
+    """Both attempts may be done, fail, be lost, or be late."""
+    history = History()
+    history.world.register(1, 2, 4, 5)
+    history.submit(kind)
+    history.slow(1)
+    for _ in range(2):
+        history.finish(0)
+    history.slow(4)
+    hypothesis.event(f"{len(history.world.holders())} tasks are held")
     for name, number in steps:
         history.step(name, number)
     history.end()
