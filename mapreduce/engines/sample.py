@@ -67,8 +67,11 @@ def try_out(
                 Launcher(interruption), directory, MAX_OUTPUT)
             yield from _Trial(job, pipeline, directory).run(sample)
         except (TaskError, BadInput) as error:
+            note = ("" if job.skip_bad_records is None else
+                    "\nThe job may leave out records on which that happens: "
+                    "see --skip-bad-records")
             raise JobFailed(text.clean(
-                f"on the sample of the input, {error}")) from error
+                f"on the sample of the input, {error}{note}")) from error
 
 
 @dataclasses.dataclass

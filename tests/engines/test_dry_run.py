@@ -131,6 +131,7 @@ def test_submit_and_streaming_need_no_manager(dry, source):
     ("cat", ["--partitioner", "false"], "false as the partitioner exited 1"),
     ("sh -c 'cat; exit 3'", ["--any-exit-code"], "of the result"),
     ("cat", ["--lines-per-map", 1], "splits        3"),
+    ("false", ["--skip-bad-records", 3], "The job may leave out records"),
     ("sh -c 'cat t; env | grep map_input_file'",
      ["--file", "in/0001#t", "--combiner", "cat"],
      "such as 'c d e', 'map_input_file=in/0000'"),
