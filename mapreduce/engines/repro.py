@@ -138,9 +138,9 @@ class _Line:
             bad = find_bad(splits, command.decompress)
             splits = [split for split in splits if split.path not in bad]
         _check(splits)
-        if len(splits) > 1 and not command.concatenate:
-            yield from self._export()
         role = _failed_role(reason, command)
+        if role != MAPPER or len(splits) > 1 and not command.concatenate:
+            yield from self._export()
         yield from self._placed({
             MAPPER: command.executable, COMBINER: command.combiner,
             PARTITIONER: command.partitioner}[role] or "")
@@ -151,7 +151,7 @@ class _Line:
                     else [self._after(mappers, role)])
 
     def _export(self) -> Iterator[str]:
-        """Set the variables here: with each process, they make long lines."""
+        """Set the variables once: with each process, they make long lines."""
         variables = _assignments(filter(
             _is_of_shell, self._with_old(self._values).items()))
         if variables:

@@ -136,6 +136,15 @@ def test_combiner_reads_sorted_map_output(line, tmp_path):
     assert again.stdout == b"B\na\nb\n"
 
 
+def test_line_of_a_combiner_sets_variables_once(line, tmp_path):
+    put(tmp_path, {"x": b"a\n"})
+    made = line("cat", ["x"], "./show as the combiner exited 3",
+                combiner="./show", variables={"mapreduce_task_id": "a task"})
+    write_executable(tmp_path / "show", 'cat; echo "$mapreduce_task_id"')
+    assert made.count(" mapreduce_task_id=") == 1
+    assert run(made).stdout == b"a\na task\n"
+
+
 def test_combiner_gets_the_order_of_the_job(line, tmp_path):
     put(tmp_path, {"x": b"a,2\na,10\n"})
     again = run(line(
