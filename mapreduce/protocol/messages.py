@@ -253,6 +253,8 @@ class CancelMessage:
     """
 
     task_id: TaskId
+    token: OptionalToken = hidden()
+    job_id: OptionalJobId = hidden()
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from mapreduce.protocol.messages import CancelMessage
 from mapreduce.worker.errors import TaskInterrupted
 from mapreduce.worker.output import OutputDirectory
 from mapreduce.worker.processes.interruption import Interruption
@@ -77,11 +78,11 @@ class Assignments:
             self._assignments.append(assignment)
         return assignment
 
-    def cancel(self, task_id: int) -> None:
+    def cancel(self, message: CancelMessage) -> None:
         """Cancel a task, waiting or current."""
         with self._lock:
             for assignment in self._assignments:
-                if assignment.task.task_id == task_id:
+                if _is_meant(message, assignment.task):
                     assignment.cancelled = True
                     self._interrupt(assignment)
 
@@ -137,3 +138,11 @@ class Assignments:
                 self._interruption.clear()
             if assignment.output:
                 assignment.output.close()
+
+
+def _is_meant(message: CancelMessage, task: Any) -> bool:
+    """Return whether a message cancels a task, not one of another job."""
+    # Without a secret, another Manager may have fields of its own there.
+    return message.task_id == task.task_id and (
+        task.token is None or message.token is None
+        or (message.token, message.job_id) == (task.token, task.job_id))

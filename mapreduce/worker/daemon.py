@@ -187,7 +187,7 @@ class Worker:
                 self._acknowledge(message.token)
                 return None
             case messages.CancelMessage():
-                self._assignments.cancel(message.task_id)
+                self._assignments.cancel(message)
                 return None
             case messages.ShutdownMessage():
                 self._assignments.finish_first()

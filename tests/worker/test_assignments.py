@@ -1,10 +1,11 @@
 """The desk of a Worker: which tasks are done, and which are given up."""
+# The names of tests say it. pylint: disable=missing-function-docstring
 import os
 import select
 
 import pytest
 
-from mapreduce.protocol.messages import ReduceTaskMessage
+from mapreduce.protocol.messages import CancelMessage, ReduceTaskMessage
 from mapreduce.worker.assignments import Assignments
 from mapreduce.worker.errors import TaskInterrupted
 from mapreduce.worker.processes.interruption import Interruption
@@ -51,7 +52,7 @@ def test_task_that_is_wanted_is_done(desk, interruption, receive):
 def test_cancelled_task_is_interrupted(desk, interruption, receive):
     assignment = receive(3)
     with desk.work_on(assignment):
-        desk.cancel(3)
+        desk.cancel(CancelMessage(3))
         assert is_set(interruption)
     assert assignment.cancelled
 
@@ -60,7 +61,7 @@ def test_task_that_is_cancelled_while_it_waits_is_not_begun(
         desk, interruption, receive):
     current, waiting = receive(0), receive(1)
     with desk.work_on(current):
-        desk.cancel(1)
+        desk.cancel(CancelMessage(1))
         assert not is_set(interruption)
     give_up(desk, waiting)
     assert waiting.cancelled and not current.cancelled
@@ -72,17 +73,30 @@ def test_cancel_of_a_task_that_is_not_there_harms_no_other(
     with desk.work_on(ended):
         pass
     with desk.work_on(current):
-        desk.cancel(0)
-        desk.cancel(7)
+        desk.cancel(CancelMessage(0))
+        desk.cancel(CancelMessage(7))
         assert not is_set(interruption)
     assert not ended.cancelled and not current.cancelled
+
+
+@pytest.mark.parametrize("of_task, of_cancel, is_meant", [
+    (("t", 5), ("t", 5), True), (("t", 5), (None, None), True),
+    (("t", 5), ("t", 4), False), (("t", 5), ("u", 5), False),
+    ((None, 5), (None, 4), True)])
+def test_cancel_of_another_job_or_registration_has_no_effect(
+        desk, tmp_path, of_task, of_cancel, is_meant):
+    """It may come late. Without a token, the fields may mean other things."""
+    assignment = desk.receive(ReduceTaskMessage(
+        0, "cat", [], str(tmp_path), *of_task))
+    desk.cancel(CancelMessage(0, *of_cancel))
+    assert assignment.cancelled == is_meant
 
 
 def test_next_task_is_not_interrupted_in_place_of_the_last(
         desk, interruption, receive):
     first, second = receive(0), receive(1)
     with desk.work_on(first):
-        desk.cancel(0)
+        desk.cancel(CancelMessage(0))
     with desk.work_on(second):
         assert not is_set(interruption)
 
@@ -122,7 +136,7 @@ def test_output_directory_is_open_as_long_as_its_task_is_there(
         desk, receive):
     before = sorted(os.listdir("/dev/fd"))
     done, unwanted = receive(0), receive(1)
-    desk.cancel(1)
+    desk.cancel(CancelMessage(1))
     with desk.work_on(done):
         assert len(os.listdir("/dev/fd")) == len(before) + 2
     give_up(desk, unwanted)

@@ -24,7 +24,7 @@ def abort_job(
     """Make a job fail; `task_id` is the task that caused it, if one did."""
     LOGGER.error("Job %d failed: %s", job.job_id, reason)
     job.abort(JobState.FAILED, task_id, reason)
-    yield from _cancel_tasks(workers)
+    yield from _cancel_tasks(job, workers)
 
 
 def block_job(
@@ -43,7 +43,7 @@ def cancel_job(
     """Cancel a job, running or not."""
     if job := jobs.active(job_id):
         job.abort(JobState.CANCELLED)
-        yield from _cancel_tasks(workers)
+        yield from _cancel_tasks(job, workers)
     elif not jobs.end_waiting(job_id, JobState.CANCELLED):
         LOGGER.warning("Cannot cancel job %d: no such job, or it is over",
                        job_id)
@@ -51,11 +51,17 @@ def cancel_job(
     LOGGER.info("Cancelled job %d", job_id)
 
 
-def _cancel_tasks(workers: Workers) -> Iterator[events.Action]:
+def _cancel_tasks(
+    job: Job, workers: Workers
+) -> Iterator[events.Action]:
     # All busy Workers have tasks of this job: jobs run one at a time.
     for worker in workers.busy:
         assert worker.task_id is not None
-        yield events.Send(worker, messages.CancelMessage(worker.task_id))
+        # As its task has them: one that is late must not end a task of the
+        # next job.
+        yield events.Send(worker, messages.CancelMessage(
+            worker.task_id, worker.token,
+            None if worker.token is None else job.job_id))
 
 
 def task_note(job: Job | None, task_id: int | None) -> str:

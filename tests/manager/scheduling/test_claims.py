@@ -1,4 +1,5 @@
 """With a secret, messages count only from the registration that they name."""
+# The names of tests say it. pylint: disable=missing-function-docstring
 import dataclasses
 import itertools
 
@@ -50,8 +51,9 @@ def make_world():
     """Return a world where one Worker has a task of job 0."""
     world = SignedWorld()
     assert world.happen(REGISTER) == [messages.RegisterAckMessage("t1")]
-    [task] = world.happen(job(1, 1))
+    task, *others = world.happen(job(1, 1))
     assert (task.task_id, task.token, task.job_id) == (0, "t1", 0)
+    assert not others
     return world
 
 
@@ -119,12 +121,18 @@ def test_dead_worker_may_be_replaced_by_any(world):
     assert task.token == "t2"
 
 
+def test_cancel_names_the_job_of_the_task(world):
+    """It may come late, and must not end a task of the next job."""
+    assert world.happen(messages.CancelJobMessage(0)) == [
+        messages.CancelMessage(0, "t1", 0)]
+
+
 def test_without_a_secret_tokens_are_ignored():
     """A foreign Worker may have fields of its own with these names."""
     world = SignedWorld()
     world.scheduler = Scheduler()
     assert world.happen(REGISTER) == [messages.RegisterAckMessage()]
-    [task] = world.happen(job(1, 1))
+    task, *_ = world.happen(job(1, 1))
     assert (task.token, task.job_id) == (None, None)
     world.happen(messages.FailedMessage(
         0, *ADDRESS, "it broke", token="x", job_id=7))
