@@ -43,7 +43,6 @@ from mapreduce.protocol.messages import (
     JobMessage,
     ManagerJobMessage,
     MapTaskMessage,
-    MasterJobMessage,
     Message,
     ReduceTaskMessage,
     RegisterAckMessage,
@@ -108,10 +107,11 @@ def name_of(cls: type[Message]) -> str:
     return _TYPES[cls]
 
 
-def is_task(cls: type[Message]) -> bool:
-    """Return whether messages of a class are tasks, for Workers."""
-    return name_of(cls).startswith("new_") and not issubclass(
-        cls, JobMessage | MasterJobMessage)
+def may_be_long(cls: type[Message]) -> bool:
+    """Return whether messages of a class list the many files of a task."""
+    if issubclass(cls, DialectMessage):
+        return cls.is_long
+    return _TYPES[cls].startswith("new_") and not issubclass(cls, JobMessage)
 
 
 def capabilities(cls: type[Message], options: object = None) -> set[str]:

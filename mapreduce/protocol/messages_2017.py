@@ -54,6 +54,7 @@ class StatusMessage(DialectMessage):
     """
 
     message_type = "status"
+    is_long = True
     output_files: fields.OptionalPaths = None
     output_file: fields.OptionalPath = None
     status: Finished
@@ -65,6 +66,7 @@ class WorkerJobMessage(DialectMessage):
     """The Master has a Worker run an executable once for each file."""
 
     message_type = "new_worker_job"
+    is_long = True
     input_files: fields.Paths
     executable: fields.Path
     output_directory: fields.Path
@@ -88,6 +90,7 @@ class SortJobMessage(DialectMessage):
     """The Master has a Worker sort the lines of files into one file."""
 
     message_type = "new_sort_job"
+    is_long = True
     input_files: fields.Paths
     output_file: fields.Path
     worker_pid: fields.Pid

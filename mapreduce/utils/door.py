@@ -104,17 +104,17 @@ class Door:
                 "process began, and may come a second time: if not, send it "
                 "again")
 
-    def max_size(self, start: bytes, tasks: Collection[str] = ()) -> int:
+    def max_size(self, start: bytes, long_types: Collection[str] = ()) -> int:
         """Return how many bytes a message that begins like this may have.
 
-        `tasks` are the types of the tasks that are accepted here. Raises
+        `long_types` are those that may be long without a signature. Raises
         OSError if not even the head may pass. So a stranger can't make this
         process keep long messages.
         """
         if self._seal is None:
             found = _TYPE.match(start)
-            is_task = found and found[1].decode() in tasks
-            return MAX_MESSAGE if is_task else MAX_UNSIGNED
+            may_be_long = found and found[1].decode() in long_types
+            return MAX_MESSAGE if may_be_long else MAX_UNSIGNED
         try:
             size = self._seal.secret.admit(start, self._seal.receiver)
             # Otherwise a head that was recorded once would always admit.

@@ -186,10 +186,11 @@ class Inbox:
         A query for these types is answered without the main thread.
         """
         types = (*types, messages.GetMessageTypesMessage)
-        tasks = {codec.name_of(cls) for cls in types if codec.is_task(cls)}
+        long_types = {codec.name_of(cls) for cls in types
+                      if codec.may_be_long(cls)}
         self._serve(
             server, self._receiver("TCP", types),
-            lambda start: self._door.max_size(start, tasks))
+            lambda start: self._door.max_size(start, long_types))
 
     def listen_udp(self, server: UdpServer, *types: type) -> None:
         """Start to receive messages of these types from a UDP server."""

@@ -1,4 +1,5 @@
 """The messages of the 2017 dialect, as its contract writes them."""
+# The names of tests say it. pylint: disable=missing-function-docstring
 import pytest
 
 from mapreduce.protocol import codec, messages
@@ -97,3 +98,10 @@ def test_outputs_of_a_task(task, outputs, status):
     ("sorted", "."), ("var/job-0/sorted", "var/job-0")])
 def test_directory_of_a_sorted_file(path, directory):
     assert dialect.SortJobMessage([], path, 7).output_directory == directory
+
+
+def test_messages_with_the_files_of_a_task_may_be_long():
+    """A Master that got no status would wait for it for ever."""
+    assert sorted(name for name, cls in dialect.CLASSES.items()
+                  if codec.may_be_long(cls)) == [
+        "new_sort_job", "new_worker_job", "status"]
