@@ -50,6 +50,9 @@ from mapreduce.system import scratch
 from mapreduce.utils import network
 
 STANDALONE = "spark://"
+# Java only moves bytes here: the last stage of its compiler takes more time of
+# the cores than it saves.
+QUICK = "-XX:TieredStopAtLevel=1"
 
 JobResult = concurrent.futures.Future[list[Done]]
 
@@ -237,6 +240,10 @@ class _SparkRun:
             conf["spark.master"] = master
             if master.startswith("local"):
                 conf["spark.local.dir"] = directory
+            # Other clusters have options of their own there.
+            if master.startswith(("local", STANDALONE)):
+                conf["spark.driver.defaultJavaOptions"] = QUICK
+                conf["spark.executor.defaultJavaOptions"] = QUICK
         return {**conf, **(self._settings.conf or {})}
 
     def _look(
