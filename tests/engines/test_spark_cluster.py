@@ -114,6 +114,7 @@ def test_executor_is_killed_in_each_stage(spark, jobs):
 
 
 def test_worker_is_killed_and_another_one_added(spark, jobs):
+    """The new one does its tasks."""
     with jobs.started() as process:
         jobs.wait_for("map")
         spark.workers[0].kill()
@@ -179,6 +180,7 @@ def test_task_that_always_fails(jobs):
 
 
 def test_python_that_is_not_there(jobs):
+    """The line names it, and the property to change."""
     code, stderr = jobs.run("--conf", "spark.pyspark.python=/missing/python")
     assert (code, stderr) == (
         1, "Error: job 0 failed: a host of Spark has no /missing/python; name "

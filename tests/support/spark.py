@@ -29,9 +29,16 @@ needs_spark = pytest.mark.skipif(bool(_missing()), reason=_missing())
 
 START_TIME = 60.0  # seconds for the master and all workers
 
+# Options of Java for machines that live some seconds: less compilation, and no
+# verification of the classes of Spark.
+QUICK = ("-XX:TieredStopAtLevel=1 -XX:+UseSerialGC "
+         "-XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote")
+
 # It is only for one test at a time, and has few cores to share.
 SMALL = {"spark.ui.enabled": "false", "spark.driver.memory": "512m",
-         "spark.executor.memory": "512m", "spark.executor.cores": "1"}
+         "spark.executor.memory": "512m", "spark.executor.cores": "1",
+         "spark.driver.extraJavaOptions": QUICK,
+         "spark.executor.extraJavaOptions": QUICK}
 
 
 def options(conf):
@@ -111,6 +118,9 @@ class SparkCluster:
         """Start all; return when the workers are registered."""
         try:
             self._start(0, "master.Master", "--port", str(self.port))
+            # A worker that finds no master tries again only after seconds.
+            assert wait_until(lambda: "New state: ALIVE" in self._log(
+                0), START_TIME), self._logs()
             for number in range(1, len(self._prefixes)):
                 self.add_worker(number)
             assert wait_until(
@@ -127,8 +137,10 @@ class SparkCluster:
 
     def registered(self):
         """Return how many workers the master knows, or knew."""
-        return (self.directory / "0.log").read_text().count(
-            "Registering worker")
+        return self._log(0).count("Registering worker")
+
+    def _log(self, number):
+        return (self.directory / f"{number}.log").read_text()
 
     def _logs(self):
         return "\n".join(path.read_text()[-2000:]
@@ -151,7 +163,7 @@ class SparkCluster:
             "SPARK_LOCAL_DIRS": str(directory / "local"),
             "SPARK_WORKER_DIR": str(directory / "work"),
             "SPARK_DAEMON_MEMORY": "256m",
-            "SPARK_DAEMON_JAVA_OPTS": "-XX:+UseSerialGC",
+            "SPARK_DAEMON_JAVA_OPTS": QUICK,
             "PATH": f"{pathlib.Path(sys.executable).parent}:"
                     f"{os.environ['PATH']}"}
         log = self._stack.enter_context(
