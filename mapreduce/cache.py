@@ -54,11 +54,9 @@ def main(path: str, verify: bool, max_size: int | None, quiet: bool) -> None:
 
 
 def _remove_damaged(cache: Cache) -> list[Entry]:
-    damaged = [entry for entry in cache.entries()
-               if not cache.is_whole(entry)]
-    for entry in damaged:
-        cache.remove(entry.key)
-    return damaged
+    # An entry that another process removes meanwhile is not damaged.
+    return [entry for entry in cache.entries()
+            if not cache.is_whole(entry) and cache.remove(entry.key)]
 
 
 def _say(line: str, quiet: bool) -> None:

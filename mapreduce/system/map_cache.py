@@ -105,6 +105,7 @@ def prepare(path: str) -> None:
 
 
 def _tag(path: str) -> None:
+    os.chmod(path, stat.S_IRWXU)
     # By a rename: another process may look at the same moment.
     descriptor, new = tempfile.mkstemp(prefix=NEW, dir=path)
     with open(descriptor, "w", encoding="utf-8") as file:
@@ -129,7 +130,7 @@ class Cache:
         if text != TAG_TEXT:
             raise CacheError(f"the directory {path!r} is no cache of this "
                              "version; name another one")
-        # Whoever may write there decides what jobs take for map output.
+        # A user who may write there chooses what jobs take for map output.
         if status.st_uid != os.geteuid() or status.st_mode & 0o022:
             raise CacheError(f"the cache {path!r} belongs to another user, or "
                              "other users may write to it; name another one")
@@ -191,14 +192,18 @@ class Cache:
         finally:
             shutil.rmtree(new, ignore_errors=True)
 
-    def remove(self, key: str) -> None:
-        """Remove an entry; others may be using it."""
-        # Not with the lock of a writer: a process that loses an entry while it
-        # links its files runs the mapper.
+    def remove(self, key: str) -> bool:
+        """Remove an entry, also one in use; return whether it was there."""
+        # Without a lock: a process that loses an entry while it links its
+        # files runs the mapper.
         old = tempfile.mkdtemp(prefix=OLD, dir=self._path)
-        with contextlib.suppress(FileNotFoundError):
+        try:
             os.rename(self._of(key), os.path.join(old, key))
-        shutil.rmtree(old, ignore_errors=True)
+        except FileNotFoundError:
+            return False
+        finally:
+            shutil.rmtree(old, ignore_errors=True)
+        return True
 
     def entries(self) -> Iterator[Entry]:
         """Iterate over the entries, the one used last first."""
@@ -244,8 +249,7 @@ class Cache:
         removed, size = [], 0
         for entry in self.entries():
             size += entry.size
-            if size > max_size:
-                self.remove(entry.key)
+            if size > max_size and self.remove(entry.key):
                 removed.append(entry)
         self._remove_left_behind()
         return removed

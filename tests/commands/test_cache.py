@@ -50,9 +50,11 @@ def test_entries_are_shown_the_one_used_last_first(cache):
 
 
 def test_empty_cache_is_shown(tmp_path):
-    """Without a table."""
+    """Without a table; only its user may use the directory."""
+    tmp_path.chmod(0o775)
     map_cache.prepare(str(tmp_path))
     assert run(tmp_path) == (0, "0 entries, 0 B\n", "")
+    assert tmp_path.stat().st_mode & 0o777 == 0o700
 
 
 def damage(cache, key):

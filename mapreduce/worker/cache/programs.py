@@ -8,6 +8,7 @@ that it only writes, such as a log, are none of these.
 """
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -19,10 +20,13 @@ from mapreduce.worker.cache.identities import Identities, Uncertain
 MAX_FILES = 1000  # of one task
 MAX_TEXT = 256 * 2**10  # bytes of a script; what is larger names no files
 WORD = re.compile(rb"[^\s'\"`=:;,(){}<>|&$\[\]]+")
+# Directories of the PATH whose programs change only with the system.
+SYSTEM = ("/bin", "/sbin", "/usr/bin", "/usr/sbin")
 MODULE = ".py"  # a word may name a module, such as package.module
 # What stands around the name of a file, or of a variable that holds it, where
 # a shell or Python writes the file.
-BEFORE = rb"(?:>\|?|\b(?:tee|touch|rm|mkdir|mkfifo)(?:\s+-\w+)*)\s*[\"']?"
+BEFORE = (rb"(?:(?<![-=])>\|?|\b(?:tee|touch|rm|mkdir|mkfifo)(?:\s+-\w+)*)"
+          rb"\s*[\"']?")
 AFTER = (rb"[\"']?\)*(?:\s*,\s*(?:mode\s*=\s*)?[\"'][awx]"
          rb"|\.(?:open\([\"'][awx]|write_|touch))")
 ASSIGNED = rb"(\w+)\s*=\s*(?:[\w.]+\()?[\"']?"
@@ -41,15 +45,17 @@ class Programs:
         """
         self._identities = identities
         self._path = environment.get("PATH")
-        self._places = [directory, *(
-            os.path.join(directory, place) for place in
-            environment.get("PYTHONPATH", "").split(os.pathsep) if place)]
+        self._places = list(dict.fromkeys([directory, *(
+            os.path.join(directory, place)
+            for name in ("PYTHONPATH", "PATH")
+            for place in environment.get(name, "").split(os.pathsep)
+            if place and place not in SYSTEM)]))
         self._forbidden = [name.encode() for name in forbidden]
         self._found: dict[str, list[object]] = {}
         # Texts in which words are not looked up yet: with the places of files
         # that they may name, and the ending of names that they may leave out.
         self._texts: deque[tuple[bytes, list[str], str]] = deque()
-        self._names: dict[str, frozenset[str]] = {}  # those in each place
+        self._names: dict[tuple[str, ...], set[str]] = {}  # in some places
 
     def find(self, commands: Sequence[Sequence[str]]) -> dict[str, object]:
         """Return the identity of each file, by its path.
@@ -65,9 +71,8 @@ class Programs:
         while self._texts:
             text, places, ending = self._texts.popleft()
             for word in sorted(set(WORD.findall(text))):
-                paths = list(self._named(os.fsdecode(word), places, ending))
-                if paths and not _is_written(text, word):
-                    for path in paths:
+                for path in self._named(os.fsdecode(word), places, ending):
+                    if _is_module(path, ending) or not _is_written(text, word):
                         self._add(path)
             if text.startswith(b"#!"):
                 for word in text.partition(b"\n")[0].split():
@@ -114,32 +119,37 @@ class Programs:
         words = [word]
         if word.startswith("-"):
             words.append(word[2:])  # as in -fprogram.awk
+        there = self._listed(tuple(places))
         for name in words:
             for form in dict.fromkeys((
                     name, name + ending, name + MODULE,
                     name.replace(".", "/") + MODULE)):
-                for place in places:
-                    if self._may_be_in(place, form):
+                # Most words are no names of files.
+                first = form.partition("/")[0]
+                if first in there or first in ("", ".", "..") and (
+                        len(form) > len(first) + 1):
+                    for place in places:
                         yield from _files(os.path.join(place, form))
 
-    def _may_be_in(self, place: str, name: str) -> bool:
-        """Return False if there is certainly no file of the name."""
-        first = name.partition("/")[0]
-        # Looked up in a list: most words are no names of files.
-        if first in ("", ".", ".."):
-            return len(name) > len(first) + 1
-        if place not in self._names:
-            try:
-                self._names[place] = frozenset(os.listdir(place))
-            except OSError:
-                self._names[place] = frozenset()
-        return first in self._names[place]
+    def _listed(self, places: tuple[str, ...]) -> set[str]:
+        """Return the names in all of some directories."""
+        if places not in self._names:
+            names = self._names[places] = set()
+            for place in places:
+                with contextlib.suppress(OSError):
+                    names.update(os.listdir(place))
+        return self._names[places]
+
+
+def _is_module(path: str, ending: str) -> bool:
+    return path.endswith(MODULE) or bool(ending) and path.endswith(ending)
 
 
 def _is_written(text: bytes, word: bytes) -> bool:
     """Return whether a script writes the file of a name."""
-    word = re.escape(word)
-    if re.search(BEFORE + word + rb"|" + word + AFTER, text):
+    word = rb"(?<![\w./-])" + re.escape(word)
+    if re.search(
+            BEFORE + word + rb"(?![\w./-])|" + word + AFTER, text):
         return True
     return any(re.search(
         BEFORE + rb"\$\{?" + name + rb"\b|\b" + name + AFTER, text)

@@ -292,7 +292,7 @@ RUNS = strategies.lists(strategies.one_of(
     strategies.just(lambda place: None)), min_size=1, max_size=5)
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(RUNS, strategies.booleans())
 def test_result_is_always_that_of_a_run_without_a_cache(changes, by_content):
     """Whatever changes between two runs."""

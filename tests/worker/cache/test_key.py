@@ -103,7 +103,7 @@ OF_THE_TIMES = (
     lambda place: touch(place.place / "input"), copy_input, append("input"))
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(strategies.lists(strategies.sampled_from(OF_THE_PLACE), max_size=4))
 def test_key_stays_if_only_other_things_change(changes):
     """In any number and order."""
@@ -115,7 +115,7 @@ def test_key_stays_if_only_other_things_change(changes):
         assert map_cache.KEY.fullmatch(before)
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(strategies.sampled_from((
     *OF_THE_TASK, *OF_THE_TIMES, reverse, fields(cache_by_content=True))),
        strategies.lists(strategies.sampled_from(OF_THE_PLACE), max_size=2))
@@ -128,7 +128,7 @@ def test_key_changes_with_any_one_thing(change, others):
         assert place.key() != before
 
 
-@settings(max_examples=80)
+@settings(max_examples=50)
 @given(strategies.sampled_from((*OF_THE_TASK, *OF_THE_TIMES, reverse)))
 def test_by_content_the_times_of_an_input_may_change(change):
     """And bytes outside of the range."""
@@ -141,6 +141,8 @@ def test_by_content_the_times_of_an_input_may_change(change):
 
 @pytest.mark.parametrize("script", [
     "import helper", "from package.module import name",
+    "import helper\ndef f() -> helper: pass\nhelper.write_all()",
+    "sort < list.txt > list.txt.sorted", "catalist.txt, 'a'; grep -f list.txt",
     "from package import anything", "open('list.txt')",
     "subprocess.run(['./tool', '-flist.txt'])"])
 def test_key_changes_with_what_a_script_names(tmp_path, script, monkeypatch):
@@ -182,6 +184,21 @@ def test_key_stays_if_a_file_changes_that_a_script_only_writes(
         before = place.key()
         (tmp_path / "log.txt").write_text("new")
         assert place.key() == before
+
+
+def test_key_changes_with_a_program_of_the_user_on_the_path(tmp_path):
+    """A script may start it."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "mapper").write_text("#!/bin/sh\nmytool --fast\n")
+    (tmp_path / "mapper").chmod(0o755)
+    with world() as place:
+        place.change(executable=f"{tmp_path}/mapper", environment={
+            "PATH": f"{tmp_path}/bin:{os.environ['PATH']}"})
+        keys = {place.key()}
+        for version in "12":
+            (tmp_path / "bin/mytool").write_text(version)
+            keys.add(place.key())
+    assert len(keys) == 3
 
 
 def test_placed_files_and_archives_are_known_by_their_content(tmp_path):
