@@ -63,6 +63,8 @@ class Record(_Failures):
     @property
     def attempt(self) -> Attempt:
         """The attempt that is done, or one that runs, or the last one."""
+        if len(self.history) == 1:  # As almost always.
+            return self.history[0]
         return next((
             attempt for state in (AttemptState.DONE, AttemptState.RUNNING)
             for attempt in self.history if attempt.state is state),
@@ -71,7 +73,11 @@ class Record(_Failures):
     @property
     def is_running(self) -> bool:
         """Whether an attempt runs, also at a task that is done."""
-        return any(attempt.ended is None for attempt in self.history)
+        # Not by `any`: a job may have 100,000 tasks.
+        for attempt in self.history:
+            if attempt.ended is None:
+                return True
+        return False
 
     def at(self, address: Address | None) -> Attempt:
         """Return the last attempt of a Worker; None: of the one that has it.

@@ -26,9 +26,12 @@ def check_stage(
     tasks = job.tasks
     if tasks.num_done == tasks.num_tasks:
         job.state = JobState.CHECKING
-        yield events.CheckOutput(job.job_id, job.expected_output, tuple(
+        backups = (
             task_id for task_id in range(tasks.num_tasks)
-            if tasks.attempt(task_id).is_backup))
+            if job.submission.map_speculative
+            and tasks.attempt(task_id).is_backup)
+        yield events.CheckOutput(
+            job.job_id, job.expected_output, tuple(backups))
 
 
 def complete_stage(

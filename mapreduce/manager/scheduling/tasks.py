@@ -247,7 +247,8 @@ class Tasks:
         record = self._records.get(task_id)
         attempts = len(record.history) if record else 0
         state = self._state(task_id, record)
-        is_running = record is not None and record.is_running
+        is_running = state is TaskState.RUNNING or (
+            attempts > 1 and record is not None and record.is_running)
         # A task that does not run can't change without a change of these two.
         status = self._cache.get(task_id)
         if status and not is_running and (
