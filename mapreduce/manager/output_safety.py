@@ -119,6 +119,8 @@ def _protected_paths(
             ("partitioner", submission.partitioner)):
         for word in _files_of(command):
             yield f"the {name}", word
+    for path, _ in (*(submission.files or ()), *(submission.archives or ())):
+        yield "a file for the tasks", path
     yield "the shared directory", shared_directory
     yield "the home directory", os.path.expanduser("~")
     yield "this program", __file__

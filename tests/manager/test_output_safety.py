@@ -139,8 +139,10 @@ def test_harmless_output_is_taken(place, output):
     ({"combiner": "../../output/old"}, "the combiner"),
     ({"partitioner": "sh ../../output/old 1"}, "the partitioner"),
     ({"mapper_executable": "sh '../../output/old' --x"}, "the mapper"),
+    ({"files": [("../../output/old", "stopwords")]}, "a file for the tasks"),
+    ({"archives": [("../../output/old", "geo")]}, "a file for the tasks"),
 ])
-def test_output_that_holds_a_word_of_a_command_is_refused(
+def test_output_that_holds_what_the_tasks_need_is_refused(
         place, fields, reason):
     pathlib.Path("b").touch()
     assert refusal(place, f"{place}/output", **fields).endswith(
