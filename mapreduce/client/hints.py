@@ -32,9 +32,7 @@ def about_inputs(
     if job.decompress:
         yield from _about_endings(files)
     if not files:
-        what = ("holds only directories, which are skipped"
-                if skipped.directories else "holds no file")
-        yield f"The input {what}: the mapper will not run"
+        yield _no_file(skipped)
         return
     sizes = [os.path.getsize(path) for path in files if os.path.exists(path)]
     if not any(sizes):
@@ -46,13 +44,28 @@ def about_inputs(
                "map task")
 
 
-def about_skipped(job: JobSpec) -> Iterator[str]:
-    """Return lines on what a Manager will leave out, as far as it is here."""
+def about_visible_inputs(job: JobSpec) -> Iterator[str]:
+    """Return lines on the input of a Manager, as far as it is here.
+
+    They are on compressed files, on what the Manager will leave out, on names
+    that resemble those of compressed files, and on an input without files.
+    """
+    yield from _about_compression(job)
     skipped = inputs.Skipped()
     # The Manager may find what is not here.
     with contextlib.suppress(inputs.InputError):
-        inputs.list_inputs(job.input_paths, job.rules, skipped)
+        files = inputs.list_inputs(job.input_paths, job.rules, skipped)
         yield from _about(skipped)
+        yield from _about_endings(files)
+        if not files:
+            yield _no_file(skipped)
+
+
+def _no_file(skipped: inputs.Skipped) -> str:
+    """Return a line on an input in which no file is left."""
+    what = ("holds only directories, which are skipped"
+            if skipped.directories else "holds no file")
+    return f"The input {what}: the mapper will not run"
 
 
 def _about(skipped: inputs.Skipped) -> Iterator[str]:
@@ -97,7 +110,7 @@ def about_result(path: str) -> Iterator[str]:
                "nothing")
 
 
-def about_compression(job: JobSpec) -> Iterator[str]:
+def _about_compression(job: JobSpec) -> Iterator[str]:
     """Return a line if mappers would read compressed files as they are."""
     if job.decompress:
         return

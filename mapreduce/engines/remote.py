@@ -46,8 +46,7 @@ def submit(
         message = dataclasses.replace(
             message, submitted_by=submission.submitter())
     if not quiet:
-        tell_all(hints.about_compression(job))
-        tell_all(hints.about_skipped(job))
+        tell_all(hints.about_visible_inputs(job))
     known: tuple[str, ...] = ()
     keeps_jobs = False
     # Every Manager accepts the message of the specification.
@@ -98,6 +97,8 @@ def run(manager: RemoteManager, job: JobSpec, quiet: bool) -> None:
     job = dataclasses.replace(job, environment=job.environment or {})
     message = submission.build_extended(submission.validate(job), follow=True)
     manager.check_accepts(message)
+    if not quiet:
+        tell_all(hints.about_visible_inputs(job))
     _follow(manager, message, quiet)
 
 

@@ -1,4 +1,5 @@
 """Lines on what a user may have overlooked."""
+import dataclasses
 import os
 
 import pytest
@@ -66,6 +67,12 @@ def test_input_of_which_nothing_is_left(tmp_path):
         "Left out 2 hidden names in the input, which begin with . or _, as "
         "Hadoop does",
         "The input holds no file: the mapper will not run"]
+    (tmp_path / "directory").mkdir()
+    assert list(hints.about_visible_inputs(job)) == [
+        "Skipped 1 directory in the input; --recursive reads the files there, "
+        "too",
+        "The input holds only directories, which are skipped: the mapper will "
+        "not run"]
 
 
 @pytest.mark.parametrize("size, lines", [
@@ -88,6 +95,23 @@ def test_name_that_resembles_that_of_a_compressed_file(tmp_path, name):
     path.write_bytes(b"a")
     job = JobSpec(input_paths=(str(path),), output_directory="out",
                   mapper_executable="cat", decompress=True)
-    assert list(hints.about_inputs(job, [str(path)], Skipped())) == [
-        f"The mapper reads {name!r} as it is: only files with names such as "
+    note = (f"The mapper reads {name!r} as it is: only files with names such "
+            "as x.gz are decompressed")
+    assert list(hints.about_inputs(job, [str(path)], Skipped())) == [note]
+    assert list(hints.about_visible_inputs(job)) == [note]
+
+
+def test_input_of_a_manager_as_far_as_it_is_here(tmp_path):
+    for name in ("a.gz", "b.tgz", ".hidden"):
+        (tmp_path / name).touch()
+    job = JobSpec(input_paths=(str(tmp_path),), output_directory="out",
+                  mapper_executable="cat", hadoop_inputs=True)
+    assert list(hints.about_visible_inputs(job)) == [
+        f"The mapper reads '{tmp_path}/a.gz' as it is, compressed; with "
+        "--decompress, it reads the content",
+        "Left out 1 hidden name in the input, which begin with . or _, as "
+        "Hadoop does",
+        "The mapper reads 'b.tgz' as it is: only files with names such as "
         "x.gz are decompressed"]
+    elsewhere = dataclasses.replace(job, input_paths=("/not/here",))
+    assert not list(hints.about_visible_inputs(elsewhere))

@@ -2,8 +2,9 @@
 import re
 
 import pytest
+from click.testing import CliRunner
 
-from mapreduce import submit
+from mapreduce import streaming, submit
 from mapreduce.client import progress
 from tests.support import wire
 from tests.support.clients import FOREIGN, SUBMITTER, SUMMARY, run, with_key
@@ -119,3 +120,23 @@ def test_nothing_to_wait_for():
     with FakeManager(cluster()) as manager:
         assert run(submit.main, manager.port, "--wait", "-s")[0] == 2
     assert manager.heard == []
+
+
+def test_streaming_tells_of_the_input_of_a_manager(tmp_path):
+    """What is left out as in Hadoop, and what is not decompressed."""
+    for name in ("_SUCCESS", "a.tbz"):
+        (tmp_path / name).touch()
+    with FakeManager(
+            cluster(), {"message_types": [
+                "new_extended_job", "new_extended_job.hadoop_inputs"]},
+            *with_key("done"),
+            {"job": job("done"), "tasks": [], "counters": []}) as manager:
+        outcome = CliRunner().invoke(streaming.main, (
+            "-manager", f"localhost:{manager.port}", "-output", "out",
+            "-input", str(tmp_path)))
+    assert (outcome.exit_code, outcome.stdout, outcome.stderr) == (0, "", (
+        "Left out 1 hidden name in the input, which begin with . or _, as "
+        "Hadoop does\n"
+        "The mapper reads 'a.tbz' as it is: only files with names such as "
+        "x.gz are decompressed\n"
+        "job 3: done in 1.5 s; the result is in /cluster/out\n"))
