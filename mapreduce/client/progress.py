@@ -228,9 +228,7 @@ def tell_counters(counters: tuple[Counter, ...]) -> None:
         counter for counter in counters
         if counter.group not in (
             SKIPPED_INPUTS, SKIPPED_RECORDS, NOT_CACHED))
-    # Those of records alone are for mapreduce-status: most users of small jobs
-    # have no use for them.
-    if any(counter.group != RECORDS for counter in others):
+    if others:
         tell(text.counters_text(others))
     if skipped:
         noun = "input" if len(skipped) == 1 else "inputs"

@@ -93,6 +93,17 @@ def test_uneven_job_says_so_at_its_end(capsys):
     assert capsys.readouterr() == ("", "part 3 has 85 % of the records\n")
 
 
+def test_counters_of_records_are_shown_at_the_end(capsys):
+    """Also of a job whose executables count nothing, as in Hadoop."""
+    progress.tell_details(details(counters=[
+        {"group": "mapreduce", "name": name, "amount": amount}
+        for name, amount in (("input records", 9), ("output records", 4))]))
+    assert capsys.readouterr() == (
+        "", "GROUP      COUNTER         AMOUNT\n"
+        "mapreduce  input records   9\n"
+        "mapreduce  output records  4\n")
+
+
 def test_manager_that_keeps_its_jobs_may_be_away(time, capsys):
     """For up to a minute, and the user reads that."""
     def look():

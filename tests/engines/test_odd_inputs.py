@@ -26,8 +26,9 @@ def _lines(client, source):
         code, stderr = client(
             "run", "-i", source, "-o", "output", "-m", mapper, "-r", "cat",
             "--nreducers", "1", "--workers", "2", *options)
-        return code, [line for line in stderr.splitlines() if
-                      not line.startswith(("job 0: ", "Done in "))]
+        return code, [
+            line for line in stderr.splitlines() if not line.startswith(
+                ("job 0: ", "Done in ", "GROUP", "mapreduce "))]
     return lines
 
 
