@@ -28,7 +28,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import IO, Any
 
 import mapreduce
@@ -120,8 +120,9 @@ class Session:
     def num_done(self) -> tuple[int, int]:
         """Return how many map tasks and reduce tasks are done."""
         done = [0, 0]
-        # Spark may not have begun the job, or may have ended just now.
-        with contextlib.suppress(Exception):
+        # Spark may not have begun the job, or may have ended just now. Py4J
+        # would log a signal that comes meanwhile, with a trace.
+        with _no_logs(), contextlib.suppress(Exception):
             tracker = self.context.statusTracker()
             job = max(tracker.getJobIdsForGroup())
             for index, stage in enumerate(
@@ -144,12 +145,11 @@ class Session:
     def end(self) -> None:
         """End the Java machine, and with it all that it has started."""
         # PySpark logs that its connections end.
-        logging.disable(logging.CRITICAL)
-        # If Spark could not be started, that error was reported already.
-        with contextlib.suppress(Exception):
-            _end_process(self._gateway.result().proc)
-        self._thread.shutdown()
-        logging.disable(logging.NOTSET)
+        with _no_logs():
+            # If Spark could not be started, that error was reported already.
+            with contextlib.suppress(Exception):
+                _end_process(self._gateway.result().proc)
+            self._thread.shutdown()
 
 
 # Errors of Spark, and the line that a user reads instead.
@@ -167,6 +167,16 @@ HINTS = {
     r"Exception in thread \"main\" (.*)": "{0}",
     r"(?m)^Error: (.*)": "{0}",
 }
+
+
+@contextlib.contextmanager
+def _no_logs() -> Iterator[None]:
+    """Have nothing logged in this process until the end of the block."""
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def _silence() -> None:

@@ -1,8 +1,10 @@
 """Jobs by Spark: the results, messages and exit codes of other jobs."""
 import gzip
+import logging
 import os
 import re
 import shutil
+import types
 
 import pytest
 
@@ -287,6 +289,21 @@ def test_backup_attempts_are_those_of_spark(job):
     assert (code, stderr.splitlines()[-1]) == (
         2, "Error: --speculative is not for --engine spark: on a cluster, "
         "--conf spark.speculation=true does the same")
+
+
+def test_signal_while_spark_is_asked(monkeypatch, tmp_path, caplog):
+    """Py4J logs it, and nothing of that is printed."""
+    def status_tracker():
+        logging.error("KeyboardInterrupt while sending command.")
+        raise KeyboardInterrupt
+    monkeypatch.setattr(spark.Session, "_launch", lambda self: None)
+    with open(tmp_path / "log", "w+b") as log:
+        session = spark.Session({}, str(tmp_path), log, False)
+        session.context = types.SimpleNamespace(statusTracker=status_tracker)
+        with pytest.raises(KeyboardInterrupt):
+            session.num_done()
+        session.end()
+    assert caplog.records == []
 
 
 def test_master_that_is_not_there(job):
