@@ -5,6 +5,7 @@ The job is done by the local engine, as with mapreduce-run, or by a Manager.
 from __future__ import annotations
 
 import itertools
+import os
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -39,6 +40,11 @@ NO_REDUCER = "NONE"
 COMMA = re.compile(r",(?![^{]*})")
 IDENTITY = "cat"  # does what Hadoop does without -mapper or -reducer
 IDLE = "options without effect"
+COMMANDS = ("-mapper", "-reducer", "-combiner", "-partitioner")
+# Such as org.apache.hadoop.mapred.lib.IdentityMapper, but not, e.g., a.map.R.
+JAVA_CLASS = re.compile(r"([a-z]\w*\.){2,}[A-Z][\w$]+")
+# The name of a reducer in Java that is a part of Hadoop.
+AGGREGATE = "aggregate"
 
 EXAMPLES = """\b
 Example:
@@ -101,7 +107,11 @@ class _Words:
             option = self._known[name]
             self.kept.append(word)
             if not (option.is_flag or option.count or equals):
-                self.kept += itertools.islice(words, 1)
+                values = list(itertools.islice(words, 1))
+                self.kept += values
+                value = "".join(values)
+            if name in COMMANDS and _is_java(name, value):
+                self._refuse(f"{name} {value}", hadoop.JAVA)
         elif name in hadoop.IDLE_OPTIONS:
             if hadoop.IDLE_OPTIONS[name] and not equals:
                 next(words, None)
@@ -124,6 +134,17 @@ class _Words:
 
     def _refuse(self, name: str, advice: str) -> None:
         self.errors.append(f"{name} is not possible here: {advice}")
+
+
+def _is_java(option: str, value: str) -> bool:
+    """Return whether the value of an option for a command is a Java class."""
+    if os.path.exists(value):
+        return False
+    if value == AGGREGATE:
+        return option in ("-reducer", "-combiner")
+    # Some partitioners of Hadoop are possible: see key_options.
+    return JAVA_CLASS.fullmatch(value) is not None and not (
+        option == "-partitioner" and value.startswith(key_options.HADOOP))
 
 
 def _properties(

@@ -5,7 +5,7 @@ import tempfile
 import pytest
 from click.testing import CliRunner
 
-from mapreduce import cancel, run, status, submit
+from mapreduce import cancel, run, status, streaming, submit
 from mapreduce.manager.__main__ import main as manager
 from mapreduce.worker import daemon
 from mapreduce.worker.__main__ import main as worker
@@ -93,3 +93,31 @@ def test_help_of_a_script(name):
         check=True, timeout=10)
     assert "Usage: " in outcome.stdout
     assert outcome.stderr == ""
+
+
+@pytest.mark.parametrize("option, value", [
+    ("-mapper", "org.apache.hadoop.mapred.lib.InverseMapper"),
+    ("-reducer", "aggregate"),
+    ("-combiner", "org.apache.hadoop.mapred.lib.LongSumReducer"),
+    ("-partitioner", "com.example.jobs.ByDay$Week"),
+])
+def test_java_is_refused_with_all_that_is_not_possible(option, value):
+    outcome = CliRunner().invoke(streaming.main, [
+        option, value, "-io", "typedbytes"])
+    assert (outcome.exit_code, outcome.stdout, outcome.stderr) == (2, "", (
+        f"Error: {option} {value} is not possible here: no Java runs here; "
+        "use -mapper, -reducer and -partitioner COMMAND\n"
+        "-io typedbytes is not possible here: executables read and print "
+        "lines of text\n"))
+
+
+@pytest.mark.parametrize("option, value", [
+    ("-mapper", "./a.map.R"), ("-mapper", "a.map.R"), ("-mapper", "aggregate"),
+    ("-reducer", "com.example.jobs.ByDay")])
+def test_program_is_no_java(monkeypatch, tmp_path, option, value):
+    """A file may even have the name of a class."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "com.example.jobs.ByDay").touch()
+    outcome = CliRunner().invoke(streaming.main, [option, value])
+    assert outcome.stderr.splitlines()[-1] == (
+        "Error: Missing option '-input'.")
