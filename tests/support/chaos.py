@@ -124,7 +124,8 @@ class Chaos:
             "split_size": self._random.randint(500, 20_000),
             "combiner": reducer, "task_timeout": JOB_TIMEOUT,
             "environment": {}, "keep_intermediate": str(
-                self._cluster.directory / "kept")}
+                self._cluster.directory / "kept"),
+            "map_speculative": True, "reduce_speculative": True}
         chosen = {name: value for name, value in options.items()
                   if self._random.random() < 0.3}
         if not chosen:
