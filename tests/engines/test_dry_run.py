@@ -1,5 +1,4 @@
 """The option --dry-run: the plan, the checks and the sample."""
-# The names of tests say it. pylint: disable=missing-function-docstring
 import gzip
 import tempfile
 import types

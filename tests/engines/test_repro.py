@@ -1,5 +1,4 @@
 """The shell line that runs a failed task again."""
-# The names of tests say it. pylint: disable=missing-function-docstring
 import gzip
 import subprocess
 

@@ -1,5 +1,4 @@
 """The shell line of a task: what a POSIX shell does with it."""
-# The names of tests say it. pylint: disable=missing-function-docstring
 import bz2
 import gzip
 import lzma

@@ -1,5 +1,4 @@
 """The option --verify: the result against the plain pipeline."""
-# The names of tests say it. pylint: disable=missing-function-docstring
 import gzip
 
 import pytest

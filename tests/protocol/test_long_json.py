@@ -1,5 +1,4 @@
 """Long JSON of strangers: the same values as of json, at a limited cost."""
-# The names of tests say it. pylint: disable=missing-function-docstring
 import contextlib
 import json
 import tracemalloc

@@ -1,5 +1,4 @@
 """The messages: their exact bytes, and what is refused."""
-# The names of tests say it. pylint: disable=missing-function-docstring
 import dataclasses
 import json
 import os

@@ -1,5 +1,4 @@
 """The messages of the 2017 dialect, as its contract writes them."""
-# The names of tests say it. pylint: disable=missing-function-docstring
 import pytest
 
 from mapreduce.protocol import codec, messages

@@ -1,5 +1,4 @@
 """The messages of flawed_manager, and what it does beyond the rules."""
-# A part of Manager. pylint: disable=no-member
 import contextlib
 import json
 import socket

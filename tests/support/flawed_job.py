@@ -1,5 +1,4 @@
 """A job of flawed_manager: its tasks, with one fault planted in them."""
-# pylint: disable=too-many-instance-attributes
 import collections
 import os
 import pathlib

@@ -3,7 +3,6 @@
 Run as a program; the fault has the name of the rule that it breaks. It has a
 single thread, and knows as much of the extensions as the rules need.
 """
-# pylint: disable=too-many-instance-attributes
 import contextlib
 import errno
 import os

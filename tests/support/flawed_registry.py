@@ -1,5 +1,4 @@
 """The Workers of flawed_manager, with one fault planted in their treatment."""
-# A part of Manager. pylint: disable=no-member,too-few-public-methods
 import sys
 import time
 

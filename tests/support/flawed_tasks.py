@@ -1,5 +1,4 @@
 """The tasks of flawed_worker, with one fault planted in them."""
-# pylint: disable=subprocess-popen-preexec-fn,consider-using-with,no-member
 import contextlib
 import ctypes
 import hashlib

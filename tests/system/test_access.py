@@ -1,5 +1,4 @@
 """Secret files: which are read, and what is said of the others."""
-# The names of tests say it. pylint: disable=missing-function-docstring
 import os
 import subprocess
 

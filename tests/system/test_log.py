@@ -1,5 +1,4 @@
 """The log of a daemon: who reads it can trust its lines."""
-# The names of tests say it. pylint: disable=missing-function-docstring
 import logging
 import stat
 

@@ -1,5 +1,4 @@
 """Signed messages on real sockets: what passes, and what never gets far."""
-# The names of tests say it. pylint: disable=missing-function-docstring
 import contextlib
 import logging
 import os

@@ -1,5 +1,4 @@
 """The Inbox: what arrives, in which order, when, and what is dropped."""
-# The names of tests say it. pylint: disable=missing-function-docstring
 import logging
 import queue
 import threading

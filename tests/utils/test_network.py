@@ -1,5 +1,4 @@
 """TCP and UDP on real sockets: whole messages in, and nobody waits long."""
-# The names of tests say it. pylint: disable=missing-function-docstring
 import contextlib
 import errno
 import socket

@@ -1,5 +1,4 @@
 """The desk of a Worker: which tasks are done, and which are given up."""
-# The names of tests say it. pylint: disable=missing-function-docstring
 import os
 import select
 

@@ -1,5 +1,4 @@
 """With a secret, messages count only from the registration that they name."""
-# The names of tests say it. pylint: disable=missing-function-docstring
 import dataclasses
 import itertools
 

@@ -1,5 +1,4 @@
 """What the tasks of ended jobs ran: kept within a limit, for their users."""
-# The names of tests say it. pylint: disable=missing-function-docstring
 import pytest
 
 from mapreduce.manager.scheduling import events, kept_plans

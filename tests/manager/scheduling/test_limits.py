@@ -1,5 +1,4 @@
 """What clients submit has limits, and so have the answers to them."""
-# The names of tests say it. pylint: disable=missing-function-docstring
 import pytest
 
 from mapreduce.manager.scheduling import snapshot
