@@ -146,6 +146,33 @@ def _check_master(url: str) -> None:
                   f"{'; '.join(problems)}; is one running there?")
 
 
+def properties(
+    job: ExtendedJobMessage, settings: Settings, directory: str
+) -> dict[str, str]:
+    """Return the properties of Spark; those of the user come last.
+
+    The directory is for files of a Spark on this machine.
+    """
+    conf = {
+        "spark.app.name": job.job_name or "mapreduce",
+        "spark.task.maxFailures": str(job.max_map_attempts or MAX_ATTEMPTS),
+        "spark.ui.showConsoleProgress": "false",
+        # PySpark passes on collected pieces when it uses half of that.
+        "spark.python.worker.memory": "100m",
+    }
+    if job.map_speculative or job.reduce_speculative:
+        conf["spark.speculation"] = "true"
+    if master := settings.master:
+        conf["spark.master"] = master
+        if master.startswith("local"):
+            conf["spark.local.dir"] = directory
+        # Other clusters have options of their own there.
+        if master.startswith(("local", STANDALONE)):
+            conf["spark.driver.defaultJavaOptions"] = QUICK
+            conf["spark.executor.defaultJavaOptions"] = QUICK
+    return {**conf, **(settings.conf or {})}
+
+
 class _SparkRun:
     """One job, its directories, and the Session that does it."""
 
@@ -190,8 +217,10 @@ class _SparkRun:
         else:
             # A signal must not come before the stack knows how to end it.
             with postponed_signals():
-                session = Session(self._conf(directory), directory, log,
-                                  self._settings.engine_log is not None)
+                session = Session(
+                    properties(self._job.submission, self._settings,
+                               directory),
+                    directory, log, self._settings.engine_log is not None)
                 self._stack.callback(session.end)
             result = session.submit(tasks)
             ended = self._shown.follow(lambda: self._look(
@@ -224,27 +253,6 @@ class _SparkRun:
                 storage.output_directory(0) or job.output_directory)))
         assert self._job.plan
         return SparkTasks(self._job.plan, os.getcwd())
-
-    def _conf(self, directory: str) -> dict[str, str]:
-        """Return the properties of Spark; those of the user come last."""
-        job = self._job.submission
-        conf = {
-            "spark.app.name": job.job_name or "mapreduce",
-            "spark.task.maxFailures": str(
-                job.max_map_attempts or MAX_ATTEMPTS),
-            "spark.ui.showConsoleProgress": "false",
-            # PySpark passes on collected pieces when it uses half of that.
-            "spark.python.worker.memory": "100m",
-        }
-        if master := self._settings.master:
-            conf["spark.master"] = master
-            if master.startswith("local"):
-                conf["spark.local.dir"] = directory
-            # Other clusters have options of their own there.
-            if master.startswith(("local", STANDALONE)):
-                conf["spark.driver.defaultJavaOptions"] = QUICK
-                conf["spark.executor.defaultJavaOptions"] = QUICK
-        return {**conf, **(self._settings.conf or {})}
 
     def _look(
         self, session: Session, result: JobResult, storage: Storage

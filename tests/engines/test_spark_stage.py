@@ -1,12 +1,45 @@
-"""Tasks in an executor of Spark, without Spark."""
+"""What is sent to Spark, and tasks in an executor, without Spark."""
+import dataclasses
 import platform
 
 import pytest
 
+from mapreduce.client.job_options import JobSpec
+from mapreduce.engines.spark import Settings, properties
 from mapreduce.engines.spark_stage import OF_PYSPARK, Failure, SparkTasks
 from mapreduce.manager.scheduling.plan import Plan
 from mapreduce.protocol.extensions import ExtendedJobMessage
 from tests.support.files import names_in
+
+
+# Each has a meaning with Spark, or engines/choice refuses it.
+FIELDS = {
+    "any_exit_code", "archives", "cache", "cache_by_content", "combiner",
+    "compress", "concatenate", "decompress", "environment", "files",
+    "hadoop_inputs", "input_paths", "job_name", "keep_failed",
+    "keep_intermediate", "keep_old", "key_fields", "key_separator",
+    "lines_per_map", "logs", "map_speculative", "mapper_executable",
+    "max_map_attempts", "max_mappers", "max_reduce_attempts", "no_clobber",
+    "num_mappers", "num_reducers", "output_directory", "overwrite",
+    "partition_by", "partitioner", "recursive", "reduce_speculative",
+    "reducer_executable", "reducer_separator", "separator", "skip_bad_inputs",
+    "skip_bad_records", "sort_options", "split_size", "task_timeout"}
+
+
+def test_new_option_needs_a_meaning():
+    """Otherwise it would be accepted and have no effect."""
+    assert {field.name for field in dataclasses.fields(JobSpec)} == FIELDS
+
+
+@pytest.mark.parametrize("options, expected", [
+    ({}, None), ({"map_speculative": True}, "true")])
+def test_second_attempts_are_those_of_spark(options, expected):
+    """It has one property for both stages."""
+    job = ExtendedJobMessage(
+        input_paths=["in"], output_directory="out", mapper_executable="cat",
+        num_reducers=0, num_mappers=1, **options)
+    conf = properties(job, Settings("yarn", None, None), "directory")
+    assert conf.get("spark.speculation") == expected
 
 
 @pytest.mark.parametrize("missing, what", [
