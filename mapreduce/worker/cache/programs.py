@@ -119,6 +119,10 @@ class Programs:
         words = [word]
         if word.startswith("-"):
             words.append(word[2:])  # as in -fprogram.awk
+        # What is before the first slash may be computed, as in
+        # "$(dirname "$0")/lib.sh" or $here/lib.sh.
+        if rest := word.partition("/")[2]:
+            words.append(rest)
         there = self._listed(tuple(places))
         for name in words:
             for form in dict.fromkeys((
@@ -149,7 +153,8 @@ def _is_written(text: bytes, word: bytes) -> bool:
     """Return whether a script writes the file of a name."""
     word = rb"(?<![\w./-])" + re.escape(word)
     if re.search(
-            BEFORE + word + rb"(?![\w./-])|" + word + AFTER, text):
+            BEFORE + rb"(?:\$(?:\{\w+\})?)?" + word
+            + rb"(?![\w./-])|" + word + AFTER, text):
         return True
     return any(re.search(
         BEFORE + rb"\$\{?" + name + rb"\b|\b" + name + AFTER, text)

@@ -144,7 +144,10 @@ def test_by_content_the_times_of_an_input_may_change(change):
     "import helper\ndef f() -> helper: pass\nhelper.write_all()",
     "sort < list.txt > list.txt.sorted", "catalist.txt, 'a'; grep -f list.txt",
     "from package import anything", "open('list.txt')",
-    "subprocess.run(['./tool', '-flist.txt'])"])
+    "subprocess.run(['./tool', '-flist.txt'])",
+    '. "$(dirname "$0")/list.txt"', 'cat ${0%/*}/list.txt',
+    "awk -f $here/list.txt", "open(f'{here}/list.txt')",
+    "exec ${here}/package/module.py"])
 def test_key_changes_with_what_a_script_names(tmp_path, script, monkeypatch):
     """And not with other files beside it."""
     monkeypatch.chdir(tmp_path)
@@ -167,6 +170,7 @@ def test_key_changes_with_what_a_script_names(tmp_path, script, monkeypatch):
 
 
 @pytest.mark.parametrize("line", [
+    'echo >> $here/log.txt; echo > "${here}/log.txt"',
     "echo >> log.txt", "echo > 'log.txt'", "cmd | tee -a log.txt",
     "LOG=log.txt; echo >> $LOG", 'LOG="log.txt"; echo > "${LOG}"',
     "open('log.txt', 'a')", "open('log.txt', mode=\"w\")",
