@@ -54,7 +54,7 @@ def test_compiled_loops_of_an_older_version_go(clone):
 def install_by_pip(clone):
     """Leave what pip leaves that was used without bin/install."""
     for name in ("manager", "worker", "submit", "run", "streaming", "status",
-                 "cancel", "dashboard"):
+                 "cancel", "dashboard", "cache"):
         write_executable(clone / f"env/bin/mapreduce-{name}", "exit 0")
 
 

@@ -213,7 +213,10 @@ class Worker(Tasks):
             self.send({"message_type": "finished",
                        "task_id": task["task_id"], **ADDRESS})
         if has("relative-paths-work"):
-            os.chdir("/")
+            # Deep: each ".." of a path stops at the root.
+            deep = os.path.join(task["output_directory"], *["deep"] * 20)
+            os.makedirs(deep)
+            os.chdir(deep)
         try:
             self.produce(task, mine)
         except (Failed, OSError) as error:
