@@ -1,6 +1,7 @@
 """Jobs on a standalone cluster of Spark that take seconds.
 
-They have one driver; test_spark_cluster starts one for each job.
+They have one driver; test_spark_cluster starts one for each job. The processes
+of the cluster need both cores, so .ci/run runs these tests before all others.
 """
 import pytest
 
@@ -16,7 +17,7 @@ from tests.support.spark import (
     needs_spark,
 )
 
-pytestmark = [pytest.mark.timeout(90), needs_spark]
+pytestmark = [pytest.mark.timeout(90), pytest.mark.by_hand, needs_spark]
 
 
 @pytest.fixture(name="cluster", scope="module")
