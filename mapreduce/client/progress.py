@@ -248,6 +248,8 @@ def _cache_lines(details: JobDetails) -> Iterator[str]:
         return
     amounts = {(counter.group, counter.name): counter.amount
                for counter in details.counters}
+    if not amounts:  # no task of it was done
+        return
     yield (f"{amounts.get((RECORDS, FROM_CACHE), 0)} of "
            f"{details.job.map_tasks} map tasks from the cache")
     for (group, reason), amount in amounts.items():

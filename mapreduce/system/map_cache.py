@@ -125,8 +125,11 @@ class Cache:
                 text = file.read(2 * len(TAG_TEXT))
             status = os.stat(path)
         except OSError as error:
-            raise CacheError(f"the directory {path!r} is no cache: it has no "
-                             f"file {TAG}: {error.strerror}") from error
+            reason = error.strerror
+            if isinstance(error, FileNotFoundError) and os.path.isdir(path):
+                reason = f"it has no file {TAG}"
+            raise CacheError(
+                f"the directory {path!r} is no cache: {reason}") from error
         if text != TAG_TEXT:
             raise CacheError(f"the directory {path!r} is no cache of this "
                              "version; name another one")

@@ -110,6 +110,13 @@ def test_directory_that_is_no_cache_is_refused(tmp_path, text, error):
     assert (code, stdout, error in stderr) == (2, "", True)
 
 
+def test_directory_that_is_not_there_is_refused(tmp_path):
+    missing = tmp_path / "missing"
+    assert run(missing) == (
+        2, "", f"Error: the directory {str(missing)!r} is no cache: "
+        "No such file or directory\n")
+
+
 def test_cache_to_which_others_may_write_is_refused(cache):
     """They could choose the results of jobs."""
     cache.chmod(0o777)

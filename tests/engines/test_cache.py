@@ -166,4 +166,5 @@ def test_directory_that_can_not_be_a_cache_is_refused(client, cache, error):
         "run", "-i", "input", "-o", "output", "-m", "cat", "-r", "cat",
         "--cache", cache)
     assert (code, error in stderr) == (1, True), stderr
+    assert "from the cache" not in stderr
     assert not client.output.exists()
