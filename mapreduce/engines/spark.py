@@ -160,8 +160,6 @@ def properties(
         # PySpark passes on collected pieces when it uses half of that.
         "spark.python.worker.memory": "100m",
     }
-    if job.map_speculative or job.reduce_speculative:
-        conf["spark.speculation"] = "true"
     if master := settings.master:
         conf["spark.master"] = master
         if master.startswith("local"):

@@ -5,14 +5,13 @@ import platform
 import pytest
 
 from mapreduce.client.job_options import JobSpec
-from mapreduce.engines.spark import Settings, properties
 from mapreduce.engines.spark_stage import OF_PYSPARK, Failure, SparkTasks
 from mapreduce.manager.scheduling.plan import Plan
 from mapreduce.protocol.extensions import ExtendedJobMessage
 from tests.support.files import names_in
 
 
-# Each has a meaning with Spark, or engines/choice refuses it.
+# Each has a meaning with Spark, or is refused by name.
 FIELDS = {
     "any_exit_code", "archives", "cache", "cache_by_content", "combiner",
     "compress", "concatenate", "decompress", "environment", "files",
@@ -29,17 +28,6 @@ FIELDS = {
 def test_new_option_needs_a_meaning():
     """Otherwise it would be accepted and have no effect."""
     assert {field.name for field in dataclasses.fields(JobSpec)} == FIELDS
-
-
-@pytest.mark.parametrize("options, expected", [
-    ({}, None), ({"map_speculative": True}, "true")])
-def test_second_attempts_are_those_of_spark(options, expected):
-    """It has one property for both stages."""
-    job = ExtendedJobMessage(
-        input_paths=["in"], output_directory="out", mapper_executable="cat",
-        num_reducers=0, num_mappers=1, **options)
-    conf = properties(job, Settings("yarn", None, None), "directory")
-    assert conf.get("spark.speculation") == expected
 
 
 @pytest.mark.parametrize("missing, what", [

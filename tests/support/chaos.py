@@ -299,6 +299,9 @@ def main():
     parser.add_argument("--signed", action="store_true")
     parser.add_argument("--outages", action="store_true")
     options = parser.parse_args()
+    # In the background of a script, it is ignored, and so the daemons, some of
+    # which are ended by it, would ignore it, too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     directory = pathlib.Path(tempfile.mkdtemp(prefix="mapreduce-chaos-"))
     print(f"seed {options.seed}, {options.seconds:g} s", flush=True)
     error = network = None
