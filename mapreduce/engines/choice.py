@@ -96,10 +96,6 @@ def run(job: JobSpec, quiet: bool, options: EngineOptions) -> None:
         refuse(options, "is not for --engine spark: a property of Spark, such "
                "as --conf spark.cores.max=8, says how many tasks run at the "
                "same time", "workers")
-        for name in ("cache", "skip_bad_records"):
-            if getattr(job, name) is not None:
-                raise click.UsageError(f"--{name.replace('_', '-')} is not "
-                                       "for --engine spark")
     else:
         refuse(options, "is for --engine spark", *OF_SPARK)
     extras = local.Extras(

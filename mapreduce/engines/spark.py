@@ -73,6 +73,10 @@ def run(
 
     Raises click.ClickException if the job can't start, or fails.
     """
+    for name in ("cache", "skip_bad_records"):
+        if getattr(job, name) is not None:
+            raise click.UsageError(
+                f"{_option_of(name)} is not for --engine spark")
     if job.map_speculative or job.reduce_speculative:
         raise click.UsageError(
             "--speculative is not for --engine spark: on a cluster, --conf "

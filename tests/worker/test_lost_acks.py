@@ -12,15 +12,6 @@ from tests.support.waiting import wait_until
 pytestmark = [pytest.mark.usefixtures("temporary"), pytest.mark.timeout(30)]
 
 
-@pytest.fixture(name="clock")
-def _clock(mocker):
-    """Return a mock of the clock; it stands still at 100 s."""
-    clock = mocker.patch("mapreduce.worker.manager_link.time").monotonic
-    mocker.patch("mapreduce.worker.manager_link.clock", clock)
-    clock.return_value = 100.0
-    return clock
-
-
 @pytest.fixture(name="link")
 def _link(mocker):
     """Return a ManagerLink, whose sends all succeed, without jitter."""

@@ -57,15 +57,6 @@ def fake_tcp(mocker):
     return mocker.patch("mapreduce.utils.outbox.send_tcp")
 
 
-@pytest.fixture(name="clock")
-def fake_clock(mocker):
-    """Return a mock of the clock; it stands still at 100 s."""
-    clock = mocker.patch("mapreduce.worker.manager_link.time").monotonic
-    mocker.patch("mapreduce.worker.manager_link.clock", clock)
-    clock.return_value = 100.0
-    return clock
-
-
 @pytest.fixture(name="no_jitter")
 def remove_jitter(mocker):
     """Have every delay be as long as it can be."""

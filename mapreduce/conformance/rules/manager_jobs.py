@@ -192,16 +192,22 @@ def _old_output_is_deleted(trial: ManagerTrial) -> None:
                    lambda: "there is none")
 
 
-@BOOK.rule("A job that waits for another one leaves its output directory "
-           "alone, until it starts.")
-def _queued_job_touches_nothing(trial: ManagerTrial) -> None:
-    worker, = trial.workers(1)
+def _submit_behind_another(trial: ManagerTrial) -> pathlib.Path:
+    """Submit two jobs; return an old part of the result of the second."""
     trial.submit()
     queued = trial.job()
     queued.output.mkdir()
     old = queued.output / "part-00007"
     old.touch()
     trial.send(queued.message)
+    return old
+
+
+@BOOK.rule("A job that waits for another one leaves its output directory "
+           "alone, until it starts.")
+def _queued_job_touches_nothing(trial: ManagerTrial) -> None:
+    worker, = trial.workers(1)
+    old = _submit_behind_another(trial)
     task = worker.expect_task("map")
     worker.expect_nothing("the Worker has a task")
     if not old.exists():
@@ -247,12 +253,7 @@ def _job_ends_with_its_last_task(trial: ManagerTrial) -> None:
 @BOOK.rule("shutdown drops the jobs that wait: they never start.")
 def _shutdown_drops_the_queue(trial: ManagerTrial) -> None:
     worker, = trial.workers(1)
-    trial.submit()
-    queued = trial.job()
-    queued.output.mkdir()
-    old = queued.output / "part-00007"
-    old.touch()
-    trial.send(queued.message)
+    old = _submit_behind_another(trial)
     worker.expect_task("map")
     trial.send(SHUTDOWN)
     worker.expect(SHUTDOWN)
