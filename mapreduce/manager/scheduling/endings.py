@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from mapreduce.manager.scheduling import events
 from mapreduce.manager.scheduling.job import Job
 from mapreduce.manager.scheduling.jobs import Jobs
+from mapreduce.manager.scheduling.remote_worker import RemoteWorker
 from mapreduce.manager.scheduling.workers import Workers
 from mapreduce.protocol import messages
 from mapreduce.protocol.status import JobState
@@ -57,11 +58,14 @@ def _cancel_tasks(
     # All busy Workers have tasks of this job: jobs run one at a time.
     for worker in workers.busy:
         assert worker.task_id is not None
-        # As its task has them: one that is late must not end a task of the
-        # next job.
-        yield events.Send(worker, messages.CancelMessage(
-            worker.task_id, worker.token,
-            None if worker.token is None else job.job_id))
+        yield _cancel(job, worker, worker.task_id)
+
+
+def _cancel(job: Job, worker: RemoteWorker, task_id: int) -> events.Send:
+    # As its task has them: one that is late must not end a task of the next
+    # job.
+    return events.Send(worker, messages.CancelMessage(
+        task_id, worker.token, None if worker.token is None else job.job_id))
 
 
 def task_note(job: Job | None, task_id: int | None) -> str:
@@ -88,7 +92,7 @@ def cancel_others(
     """Cancel the other attempt at a task that is done, if it runs."""
     for address in job.tasks.holders(task_id):
         if worker := workers.get(address):
-            yield events.Send(worker, messages.CancelMessage(task_id))
+            yield _cancel(job, worker, task_id)
 
 
 def end_job(job: Job, jobs: Jobs, now: float) -> Iterator[events.Action]:

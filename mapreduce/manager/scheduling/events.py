@@ -20,7 +20,6 @@ anything else that happened, except those that come later.
 """
 from __future__ import annotations
 
-
 from mapreduce.manager.scheduling.facts import Fact
 from mapreduce.manager.scheduling.job import ExpectedOutput
 from mapreduce.manager.scheduling.remote_worker import RemoteWorker

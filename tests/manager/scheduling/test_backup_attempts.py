@@ -39,6 +39,18 @@ def test_backup_that_is_done_first_counts(world):
         0, 0, 0]
 
 
+def test_cancel_of_the_other_attempt_names_its_job(world):
+    """It may come late, and must not end a task of the next job."""
+    world.begin()
+    world.pass_time()
+    winner, _, other = world.scheduler.workers
+    other.token = "t"
+    sent = [action for action in world.scheduler.handle(
+        messages.FinishedMessage(2, *winner.address), world.now)
+            if isinstance(action, events.Send)]
+    assert sent == [events.Send(other, messages.CancelMessage(2, "t", 0))]
+
+
 def test_first_attempt_that_is_done_first_counts(world):
     world.begin()
     world.pass_time()
