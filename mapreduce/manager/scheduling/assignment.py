@@ -1,7 +1,8 @@
-"""Choose the next task and the Worker that gets it. Pure.
+"""Choose what a job does next: which task, on which Worker. Pure.
 
-If no task waits, a slow one may get a backup attempt on an idle Worker: the
-first attempt to be done counts, and the other is cancelled.
+When all tasks of a stage are done, their files are checked instead. If no task
+waits, a slow one may get a backup attempt on an idle Worker: the first attempt
+to be done counts, and the other is cancelled.
 """
 from __future__ import annotations
 

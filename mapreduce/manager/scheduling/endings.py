@@ -1,7 +1,8 @@
 """Make jobs fail, cancel them, and end the one that is over. Pure.
 
 A job that has failed or was cancelled ends later: when no Worker holds one of
-its tasks. Also what is logged of the task of a Worker that ends.
+its tasks. Here is also how one task ends early: the attempt that is not needed
+is cancelled, and the log says what becomes of the task of a dead Worker.
 """
 from __future__ import annotations
 
