@@ -48,6 +48,7 @@ class Daemon:
         self.host = place.host
         self.log = directory / f"{name}-{port}.log"
         with open(self.log, "ab") as log:
+            self._start = log.tell()  # An earlier process on this port had it.
             self.process = subprocess.Popen(
                 [*place.prefix, *daemon_command(name), "--host", place.host,
                  "--port", str(port), "--loglevel", "debug", *options],
@@ -57,6 +58,12 @@ class Daemon:
     def says(self, text, times=1):
         """Tell whether a text stands so many times in the log."""
         return self.log.read_text().count(text) >= times
+
+    @property
+    def is_registered(self):
+        """Whether this process, a Worker, knows that it is registered."""
+        return b"Registered with the Manager" in (
+            self.log.read_bytes()[self._start:])
 
     def end(self):
         """Wait for the end of a process that was told to; kill it if late."""
@@ -144,7 +151,7 @@ class Cluster:
         times = [other.port for other in self.workers].count(worker.port)
         return self.manager.says(
             f"Registered Worker RemoteWorker({worker.host!r}, {worker.port})",
-            times) and worker.says("Registered with the Manager", times)
+            times) and worker.is_registered
 
     def kill_worker(self, number):
         """Kill a Worker, so that it can say nothing more."""
