@@ -118,16 +118,16 @@ def test_no_free_port_on_a_foreign_host(tmp_path):
         assert stderr.startswith("Error: cannot run on 192.0.2.1:0: ")
 
 
-@pytest.mark.parametrize("name, native, build", [
-    ("manager", "1", ""),
-    ("worker", "1", f" ({loops.DESCRIPTION})"),
-    ("worker", "0", " (Python loops)"),
+@pytest.mark.parametrize("name, changes, build", [
+    ("manager", {}, ""),
+    ("worker", {}, f" ({loops.DESCRIPTION})"),
+    ("worker", {"MAPREDUCE_NATIVE": "0"}, " (Python loops)"),
 ])
-def test_version(name, native, build):
+def test_version(name, changes, build):
     """It is that of the package; a Worker says which loops it has."""
     outcome = subprocess.run(
         [*daemon_command(name), "--version"], check=True, capture_output=True,
-        text=True, env={**os.environ, "MAPREDUCE_NATIVE": native})
+        text=True, env={**os.environ, **changes})
     number = re.escape(importlib.metadata.version("mapreduce"))
     assert re.fullmatch(
         rf"mapreduce-{name}, version {number}{re.escape(build)}\n",
