@@ -17,6 +17,7 @@ from mapreduce.client import (
     completion,
     errors,
     hadoop,
+    hadoop_names,
     job_options,
     key_options,
 )
@@ -70,10 +71,36 @@ class StreamingCommand(command.JobCommand):
                  for name in (*option.opts, *option.secondary_opts)}
         words = _Words(known)
         words.read(args)
-        if words.errors:
-            raise errors.UsageError("\n".join(words.errors))
+        wrong = list(self._wrong_values(ctx, words))
+        # A single one of click's comes with a line on --help.
+        if words.errors or wrong[1:]:
+            raise errors.UsageError("\n".join([*words.errors, *wrong]))
         ctx.meta[IDLE] = words.idle
         return super().parse_args(ctx, words.kept)
+
+    def _wrong_values(
+        self, ctx: click.Context, words: _Words
+    ) -> Iterator[str]:
+        """Return the errors of all values: click stops at the first."""
+        kept = command.with_inputs(self.params, words.kept)
+        try:
+            given, more, order = self.make_parser(ctx).parse_args(kept)
+        except click.UsageError as error:  # The last option lacks a value.
+            yield error.format_message()
+            return
+        for option in click.core.iter_params_for_processing(
+                order, self.get_params(ctx)):
+            try:
+                option.handle_parse_result(ctx, given, [])
+            except click.MissingParameter as error:
+                # It may be what an unknown option was meant to be.
+                if not words.has_unknown:
+                    yield error.format_message()
+            except click.ClickException as error:
+                yield error.format_message()
+        if more and not words.has_unknown:
+            yield (f"{' '.join(more)!r} belongs to no option; quote a command "
+                   "with its arguments")
 
 
 class _Words:
@@ -83,6 +110,7 @@ class _Words:
         self.kept: list[str] = []  # for click
         self.idle: list[str] = []
         self.errors: list[str] = []
+        self.has_unknown = False  # an option, whose value may be anything
         self._known = known
 
     def read(self, args: list[str]) -> None:
@@ -111,24 +139,27 @@ class _Words:
                 self.kept += values
                 value = "".join(values)
             if name in COMMANDS and _is_java(name, value):
-                self._refuse(f"{name} {value}", hadoop.JAVA)
-        elif name in hadoop.IDLE_OPTIONS:
-            if hadoop.IDLE_OPTIONS[name] and not equals:
+                self._refuse(f"{name} {value}",
+                             hadoop_names.without_java(value))
+        elif name in hadoop_names.IDLE_OPTIONS:
+            if hadoop_names.IDLE_OPTIONS[name] and not equals:
                 next(words, None)
             self.idle.append(name)
-        elif name in hadoop.FORMAT_OPTIONS:
+        elif name in hadoop_names.FORMAT_OPTIONS:
             value = value if equals else next(words, "")
-            if value.rpartition(".")[2] == hadoop.BY_LINES:
+            if hadoop_names.last(value) == hadoop_names.BY_LINES:
                 # Before all others, of which the last one counts.
                 self.kept[:0] = ["-D", f"{hadoop.LINES_PER_MAP}=1"]
-            elif value.rpartition(".")[2] not in hadoop.USUAL:
-                self._refuse(f"{name} {value}", hadoop.FORMAT_OPTIONS[name])
-        elif name in hadoop.IMPOSSIBLE_OPTIONS:
+            elif hadoop_names.last(value) not in hadoop_names.USUAL:
+                self._refuse(f"{name} {value}",
+                             hadoop_names.FORMAT_OPTIONS[name])
+        elif name in hadoop_names.IMPOSSIBLE_OPTIONS:
             if not equals:
                 next(words, None)
-            self._refuse(name, hadoop.IMPOSSIBLE_OPTIONS[name])
+            self._refuse(name, hadoop_names.IMPOSSIBLE_OPTIONS[name])
         elif name.startswith("-") and len(name) > 1:
-            self.errors.append(hadoop.unknown_option(name, self._known))
+            self.has_unknown = True
+            self.errors.append(hadoop_names.unknown_option(name, self._known))
         else:
             self.kept.append(word)
 
@@ -142,9 +173,9 @@ def _is_java(option: str, value: str) -> bool:
         return False
     if value == AGGREGATE:
         return option in ("-reducer", "-combiner")
-    # Some partitioners of Hadoop are possible: see key_options.
     return JAVA_CLASS.fullmatch(value) is not None and not (
-        option == "-partitioner" and value.startswith(key_options.HADOOP))
+        option == "-partitioner" and value.startswith(key_options.HADOOP)
+        and hadoop_names.last(value) in key_options.PARTITIONERS)
 
 
 def _properties(
@@ -249,7 +280,7 @@ def _path(name: str) -> str:
 @choice.engine_options
 @command.common_options
 # The options of Hadoop have one dash; --help works in all our commands.
-@click.help_option("-help", "--help")
+@click.help_option("-help", "-info", "-usage", "--help")
 def main(
     manager: messages.Address | None, secret: Secret | None, quiet: bool,
     **fields: Any

@@ -96,7 +96,7 @@ class JobCommand(Command):
         ctx.meta[WORDS] = list(args)
         # Without quotes, the shell splits a command.
         try:
-            return super().parse_args(ctx, _with_inputs(self.params, args))
+            return super().parse_args(ctx, with_inputs(self.params, args))
         except click.UsageError as error:
             if "unexpected extra argument" not in error.message:
                 raise
@@ -114,14 +114,14 @@ class JobCommand(Command):
             for option in self.params:
                 if words[-2] in option.opts:
                     return option.shell_complete(ctx, incomplete)
-        is_input = len(_with_inputs(self.params, [*words, incomplete])) > len(
-            _with_inputs(self.params, words)) + 1
+        is_input = len(with_inputs(self.params, [*words, incomplete])) > len(
+            with_inputs(self.params, words)) + 1
         if is_input:
             return [CompletionItem(incomplete, type="file")]
         return super().shell_complete(ctx, incomplete)
 
 
-def _with_inputs(
+def with_inputs(
     options: Sequence[click.Parameter], args: Sequence[str]
 ) -> list[str]:
     """Return arguments in which each input has an option of its own.

@@ -136,6 +136,7 @@ RENAMED = {
     "mapred.output.key.comparator.class":
         "mapreduce.job.output.key.comparator.class",
     "mapred.partitioner.class": "mapreduce.job.partitioner.class",
+    "mapreduce.partitioner.class": "mapreduce.job.partitioner.class",
 }
 
 

@@ -1,7 +1,7 @@
 """Options and properties of Hadoop: known, idle, impossible or unknown."""
 import pytest
 
-from mapreduce.client import hadoop
+from mapreduce.client import hadoop, hadoop_names
 from mapreduce.client.hadoop import Properties, read_properties
 
 
@@ -36,6 +36,10 @@ def test_old_and_new_names_are_known(text, fields):
     mapreduce.job.running.map.limit mapreduce.job.tags dfs.blocksize
     mapreduce.job.ubertask.enable mapred.job.map.memory.mb
     stream.map.input.ignoreKey mapreduce.job.user.classpath.first
+    mapreduce.job.complete.cancel.delegation.tokens mapred.jar
+    mapreduce.job.skiprecords mapreduce.task.partition map.input.file
+    io.native.lib.available net.topology.script.file.name user.name
+    job.end.retry.attempts min.num.spills.for.combine s3native.blocksize
     """.split())
 def test_property_of_a_cluster_has_no_effect(name):
     assert read_properties([f"{name}=1"]) == Properties(idle=[f"-D {name}"])
@@ -48,6 +52,17 @@ def test_property_of_a_cluster_has_no_effect(name):
     ("mapred.cache.files=x", "name them by -files and -archives"),
     ("mapred.output.dir=x", "name them by -input and -output"),
     ("mapreduce.job.output.key.class=a.IntWritable", "no Java runs here"),
+    ("mapred.mapoutput.value.class=a.IntWritable", "no Java runs here"),
+    ("mapreduce.map.class=a.B", "no Java runs here"),
+    ("map.output.key.value.fields.spec=6:0-", "no Java runs here"),
+    ("mapred.join.expr=inner(tbl())", "no Java runs here"),
+    ("mapred.linerecordreader.maxlength=9", "input is read as lines"),
+    ("mapreduce.job.outputformat.class=a.B", "results are what "),
+    ("mapred.output.format.class=a.B", "results are what "),
+    ("stream.num.reduce.output.key.fields=2", "results are what "),
+    ("stream.map.output=rawbytes", "executables read and print lines"),
+    ("mapreduce.map.env=A=1", "set variables by -cmdenv NAME=VALUE"),
+    ("mapred.child.env=A=1,B=2", "set variables by -cmdenv NAME=VALUE"),
 ])
 def test_property_that_nothing_here_can_do(text, advice):
     name = text.partition("=")[0]
@@ -68,6 +83,9 @@ def test_class_that_does_what_happens_anyway_has_no_effect(text):
     ("mapreduce.job.reducers", "mapreduce.job.reduces"),
     ("mapreduce.task.timoeut", "mapreduce.task.timeout"),
     ("mapred.reduce.task", "mapreduce.job.reduces"),
+    ("mapreduce.reduce.tasks", "mapreduce.job.reduces"),
+    ("mapreduce.min.split.size",
+     "mapreduce.input.fileinputformat.split.minsize"),
     ("mapreduce.job.wurst", None), ("stream.nothing", None),
 ])
 def test_nearest_property_is_named_only_for_a_slip(name, nearest):
@@ -77,8 +95,12 @@ def test_nearest_property_is_named_only_for_a_slip(name, nearest):
 
 
 def test_property_of_the_user_is_a_variable_of_the_tasks():
-    assert read_properties(["my.threshold=5", "a.b-c=x=y"]) == Properties(
-        environment={"my_threshold": "5", "a_b_c": "x=y"})
+    """Also one that begins as some of Hadoop's do."""
+    assert read_properties([
+        "my.threshold=5", "a.b-c=x=y", "min.support=0.1", "user.list=a",
+        "job.date=2020-01-01"]) == Properties(environment={
+            "my_threshold": "5", "a_b_c": "x=y", "min_support": "0.1",
+            "user_list": "a", "job_date": "2020-01-01"})
 
 
 @pytest.mark.parametrize("name, known, nearest", [
@@ -88,7 +110,7 @@ def test_property_of_the_user_is_a_variable_of_the_tasks():
 ])
 def test_nearest_option_is_named_only_for_a_slip(name, known, nearest):
     hint = f"; the nearest known one is {nearest}" if nearest else ""
-    assert hadoop.unknown_option(name, known) == (
+    assert hadoop_names.unknown_option(name, known) == (
         f"unknown option {name!r}{hint}")
 
 

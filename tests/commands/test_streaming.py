@@ -7,12 +7,9 @@ from click.testing import CliRunner
 from mapreduce import streaming
 from mapreduce.protocol import codec
 from tests.support.fake_manager import FakeManager, cluster, job, worker
-from tests.support.files import EXECUTABLES, ROOT, TESTDATA
+from tests.support.files import ROOT, TESTDATA
+from tests.support.streaming import INPUT, MAPPER, REDUCER, REQUIRED, start
 
-INPUT = str(TESTDATA / "input")
-MAPPER = str(EXECUTABLES / "wc_map.sh")
-REDUCER = str(EXECUTABLES / "wc_reduce.sh")
-REQUIRED = ["-input", INPUT, "-output", "output", "-mapper", MAPPER]
 TYPES = {"message_types": [
     "new_extended_job", "new_extended_job.hadoop_inputs"]}
 SIZE = sum(path.stat().st_size for path in (TESTDATA / "input").iterdir())
@@ -29,14 +26,6 @@ LOCAL = {
     "hadoop_inputs": True, "no_clobber": True, "keep_old": True,
 }
 REMOTE = {name: value for name, value in LOCAL.items() if name != "keep_old"}
-
-
-def start(*options):
-    """Run the command in this process."""
-    outcome = CliRunner().invoke(streaming.main, options)
-    assert outcome.exception is None or isinstance(
-        outcome.exception, SystemExit), outcome.exception
-    return outcome.exit_code, outcome.stdout, outcome.stderr
 
 
 @pytest.fixture(name="planned")
@@ -193,54 +182,6 @@ def test_program_in_a_file_of_the_job_need_not_be_here(planned, monkeypatch):
         "files": [["bin/demo", "demo"]]}
 
 
-@pytest.mark.parametrize("options, error", [
-    (["-inptu", "x"], "unknown option '-inptu'; the nearest known one is "
-     "-input"),
-    (["--mapper=x"], "unknown option '--mapper'; the nearest known one is "
-     "-mapper"),
-    (["-numMapTasks", "3"], "unknown option '-numMapTasks'\n"),
-    (["-jobconf", "mapred.reduce.task=3"], "unknown property "
-     "'mapred.reduce.task'; the nearest known one is mapreduce.job.reduces"),
-    (["-D", "mapreduce.job.map=3"], "unknown property 'mapreduce.job.map'; "
-     "the nearest known one is mapreduce.job.maps"),
-    (["-D", "mapreduce.partition.keypartitioner.options=-k1.2,1"],
-     "-D mapreduce.partition.keypartitioner.options: '-k1.2,1' is possible "
-     "here only with whole fields, such as -k1,2"),
-    (["-D", "mapreduce.partition.keypartitioner.options=1"],
-     "-D mapreduce.partition.keypartitioner.options: '1' names no fields "),
-    (["-D", "mapreduce.partition.keycomparator.options=-k1 -u"],
-     "-D mapreduce.partition.keycomparator.options: '-u' is no option such "),
-    (["-D", "mapreduce.job.output.key.comparator.class=a.b.C"],
-     "-D mapreduce.job.output.key.comparator.class: no Java class 'a.b.C' "
-     "can run here"),
-    (["-Dx"], "-D x lacks a value: -D x=VALUE"),
-    (["-D", "mapreduce.job.maps"],
-     "-D mapreduce.job.maps lacks a value: -D mapreduce.job.maps=VALUE"),
-    (["-D", "mapreduce.job.maps=many"], "-D mapreduce.job.maps: 'many' is "),
-    (["-D", "mapreduce.job.maps=0"], "-D mapreduce.job.maps: 0 is not in "),
-])
-def test_what_is_not_known(options, error):
-    """One line names what is nearest."""
-    code, stdout, stderr = start(*REQUIRED, *options)
-    assert (code, stdout, stderr.count("\n")) == (2, "", 1)
-    assert stderr.startswith(f"Error: {error}")
-
-
-def test_all_refusals_come_at_once():
-    code, stdout, stderr = start(
-        *REQUIRED, "-libjars", "x.jar", "-maper", "y", "-inputformat",
-        "a.SequenceFileInputFormat", "-D", "mapreduce.job.reducs=1")
-    assert (code, stdout) == (2, "")
-    assert stderr == (
-        "Error: -libjars is not possible here: no Java runs here; use "
-        "-mapper, -reducer and -partitioner COMMAND\n"
-        "unknown option '-maper'; the nearest known one is -mapper\n"
-        "-inputformat a.SequenceFileInputFormat is not possible here: input "
-        "is read as lines; convert it before, or in the mapper\n"
-        "unknown property 'mapreduce.job.reducs'; the nearest known one is "
-        "mapreduce.job.reduces\n")
-
-
 def test_one_line_names_what_has_no_effect(mocker):
     mocker.patch.object(
         importlib.import_module("mapreduce.engines.local"), "_do")
@@ -262,49 +203,11 @@ def test_shell_completes_words_after_a_wrong_one():
     assert outcome.stdout == "plain,-input\n"
 
 
-@pytest.mark.parametrize("options, error", [
-    (["-manager", "host"], "'host' is not host:port"),
-    (["-manager", "host:x"], "'host:x' is not host:port"),
-    (["-manager", "host:65536"], "65536 is not in the range"),
-    (["-manager", "host:1", "--workers", "2"], "--workers is for a job "
-     "without -manager; omit one of the two"),
-    (["-manager", "host:1", "-input", "-"], "a Manager can't read this "
-     "standard input; without -manager, -input - is it"),
-    (["-numReduceTasks", "-1"], "-numReduceTasks"),
-    (["-manager", "host:" + "9" * 5000], "is not a valid integer"),
-    (["-input", "hdfs://host/in"], "'hdfs://host/in' is no path of this file "
-     "system; copy what is needed from there"),
-    (["-output", "s3a://bucket"], "'s3a://bucket' is no path"),
-    (["-input", "missing"], "cannot read the input 'missing'"),
-    (["-mapper", "./missing"], "there is no file './missing'"),
-    (["-cmdenv", "A"], "'A' is not NAME=VALUE"),
-    (["-D", "mapreduce.output.fileoutputformat.compress=true", "-D",
-      "mapreduce.output.fileoutputformat.compress.codec=a.LzoCodec"],
-     "codec=LzoCodec is not possible here; possible: GzipCodec, "),
-    (["-partitioner", "org.apache.hadoop.mapred.lib.TotalOrderPartitioner"],
-     "no Java class"),
-    (["more"], "more"),
-])
-def test_wrong_use(options, error):
-    """The last line says why."""
-    code, stdout, stderr = start(*REQUIRED, *options)
-    assert (code, stdout) == (2, "")
-    assert error in stderr.splitlines()[-1]
-
-
 def test_mapper_is_the_identity_by_default(mocker):
     do = mocker.patch.object(
         importlib.import_module("mapreduce.engines.local"), "_do")
     assert start(*REQUIRED[:4], "--workers", "2")[0] == 0
     assert do.call_args.args[0].mapper_executable == "cat"
-
-
-def test_required_options():
-    """One after the other is asked for."""
-    for number, name in enumerate(["-input", "-output"]):
-        code, _, stderr = start(*REQUIRED[:2 * number])
-        assert (code, stderr.splitlines()[-1]) == (
-            2, f"Error: Missing option '{name}'.")
 
 
 @pytest.mark.parametrize("workers, max_mappers", [
