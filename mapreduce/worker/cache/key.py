@@ -82,8 +82,11 @@ def facts_of(
     commands = [executor.find(command, command) for command in (
         task.executable, task.combiner, task.partitioner)
                 if command is not None]
-    programs = Programs(identities, directory, environment, (
-        *HIDDEN, *(OLD_NAMES[name] for name in HIDDEN if name in OLD_NAMES)))
+    programs = Programs(identities, directory, environment, [
+        name for name in task.environment
+        if not name.startswith("mapreduce_")]).find(commands, (
+            *HIDDEN, *(OLD_NAMES[name] for name in HIDDEN
+                       if name in OLD_NAMES)))
     return {
         "version": VERSION,
         "options": {field.name: getattr(task, field.name)
@@ -95,7 +98,7 @@ def facts_of(
         "commands": commands,
         "programs": sorted(
             [_name_of(path, task, executor), identity]
-            for path, identity in programs.find(commands).items()),
+            for path, identity in programs.items()),
         "placed": [[name, identities.of_tree(path)] for path, name in (
             *(task.files or ()), *(task.archives or ()))],
         "environment": {name: value for name, value in environment.items()

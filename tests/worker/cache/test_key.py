@@ -205,6 +205,83 @@ def test_key_changes_with_a_program_of_the_user_on_the_path(tmp_path):
     assert len(keys) == 3
 
 
+SHELL, PYTHON = "#!/bin/sh\n", "#!/usr/bin/env python3\n"
+
+
+@pytest.mark.parametrize("command, script, name, variables", [
+    ("grep -f 'my words'", "", "my words", {}),
+    ('grep -f "it\'s, a=b"', "", "it's, a=b", {}),
+    ("./m", 'grep -f "my words"', "my words", {}),
+    ("./m", "grep -f my\\ words", "my words", {}),
+    ("./m", "grep -f day=1/words", "day=1/words", {}),
+    ("./m", "cd data && grep -f words", "data/words", {}),
+    ("./m", "grep -f bin/../lib/words", "lib/words", {}),
+    ("./m", 'touch words; grep -f words', "words", {}),
+    ("./m", 'grep -f words; echo >> words', "words", {}),
+    ("./m", 'W=words; grep -f $W; echo >> $W', "words", {}),
+    ("./m", 'grep -f "$WORDS"', "words", {"WORDS": "{}/words"}),
+    ("./m", 'grep -f $DIR/words', "far/words", {"DIR": "{}/far"}),
+    ("./m", 'grep -f ~/words', "home/words", {"HOME": "{}/home"}),
+    ("cat", "", "words", {"OF_A_BINARY": "words"}),
+    ("cat", "", "words.so", {"LD_PRELOAD": "{}/words.so"}),
+    ("python3 -m package", "", "package/__main__.py", {}),
+    ("python3 folder", "", "folder/any", {}),
+    ("java -cp classes Main", "", "classes/Other.class", {}),
+    ("./m rules", "cat $1/*", "rules/any", {}),
+    ("./m", "import package.inner", "package/inner/__init__.py", {}),
+    ("./m", "from package.inner import f", "package/__init__.py", {}),
+    ("./m", "from package import inner", "package/inner.py", {}),
+    ("./m", "os.path.join('data', 'words')", "data/words", {}),
+    ("./m", "open(HERE / 'data' / 'words')", "data/words", {}),
+    ("./m", "open('words', 'a+')", "words", {}),
+    ("./m", "import compiled", "compiled.cpython-312.so", {}),
+    ("./m", "use Inner::Module;", "Inner/Module.pm", {}),
+    ("./m", "import helper" + "\n#" * 2**18, "helper.py", {}),
+])
+def test_key_changes_with_a_file_that_is_named_in_another_way(
+        tmp_path, monkeypatch, command, script, name, variables):
+    """As programs of several languages do it."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("1")
+    (tmp_path / "m").write_text(f"{PYTHON if 'import' in script else SHELL}"
+                                f"{script}\n")
+    (tmp_path / "m").chmod(0o755)
+    with world() as place:
+        place.change(executable=command, combiner=None, environment={
+            **place.task.environment, **{
+                key: value.format(tmp_path)
+                for key, value in variables.items()}})
+        before = place.key()
+        path.write_text("2")
+        assert place.key() != before
+
+
+@pytest.mark.parametrize("command, script, variables", [
+    ("./m", "echo >> $LOG", {"LOG": "log"}),
+    ("./m", 'echo >> "$LOG/log"', {"LOG": "{}"}),
+    ("./m", "# It writes log.\necho >> log", {}),
+    ("tee log", "", {}), ("cut -d / -f 1", "", {}), ("cut -d .", "", {}),
+    ("./m", "cat catalog, log.txt", {}),
+])
+def test_key_stays_with_a_file_that_is_not_read(
+        tmp_path, monkeypatch, command, script, variables):
+    """Although its name, or a part of it, is there."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "log").write_text("1")
+    (tmp_path / "m").write_text(f"{SHELL}{script}\n")
+    (tmp_path / "m").chmod(0o755)
+    with world() as place:
+        place.change(executable=command, combiner=None, environment={
+            **place.task.environment, **{
+                key: value.format(tmp_path)
+                for key, value in variables.items()}})
+        before = place.key()
+        (tmp_path / "log").write_text("2")
+        assert place.key() == before
+
+
 def test_placed_files_and_archives_are_known_by_their_content(tmp_path):
     """Also if nothing names them."""
     (tmp_path / "directory").mkdir()
