@@ -17,6 +17,11 @@ from mapreduce.protocol.fields import Split
 from mapreduce.system import commands, inputs, outputs
 from mapreduce.system.line_ranges import line_ranges
 
+# The directories of the Filesystem Hierarchy Standard.
+SYSTEM_DIRECTORIES = (
+    "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/media", "/mnt", "/opt",
+    "/proc", "/root", "/run", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/var")
+
 
 class StorageError(Exception):
     """A job can't use its directories; the text is for the user."""
@@ -123,6 +128,8 @@ def _protected_paths(
         yield "a file for the tasks", path
     yield "the shared directory", shared_directory
     yield "the home directory", os.path.expanduser("~")
+    for path in SYSTEM_DIRECTORIES:
+        yield "a directory of the system", path
     yield "this program", __file__
     yield "this program's Python", sys.prefix
 

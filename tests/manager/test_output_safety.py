@@ -33,6 +33,8 @@ def refusal(place, output_directory, **changes):
 @pytest.mark.parametrize("output, reason", [
     ("/", "a mount point"),
     ("/dev", "a mount point"),
+    ("/etc", "or holds a directory of the system"),
+    ("/usr/../var/", "or holds a directory of the system"),
     ("{place}/home", "or holds the home directory"),
     ("{place}/link", "a symbolic link"),
     ("{place}/link/", "a symbolic link"),
