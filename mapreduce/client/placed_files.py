@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from mapreduce.client.errors import UsageError
+from mapreduce.system import commands
 from mapreduce.system.inputs import place_of
 
 Placed = tuple[tuple[str, str], ...]  # of a path and a name each
@@ -37,7 +38,10 @@ def read_placed(texts: Iterable[str]) -> Placed:
 
 
 def _read(text: str) -> tuple[str, str]:
-    given, _, name = text.partition("#")
+    given, mark, name = text.rpartition("#")
+    # A path may have a # of its own.
+    if not mark or os.path.exists(text):
+        given, name = text, ""
     path = local_path(given)
     name = name or os.path.basename((path or given).rstrip("/"))
     if "/" in name or name in ("", ".", ".."):
@@ -72,5 +76,10 @@ def is_placed(command: str | None, placed: Placed) -> bool:
     """Return whether the program of a command is in a file of the job."""
     # Only tasks have it in their directory.
     names = {name for _, name in placed}
-    program = (command or "").removeprefix("./").split()
-    return bool(program) and program[0].split("/")[0] in names
+    if command is None or command in names:
+        return command is not None
+    try:
+        program = commands.split(command)[0]
+    except (ValueError, IndexError):
+        return False
+    return program.removeprefix("./").split("/")[0] in names

@@ -21,7 +21,10 @@ from mapreduce.protocol.status import (
 from mapreduce.system.commands import words
 from mapreduce.worker.inputs.splits import describe, find_bad
 from mapreduce.worker.processes.variables import old_variables
-from mapreduce.worker.processes.working_directory import ENDINGS
+from mapreduce.worker.processes.working_directory import (
+    ENDINGS,
+    is_script,
+)
 from mapreduce.worker.shuffle.key_fields import for_reducer, sort_arguments
 
 FAILED = re.compile(
@@ -242,16 +245,17 @@ class _Line:
         return {**old_variables(values), **values}
 
     def _words(self, executable: str) -> list[str]:
+        placed = [name for _, name in self._links]
         try:
             # A directory in which no file is found, if the task has its own.
-            program, *arguments = words(
-                executable, self._values.get("PATH"),
-                os.devnull if self._links else os.curdir)
+            program, *arguments = [executable] if executable in placed else (
+                words(executable, self._values.get("PATH"),
+                      os.devnull if placed else os.curdir))
         except ValueError as error:
             raise JobFailed(
                 f"{executable!r} is no command: {error}") from error
         name = program.removeprefix("./")
-        if name.split("/")[0] in {name for _, name in self._links}:
+        if name.split("/")[0] in placed:
             program = os.path.join(".", name)
         elif "/" in program:
             program = self._path(program)
@@ -279,7 +283,8 @@ class _Line:
         for path, name in self._command.files:
             source, target = map(shell.quote, (
                 os.path.abspath(path), os.path.join(".", name)))
-            if name == program and not os.access(path, os.X_OK):
+            if is_script(path) or (
+                    name == program and not os.access(path, os.X_OK)):
                 yield f"cp {source} {target} && chmod 755 {target}"
             else:
                 yield f"ln -s {source} {target}"
@@ -288,6 +293,7 @@ class _Line:
                 os.path.abspath(path), os.path.join(".", name)))
             yield (f"unzip -q {source} -d {target}" if path.endswith(ENDINGS)
                    else f"mkdir {target} && tar -xf {source} -C {target}")
+            yield f"chmod -R u+rx {target}"
 
 
 def _assignments(variables: Iterable[tuple[str, str]]) -> list[str]:

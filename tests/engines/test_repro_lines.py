@@ -255,19 +255,20 @@ def test_mapper_that_is_killed_is_killed_again(line, tmp_path):
 
 
 def test_files_of_the_job_are_placed_again(line, tmp_path):
-    put(tmp_path, {"mapper.sh": b"#!/bin/sh\nls; cat words/list; cat\n",
-                   "x": b"seen\n"})
-    put(tmp_path / "words", {"list": b"one\n"})
+    put(tmp_path, {"mapper.sh": b"#!/bin/sh\nls; words/list; ./help; cat\n",
+                   "helper": b"#!/bin/sh\necho help\n", "x": b"seen\n"})
+    put(tmp_path / "words", {"list": b"#!/bin/sh\necho one\n"})
     subprocess.run(["tar", "-czf", "words.tgz", "-C", "words", "list"],
                    cwd=tmp_path, check=True)
-    made = line("map.sh", ["x"], files=(("mapper.sh", "map.sh"),),
+    made = line("a map.sh", ["x"], files=(
+        ("mapper.sh", "a map.sh"), ("helper", "help")),
                 archives=(("words.tgz", "words"),))
     (tmp_path / "temporary").mkdir()
     again = run(made, env={**os.environ,
                            "TMPDIR": str(tmp_path / "temporary")})
-    assert again.stdout == b"map.sh\nwords\none\nseen\n"
+    assert again.stdout == b"a map.sh\nhelp\nwords\none\nhelp\nseen\n"
     [directory] = (tmp_path / "temporary").iterdir()
-    assert pathlib.Path(directory / "map.sh").stat().st_mode & 0o111
+    assert pathlib.Path(directory / "a map.sh").stat().st_mode & 0o111
 
 
 def test_program_of_the_working_directory_is_found_beside_placed_files(

@@ -34,7 +34,7 @@ def make_place(tmp_path):
     """Return a function: write a file elsewhere; return its path."""
     def place(name, content, mode=0o644):
         path = tmp_path / "elsewhere" / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         path.chmod(mode)
         return str(path)
@@ -58,6 +58,17 @@ def test_placed_program_is_run(mapped, place, command, mode):
     assert os.stat(path).st_mode & 0o777 == mode
 
 
+@pytest.mark.parametrize("command", ["python3 map.py", "map.py"])
+def test_placed_scripts_find_each_other(mapped, place, command):
+    """Wherever they come from, and whatever their rights are there."""
+    files = [[place(f"{name}-code/{name}", code), name] for name, code in (
+        ("map.py", b"#!/usr/bin/env python3\nimport find\nfind.run()\n"),
+        ("find.py", b"import subprocess\ndef run():\n"
+                    b"    subprocess.run(['./help.sh'], check=True)\n"),
+        ("help.sh", b"#!/bin/sh\nexec tr a-z A-Z\n"))]
+    assert mapped(command, files=files) == b"LINE\n"
+
+
 def test_program_that_is_not_placed_is_still_found(
         tmp_path, mapped, place, monkeypatch):
     (tmp_path / "here").write_bytes(b"#!/bin/sh\nexec tr a-z A-Z\n")
@@ -75,12 +86,10 @@ def test_reducer_has_files_too(tmp_path, place):
 
 
 def zipped():
-    """Return an archive with an executable file."""
+    """Return an archive with a program without the right to be executed."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
-        member = zipfile.ZipInfo("bin/map")
-        member.external_attr = 0o755 << 16
-        archive.writestr(member, "#!/bin/sh\nexec tr a-z A-Z\n")
+        archive.writestr("bin/map", "#!/bin/sh\nexec tr a-z A-Z\n")
     return content.getvalue()
 
 
@@ -90,7 +99,7 @@ def tarred():
     with tarfile.open(fileobj=content, mode="w:gz") as archive:
         member = tarfile.TarInfo("bin/map")
         script = b"#!/bin/sh\nexec tr a-z A-Z\n"
-        member.size, member.mode = len(script), 0o755
+        member.size, member.mode = len(script), 0o600
         archive.addfile(member, io.BytesIO(script))
     return content.getvalue()
 

@@ -1,7 +1,8 @@
 """Make the working directory of a task, with links to files of its job.
 
 Archives are unpacked once a job, into the directory of the job, which all its
-tasks see.
+tasks see. As in Hadoop, whatever the rights of a file are where it comes from,
+scripts and what was in an archive can be executed.
 """
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from mapreduce.protocol.extensions import ExtendedTask
 from mapreduce.worker.errors import TaskError
 
 ENDINGS = (".zip", ".jar")
+MAX_SCRIPT = 2**20  # bytes of a script; what is larger is not copied
 
 
 def make_directory(task: ExtendedTask, local: str) -> str | None:
@@ -30,7 +32,7 @@ def make_directory(task: ExtendedTask, local: str) -> str | None:
     for path, name in task.files or ():
         if not os.path.exists(path):
             raise TaskError(f"there is no file {path!r} for the task")
-        os.symlink(os.path.abspath(path), os.path.join(directory, name))
+        _place(os.path.abspath(path), os.path.join(directory, name))
     for number, (path, name) in enumerate(task.archives or ()):
         unpacked = os.path.join(
             os.path.abspath(task.unpack_directory or local),
@@ -41,12 +43,41 @@ def make_directory(task: ExtendedTask, local: str) -> str | None:
     return directory
 
 
+def _place(source: str, target: str) -> None:
+    """Make a link to a file, or a copy of a script.
+
+    A script may use others beside it, and languages such as Python look for
+    them beside the file to which a link leads.
+    """
+    if is_script(source):
+        _copy(source, target)
+    else:
+        os.symlink(source, target)
+
+
+def is_script(path: str) -> bool:
+    """Return whether a file is a script, which tasks get as a copy."""
+    if not os.path.isfile(path) or os.path.getsize(path) > MAX_SCRIPT:
+        return False
+    try:
+        with open(path, "rb") as file:
+            return path.endswith(".py") or file.read(2) == b"#!"
+    except PermissionError:
+        return False
+
+
+def _copy(source: str, target: str) -> None:
+    shutil.copyfile(source, target)
+    os.chmod(target, 0o755)
+
+
 def _unpack(path: str, target: str, unique: str) -> None:
     """Unpack an archive; another task may do the same at the same time."""
     partial = f"{target}-{unique}"
     os.mkdir(partial)
     try:
         _extract(path, partial)
+        _make_all_executable(partial)
         os.rename(partial, target)
     except (OSError, tarfile.TarError, zipfile.BadZipFile, EOFError,
             ValueError, zlib.error) as error:
@@ -59,15 +90,20 @@ def _unpack(path: str, target: str, unique: str) -> None:
 def _extract(path: str, directory: str) -> None:
     if not path.endswith(ENDINGS):
         with tarfile.open(path) as archive:
-            # No name leads out of the directory.
-            archive.extractall(directory, filter="data")
+            # No name leads out of the directory. The first versions of Python
+            # 3.10 and 3.11 lack this filter.
+            archive.extraction_filter = getattr(tarfile, "data_filter", None)
+            archive.extractall(directory)
         return
     with zipfile.ZipFile(path) as zipped:
-        for member in zipped.infolist():
-            made = zipped.extract(member, directory)
-            mode = member.external_attr >> 16 & 0o777
-            if mode and not member.is_dir():
-                os.chmod(made, mode)
+        zipped.extractall(directory)
+
+
+def _make_all_executable(directory: str) -> None:
+    for place, _, names in os.walk(directory):
+        for path in (os.path.join(place, name) for name in names):
+            if not os.path.islink(path):
+                os.chmod(path, os.stat(path).st_mode | 0o500)
 
 
 def make_executable(program: str) -> None:
@@ -76,5 +112,4 @@ def make_executable(program: str) -> None:
             not os.access(program, os.X_OK)):
         source = os.path.realpath(program)
         os.unlink(program)
-        shutil.copyfile(source, program)
-        os.chmod(program, 0o755)
+        _copy(source, program)
