@@ -18,6 +18,7 @@ KIND_OF_PATH = {
     "bin/test_benchmark_report.py": "pure",
     "client": "sockets",
     "client/test_hadoop.py": "files",
+    "client/test_placed_files.py": "files",
     "client/test_progress.py": "pure",
     "commands": "sockets",
     "commands/test_help.py": "processes",

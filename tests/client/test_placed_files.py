@@ -1,0 +1,26 @@
+"""Options for files of a job: what they name."""
+import pytest
+
+from mapreduce.client.placed_files import is_placed, read_placed
+
+
+@pytest.mark.parametrize("text, file", [
+    ("c#/a.sh", ("c#/a.sh", "a.sh")),
+    ("c#/a.sh#b", ("c#/a.sh", "b")),
+    ("c/a.sh#b", ("c/a.sh", "b")),
+])
+def test_path_may_hold_what_separates_it_from_a_name(
+        monkeypatch, tmp_path, text, file):
+    (tmp_path / "c#").mkdir()
+    (tmp_path / "c#" / "a.sh").touch()
+    monkeypatch.chdir(tmp_path)
+    assert read_placed([text]) == (file,)
+
+
+@pytest.mark.parametrize("command, expected", [
+    ("a.sh", True), ("./a.sh -x", True), ("dir/b", True), ("my map.sh", True),
+    ("'my map.sh' -x", True), (r"./my\ map.sh", True),
+    ("my", False), ("python3 a.sh", False), ("'a.sh", False), (None, False)])
+def test_program_of_a_command_is_looked_up_among_the_files(command, expected):
+    placed = (("x/a.sh", "a.sh"), ("y", "dir"), ("z", "my map.sh"))
+    assert is_placed(command, placed) == expected
