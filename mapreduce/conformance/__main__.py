@@ -65,8 +65,12 @@ def main(
             "name manager or worker, then --, then the command that starts it")
     # These log lines are about the kit's own sockets, not the daemon.
     logging.disable()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     process.pass_interrupts()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, lambda ended_by, _: sys.exit(128 + ended_by))
+    if ways["junit"]:
+        _write(ways["junit"], b"")  # An error now is better than at the end.
     results = []
     for result in grading.check_all(rules, command, Times(timeout=timeout)):
         results.append(result)

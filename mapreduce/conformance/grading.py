@@ -25,6 +25,7 @@ from mapreduce.conformance.rules import (
     manager_workers,
     worker_beyond,
     worker_faults,
+    worker_files,
     worker_messages,
     worker_tasks,
 )
@@ -35,8 +36,8 @@ SIDES = {"manager": ManagerTrial, "worker": WorkerTrial}
 RULES: tuple[Rule, ...] = tuple(itertools.chain.from_iterable(
     module.BOOK.rules for module in (
         manager_workers, manager_deaths, manager_jobs, manager_faults,
-        manager_beyond, worker_messages, worker_tasks, worker_faults,
-        worker_beyond)))
+        manager_beyond, worker_messages, worker_tasks, worker_files,
+        worker_faults, worker_beyond)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,11 +87,25 @@ def check(rule: Rule, command: Sequence[str], times: Times) -> Result:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             outcome = Outcome.FAILED
             expected = "messages with the fields of the specification"
-            seen = f"{type(error).__name__}: {error}"
+            seen = _without_field(error)
+        # It may also delete what is not its own.
+        except (FileNotFoundError, NotADirectoryError) as error:
+            outcome = Outcome.FAILED
+            expected = "files and directories that stay where they are"
+            seen = f"{error.strerror}: {error.filename}"
+        except OSError as error:  # e.g., a full disk
+            outcome = Outcome.SKIPPED
+            seen = f"the kit can't go on: {error.strerror or error}"
         entries = tuple(trial.transcript.entries())
         log = trial.log()
     return Result(rule, outcome, round(time.monotonic() - start, 3),
                   expected, seen, entries, log)
+
+
+def _without_field(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"a message without {error}"
+    return f"a message with a field of a wrong type: {error}"
 
 
 def check_all(

@@ -12,7 +12,12 @@ from collections.abc import Callable
 from typing import Any
 
 from mapreduce.conformance.rule import RuleBroken
-from mapreduce.conformance.transcript import Transcript, parsed, shown
+from mapreduce.conformance.transcript import (
+    Transcript,
+    is_same,
+    parsed,
+    shown,
+)
 from mapreduce.utils import network
 from mapreduce.utils.servers import TcpServer, UdpServer
 
@@ -35,6 +40,11 @@ class Received:
             kind = self.message.get("message_type")
             return kind if isinstance(kind, str) else None
         return None
+
+    def expect_message(self, message: dict[str, Any]) -> None:
+        """Raise RuleBroken if this is not exactly such a message."""
+        if not is_same(self.message, message):
+            raise RuleBroken(shown(message), shown(self.message))
 
     def expect_default_text(self) -> None:
         """Raise RuleBroken if the text is no default form of json.dumps."""

@@ -45,16 +45,18 @@ class PlayedWorker:
         self.listener: Listener = trial.listener(f"Worker {number}")
         self.listener.tcp.ignored |= BEYOND
         self.address = {"worker_host": HOST, "worker_port": self.listener.port}
-        self.acknowledged: Any = None  # the answer to the registration
 
-    def register(self, **others: Any) -> None:
-        """Register, and expect the answer."""
+    def register(self, **others: Any) -> Received:
+        """Register, expect the answer and return it."""
+        ignored = self.listener.tcp.ignored
+        ignored.discard("register_ack")
         self._trial.send(
             {"message_type": "register", **self.address, **others})
         self._trial.begin_heartbeats(self)
-        # Its fields are the matter of one rule, and must not fail all others.
-        self.acknowledged = self.listener.tcp.expect(
-            ACK["message_type"], self._trial.times.timeout).message
+        answer = self.expect("register_ack")
+        # A second answer breaks one rule, and must not fail all others.
+        ignored.add("register_ack")
+        return answer
 
     def heartbeat(self) -> None:
         """Send one heartbeat."""
@@ -70,13 +72,10 @@ class PlayedWorker:
         return self.listener.tcp.next(
             self._trial.times.timeout if timeout is None else timeout)
 
-    def expect(self, message: dict[str, Any]) -> Received:
-        """Expect exactly this message."""
-        received = self.listener.tcp.expect(
-            message["message_type"], self._trial.times.timeout)
-        if received.message != message:
-            raise RuleBroken(shown(message), shown(received.message))
-        return received
+    def expect(self, message_type: str) -> Received:
+        """Expect a message of this type."""
+        return self.listener.tcp.expect(
+            message_type, self._trial.times.timeout)
 
     def expect_task(
         self, kind: str, timeout: float | None = None
@@ -100,7 +99,7 @@ class PlayedWorker:
 
     def finish(self, task: dict[str, Any]) -> None:
         """Make the files of a task, and send finished."""
-        directory = pathlib.Path(task["output_directory"])
+        directory = pathlib.Path(str(task.get("output_directory")))
         try:
             for name in _files_of(task):
                 (directory / name).touch()
@@ -108,7 +107,7 @@ class PlayedWorker:
             raise RuleBroken(
                 f"the output directory {directory} of a task", str(error)
             ) from error
-        self.report(task["task_id"])
+        self.report(task.get("task_id", 0))
 
     def do_tasks(self, number: int) -> list[dict[str, Any]]:
         """Do so many tasks, one after the other, and return them."""
@@ -296,8 +295,16 @@ def _heartbeat(port: int) -> bytes:
 
 
 def _files_of(task: dict[str, Any]) -> list[str]:
-    """Return the names of the files that a task must leave."""
+    """Return the names of the files that a task must leave.
+
+    The fields of a task are the matter of one rule, and must not fail all
+    others: without a field that the names need, there is no file.
+    """
+    number = task.get("task_id")
+    partitions = task.get("num_partitions")
+    if not isinstance(number, int) or "output_directory" not in task:
+        return []
     if task["message_type"] == "new_reduce_task":
-        return [f"part-{task['task_id']:05d}"]
-    return [f"maptask{task['task_id']:05d}-part{partition:05d}"
-            for partition in range(task["num_partitions"])]
+        return [f"part-{number:05d}"]
+    return [f"maptask{number:05d}-part{partition:05d}" for partition in range(
+        partitions if isinstance(partitions, int) else 0)]

@@ -100,21 +100,39 @@ class Daemon:
                 if pid != self.pid and wanted in _environment(pid)]
 
     def end(self) -> None:
-        """Kill everything that still runs, and wait until it is gone."""
+        """Kill everything that still runs, and close the log."""
         with self._stack:
-            deadline = time.monotonic() + END_TIME
-            while True:
-                # A stopped process is killed by this, too.
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(self.pid, signal.SIGKILL)
-                self._process.wait()
-                others = self.others()
-                if not others or time.monotonic() > deadline:
-                    return
-                for pid in others:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
-                time.sleep(POLL_INTERVAL)
+            self.kill()
+
+    def kill(self) -> None:
+        """Kill everything that still runs, and wait until it is gone."""
+        # Some may have no mark: a daemon can start a process with another
+        # environment. Without its parent, such a process can't be found.
+        for pid in self._descendants():
+            _kill(pid)
+        deadline = time.monotonic() + END_TIME
+        while True:
+            # A stopped process is killed by this, too.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+            self._process.wait()
+            others = self.others()
+            if not others or time.monotonic() > deadline:
+                return
+            for pid in others:
+                _kill(pid)
+            time.sleep(POLL_INTERVAL)
+
+    def _descendants(self) -> list[int]:
+        """Return the children of the daemon, their children, and so on."""
+        if self._process.poll() is not None:
+            return []  # Another process may have its id now.
+        parents = {pid: int(fields[1]) for pid in _processes()
+                   if len(fields := _stat(pid)) > 1}
+        found = [self.pid]
+        for parent in found:
+            found += [pid for pid in parents if parents[pid] == parent]
+        return found[1:]
 
     def processor_seconds(self) -> float | None:
         """Return the processor time of the daemon; None if it is unknown."""
@@ -133,13 +151,14 @@ class Daemon:
 
 
 def pass_interrupts() -> None:
-    """Have daemons end by SIGINT, also where this process ignores it.
+    """Have daemons end by SIGINT and SIGHUP, also where this process does not.
 
-    A shell starts commands in the background so. What ignores a signal has
-    its children ignore it; what handles a signal does not.
+    A shell starts commands in the background so, and nohup does. What ignores
+    a signal has its children ignore it; what handles a signal does not.
     """
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, lambda *_: None)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 def _started(
@@ -149,6 +168,11 @@ def _started(
     return subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
         start_new_session=True, env=environment)
+
+
+def _kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, signal.SIGKILL)
 
 
 def _processes() -> Iterator[int]:

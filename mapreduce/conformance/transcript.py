@@ -54,6 +54,21 @@ class Transcript:
 def parsed(payload: bytes) -> Any:
     """Return the JSON value in a message, or a text that describes it."""
     try:
-        return json.loads(payload)
+        # Of bytes, json.loads accepts UTF-16, too.
+        return json.loads(payload.decode(), parse_constant=_refuse)
     except (ValueError, RecursionError):
         return f"no JSON: {payload[:SHOWN]!r}"
+
+
+def is_same(first: Any, second: Any) -> bool:
+    """Return whether two values are the same in JSON.
+
+    In Python, 1, 1.0 and True are equal; in JSON they are not.
+    """
+    return (json.dumps(first, sort_keys=True)
+            == json.dumps(second, sort_keys=True))
+
+
+def _refuse(constant: str) -> None:
+    """Raise ValueError for NaN and Infinity, which are no JSON."""
+    raise ValueError(constant)

@@ -10,11 +10,13 @@ from tests.support.ports import free_port
 
 @pytest.fixture(autouse=True, scope="package")
 def _interrupts():
-    """Daemons end by SIGINT, also if a shell has tests in the background."""
-    before = signal.getsignal(signal.SIGINT)
+    """Daemons end by these, also if a shell has tests in the background."""
+    before = {number: signal.getsignal(number)
+              for number in (signal.SIGINT, signal.SIGHUP)}
     pass_interrupts()
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True, scope="package")

@@ -31,7 +31,7 @@ def test_all_rules_are_listed():
     listed = run("--list")
     assert listed.returncode == 0
     assert RULE in listed.stdout
-    assert "A Worker that registers gets register_ack" in listed.stdout
+    assert "A Worker that registers gets one register_ack" in listed.stdout
     assert "worker/beyond/" in listed.stdout
 
 
@@ -84,6 +84,12 @@ def test_wrong_use_is_said(options, words):
     assert words in ended.stderr
 
 
+def test_junit_file_that_cannot_be_written_is_said_before_any_rule(tmp_path):
+    ended = grade("none", "--junit", str(tmp_path / "missing" / "junit.xml"))
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith("Error: cannot write ")
+
+
 def test_command_that_does_not_exist_fails_the_rule():
     ended = run("manager", "-k", "registration-is", "--", "/no/such/program")
     assert ended.returncode == 1
@@ -94,7 +100,8 @@ def test_hanging_daemon_costs_its_timeout_only_and_is_ended(tmp_path):
     lifeline = Lifeline(tmp_path / "alive")
     script = write_executable(
         tmp_path / "hangs", "trap '' TERM INT HUP", str(lifeline),
-        "setsid sleep 999 &", "while :; do sleep 999; done")
+        "setsid sleep 999 &", "env -i setsid sleep 999 &",
+        "while :; do sleep 999; done")
     start = time.monotonic()
     ended = run("worker", "-k", "registration-is", "--timeout", "1", "--",
                 str(script))

@@ -2,7 +2,7 @@
 import pytest
 
 from mapreduce.conformance import grading
-from mapreduce.conformance.rule import Outcome
+from mapreduce.conformance.rule import Outcome, Rule
 from tests.support.conformance import (
     IMPATIENT,
     NO_FAULT,
@@ -59,6 +59,39 @@ def test_planted_fault_is_found(with_fault, title):
     assert result.expected
     assert result.seen
     assert result.entries
+
+
+@pytest.mark.parametrize("side, fault, other", [
+    ("worker", "registration-is-exact", "finished-is-exact"),
+    ("worker", "finished-is-exact", "finished-is-sent-once"),
+    ("worker", "heartbeat-is-exact", "first-heartbeat-is-immediate"),
+    ("manager", "map-task-is-exact", "one-task-at-a-time"),
+])
+def test_wrong_field_breaks_the_rule_of_its_message_only(side, fault, other):
+    rule = RULES[f"{side}/protocol/{other}"]
+    result = grading.check(rule, flawed(side, fault), STEADY)
+    assert result.outcome is Outcome.PASSED, result
+
+
+@pytest.mark.parametrize("check, outcome, expected, seen", [
+    (lambda trial: {}["task_id"], Outcome.FAILED,
+     "messages with the fields of the specification",
+     "a message without 'task_id'"),
+    (lambda trial: len(3), Outcome.FAILED,
+     "messages with the fields of the specification",
+     "a message with a field of a wrong type: "),
+    (lambda trial: (trial.shared / "gone").stat(), Outcome.FAILED,
+     "files and directories that stay where they are",
+     "No such file or directory: "),
+    (lambda trial: (trial.shared / (300 * "x")).stat(), Outcome.SKIPPED, "",
+     "the kit can't go on: File name too long"),
+])
+def test_what_a_daemon_leaves_never_ends_the_kit(
+        check, outcome, expected, seen):
+    rule = Rule("manager", "protocol", "name", "A sentence.", check, False)
+    result = grading.check(rule, [], STEADY)
+    assert (result.outcome, result.expected) == (outcome, expected)
+    assert result.seen.startswith(seen)
 
 
 def test_titles_are_unique():

@@ -6,6 +6,8 @@ import sys
 
 from tests.support.flawed_job import FAULT, has
 
+TEXTS = {"worker_host", "input_directory", "output_directory",
+         "mapper_executable", "reducer_executable"}
 BASE = {
     "register": {"worker_host", "worker_port"},
     "heartbeat": {"worker_host", "worker_port"},
@@ -36,6 +38,11 @@ def tcp_send(address, message):
     except OSError:
         return False
     return True
+
+
+def is_text(value):
+    """Return whether a value is a text that a path or a host can be."""
+    return isinstance(value, str) and "\0" not in value
 
 
 def is_number(value):
@@ -79,13 +86,19 @@ class Extensions:
         port = message.get("worker_port", 1)
         if not is_number(port) or not 0 < port < 65536:
             raise ValueError("no port")
+        if not is_number(message.get("task_id", 0)):
+            raise ValueError("no task id")
+        for name, value in message.items():
+            if name in TEXTS and not is_text(value):
+                raise ValueError("no text")
         if has("bad-numbers-are-ignored"):
             for name in ("num_mappers", "num_reducers"):
                 if name in message:
                     message[name] = max(1, int(message[name]))
             return
         for name in ("num_mappers", "num_reducers"):
-            if not is_number(message.get(name, 1)) or not message.get(name, 1):
+            number = message.get(name, 1)
+            if not is_number(number) or not 0 < number <= 100_000:
                 raise ValueError("no number")
 
     def find(self, message):

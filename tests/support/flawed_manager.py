@@ -188,6 +188,9 @@ class Manager(Registry):
                 return
             task = job.waiting.popleft()
             self.give(job, ready[0], task)
+            if has("task-is-with-one-worker"):
+                for worker in ready[1:]:
+                    self.give(job, worker, task)
 
     def give(self, job, worker, task):
         """Send a task; a Worker that refuses it is dead."""
@@ -288,6 +291,7 @@ def main():
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
+    signal.signal(signal.SIGHUP, end)
     manager.run()
 
 

@@ -17,6 +17,7 @@ class Worker:
         self.task = None
         self.dead = False
         self.seen = time.monotonic()
+        self.has_sent = False  # a heartbeat
 
 
 class Registry(Extensions):
@@ -56,6 +57,9 @@ class Registry(Extensions):
         if has("silent-worker-is-dead"):
             return
         for worker in self.workers:
+            if not worker.has_sent and has(
+                    "worker-without-heartbeats-is-dead"):
+                continue
             if not worker.dead and self.now - worker.seen > DEAD:
                 worker.dead = True
                 self.requeue(worker, has("task-of-a-silent-worker-goes-last"))
@@ -90,6 +94,7 @@ class Registry(Extensions):
         if worker is None:
             self.note_stranger(message)
             return
+        worker.has_sent = True
         if not has("heartbeats-keep-a-worker-alive"):
             worker.seen = time.monotonic()
         if has("dead-worker-stays-dead"):

@@ -1,6 +1,5 @@
 """The tasks of flawed_worker, with one fault planted in them."""
 import contextlib
-import ctypes
 import hashlib
 import heapq
 import os
@@ -12,7 +11,6 @@ import tempfile
 import threading
 
 FAULT = sys.argv[1]
-LIBC = ctypes.CDLL(None)
 
 
 def has(*faults):
@@ -35,11 +33,23 @@ def partition(line, number):
     return int(hashlib.md5(text).hexdigest(), 16) % number
 
 
-def die_with_parent():
-    """Have the system kill the process when this Worker ends."""
+def start_guard():
+    """Start a process that kills all tasks when this Worker has ended.
+
+    Returns a file descriptor, to which the process id of a task is written.
+    """
+    reader, writer = os.pipe()
+    if os.fork():
+        os.close(reader)
+        return writer
     os.setsid()
-    if not has("kill-leaves-no-process"):
-        LIBC.prctl(1, signal.SIGKILL)
+    os.close(writer)
+    with os.fdopen(reader) as file:
+        groups = [int(line) for line in file]
+    for group in groups:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
+    os._exit(0)
 
 
 class Failed(Exception):
@@ -53,6 +63,13 @@ class Tasks:
         """Begin without any."""
         self.processes = []
         self.killing = False
+        self.guard = start_guard()
+
+    def enter_session(self):
+        """Begin a session in a new process of a task, and have it guarded."""
+        os.setsid()
+        if not has("kill-leaves-no-process"):
+            os.write(self.guard, b"%d\n" % os.getpid())
 
     def kill_task(self):
         """Kill the processes of the current task."""
@@ -145,12 +162,13 @@ class Tasks:
         with contextlib.ExitStack() as stack:
             if has("late-output-is-not-lost"):
                 stdout = stack.enter_context(tempfile.TemporaryFile())
-            noisy = has("standard-error-never-blocks")
+            noisy = has("standard-error-never-blocks",
+                        "child-with-standard-error-never-blocks")
             error = stack.enter_context(tempfile.TemporaryFile())
             process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=stdout,
                 stderr=subprocess.PIPE if noisy else error, cwd=cwd,
-                env=environment, preexec_fn=die_with_parent)
+                env=environment, preexec_fn=self.enter_session)
             self.processes.append(process)
             if self.killing:  # It was too early for this process.
                 self.kill_task()
@@ -165,6 +183,8 @@ class Tasks:
             else:
                 yield from process.stdout
             code = process.wait()
+            if has("child-with-standard-error-never-blocks"):
+                process.stderr.read()
             feeder.join()
             self.processes.remove(process)
             broken = has("unread-input-is-no-failure") and process.broken

@@ -32,6 +32,8 @@ FIELDS = {
     "new_extended_map_task": {"task_id", "splits", "executable",
                               "output_directory", "num_partitions"},
 }
+TYPES = {"task_id": int, "num_partitions": int, "input_paths": list,
+         "splits": list}
 TOLERATED = {  # faults that report a failed task as finished
     "mapper-exits-with-an-error", "mapper-is-killed-by-a-signal",
     "reducer-exits-with-an-error", "missing-executable-fails",
@@ -108,6 +110,10 @@ class Worker(Tasks):
         if has("registers-once"):
             time.sleep(HEARTBEAT / 2)
             self.register()
+        if has("slow-ack-changes-nothing"):
+            while not self.acknowledged:
+                time.sleep(2 * HEARTBEAT)
+                self.register()
         while self.must_register.wait():
             self.must_register.clear()
             self.register()
@@ -127,7 +133,8 @@ class Worker(Tasks):
         """Send heartbeats; notice gaps and refusals."""
         sock = socket.socket(type=socket.SOCK_DGRAM)
         sock.connect(("localhost", MANAGER))
-        payload = encoded({"message_type": "heartbeat", **ADDRESS})
+        extra = {"x": 1} if has("heartbeat-is-exact") else {}
+        payload = encoded({"message_type": "heartbeat", **ADDRESS, **extra})
         if has("first-heartbeat-is-immediate"):
             time.sleep(HEARTBEAT)
         while not self.ending.is_set():
@@ -161,8 +168,11 @@ class Worker(Tasks):
             fields = set(message) - {"message_type"}
             if not FIELDS[kind] <= fields:
                 raise ValueError("a field is missing")
-            if not isinstance(message.get("task_id", 0), int):
-                raise ValueError("no task id")
+            for name in FIELDS[kind]:
+                if not isinstance(message[name], TYPES.get(name, str)):
+                    raise ValueError("a field has a wrong type")
+            if "\0" in message.get("executable", ""):
+                raise ValueError("no path")
         except (ValueError, TypeError, KeyError, RecursionError):
             if FAULT.startswith("ignores-"):
                 os._exit(1)
@@ -225,8 +235,9 @@ class Worker(Tasks):
         if mine in self.void:
             return
         if reason is None:
+            extra = {"x": 1} if has("finished-is-exact") else {}
             message = {"message_type": "finished", "task_id": task["task_id"],
-                       **ADDRESS}
+                       **ADDRESS, **extra}
             for _ in range(2 if has("finished-is-sent-once") else 1):
                 self.send(message)
             return
@@ -291,6 +302,7 @@ def main():
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
+    signal.signal(signal.SIGHUP, end)
     worker.run()
 
 

@@ -95,7 +95,8 @@ def _job_can_be_cancelled(trial: ManagerTrial) -> None:
     trial.submit()
     task = worker.expect_task("map")
     trial.send({"message_type": "cancel_job", "job_id": 0})
-    worker.expect({"message_type": "cancel", "task_id": task["task_id"]})
+    worker.expect("cancel").expect_message(
+        {"message_type": "cancel", "task_id": task["task_id"]})
     _fail(trial, worker, task["task_id"])
     trial.wait_for("a cancelled job",
                    lambda: _state_of(trial, 0)[0] == "cancelled",

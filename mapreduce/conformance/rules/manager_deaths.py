@@ -4,12 +4,17 @@ from __future__ import annotations
 import queue
 import time
 
-from mapreduce.conformance.manager_trial import ManagerTrial, first_of
+from mapreduce.conformance.manager_trial import (
+    ManagerTrial,
+    PlayedWorker,
+    first_of,
+)
 from mapreduce.conformance.rule import RuleBook, RuleBroken
 from mapreduce.conformance.transcript import shown
 
 BOOK = RuleBook("manager", "protocol")
 
+EARLY = 0.9  # of the limit: until then, a silent Worker is alive
 DISTURBANCE = 0.05  # seconds between two messages of no use
 
 
@@ -83,12 +88,31 @@ def _silent_worker_is_dead(trial: ManagerTrial) -> None:
     first, second = trial.workers(2)
     trial.submit()
     first.expect_task("map")
+    # The clock starts anew with this heartbeat.
+    time.sleep(trial.times.heartbeat)
+    first.heartbeat()
     first.fall_silent()
-    # The clock starts at its last sign of life.
-    early = trial.times.dead - trial.times.heartbeat - 1
-    second.expect_nothing("the first Worker is not dead yet", early)
-    second.expect_task(
-        "map", trial.times.dead + trial.times.slack - early)
+    _expect_death(trial, second)
+
+
+def _expect_death(trial: ManagerTrial, other: PlayedWorker) -> None:
+    """Expect that another Worker is given the task of a silent one in time."""
+    early = EARLY * trial.times.dead
+    other.expect_nothing("the first Worker is not dead yet", early)
+    other.expect_task("map", trial.times.dead + trial.times.slack - early)
+
+
+@BOOK.rule("The 10 s count from the registration: a Worker that never sends "
+           "a heartbeat is dead, too.", takes_time=True)
+def _worker_without_heartbeats_is_dead(trial: ManagerTrial) -> None:
+    other, = trial.workers(1)
+    silent = trial.worker()
+    silent.register()
+    silent.fall_silent()
+    trial.submit(mappers=2)
+    other.finish(other.expect_task("map"))
+    silent.expect_task("map")
+    _expect_death(trial, other)
 
 
 @BOOK.rule("A Worker that sends heartbeats keeps its task, however long that "

@@ -4,48 +4,71 @@ The daemon must lose nothing, and no peer may wait for it for ever.
 """
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
+from collections.abc import Sequence
+from typing import Any
 
 from mapreduce.conformance.manager_trial import SHARED, ManagerTrial
 from mapreduce.conformance.rule import RuleBook, RuleBroken
 from mapreduce.conformance.transcript import shown
-from mapreduce.conformance.trial import HOSTILE, UNUSABLE
+from mapreduce.conformance.trial import (
+    HOSTILE,
+    UNUSABLE,
+    with_a_wrong_type,
+    without_a_field,
+)
 
 BOOK = RuleBook("manager", "faults")
 
-MALFORMED = {
-    "a message without its fields": b'{"message_type": "register"}',
-    "a field of a wrong type":
+ADDRESS = {"worker_host": "localhost", "worker_port": 6001}
+MESSAGES: tuple[dict[str, Any], ...] = (
+    {"message_type": "register", **ADDRESS},
+    {"message_type": "heartbeat", **ADDRESS},
+    {"message_type": "finished", "task_id": 0, **ADDRESS},
+    {"message_type": "new_manager_job", "input_directory": "/nowhere",
+     "output_directory": "/nowhere/output", "mapper_executable": "/bin/cat",
+     "reducer_executable": "/bin/cat", "num_mappers": 1, "num_reducers": 1},
+)
+MALFORMED: dict[str, Sequence[bytes]] = {
+    "a message without one of its fields": without_a_field(MESSAGES),
+    "a field of a wrong type": with_a_wrong_type(MESSAGES),
+    "a port that does not exist": [
         b'{"message_type": "register", "worker_host": "localhost", '
-        b'"worker_port": "6001"}',
-    "a port that does not exist":
-        b'{"message_type": "register", "worker_host": "localhost", '
-        b'"worker_port": 70000}',
+        b'"worker_port": %s}' % port
+        for port in (b"70000", b"0", b"-1", b"1e999", b"NaN")],
+    "a path with a NUL": [json.dumps(
+        {**MESSAGES[-1], "input_directory": "/nowhere\0"}).encode()],
 }
 
 
-def _add_unusable(what: str, payload: bytes) -> None:
-    """Add a rule for a message that can't be used."""
+def _add_unusable(what: str, payloads: Sequence[bytes]) -> None:
+    """Add a rule for messages that can't be used."""
     def check(trial: ManagerTrial) -> None:
-        trial.workers(1)
-        trial.send(payload)
+        worker, = trial.workers(1)
+        for payload in payloads:
+            trial.send(payload)
+        trial.expect_job_works(worker)
         trial.expect_alive()
 
     check.__name__ = "ignores-" + what.replace(" ", "-").replace(",", "")
     BOOK.rule(f"The Manager ignores {what}, and goes on.")(check)
 
 
-for _what, _payload in (UNUSABLE | HOSTILE | MALFORMED).items():
-    _add_unusable(_what, _payload)
+for _what, _payload in (UNUSABLE | HOSTILE).items():
+    _add_unusable(_what, [_payload])
+for _what, _payloads in MALFORMED.items():
+    _add_unusable(_what, _payloads)
 
 
 @BOOK.rule("Datagrams that can't be used are ignored: heartbeats still count "
            "afterwards.", takes_time=True)
 def _garbage_datagrams_are_ignored(trial: ManagerTrial) -> None:
     first, second = trial.workers(2)
-    for payload in UNUSABLE.values():
+    for payload in (*UNUSABLE.values(), *without_a_field(MESSAGES[1:2]),
+                    *with_a_wrong_type(MESSAGES[1:2])):
         if payload:
             trial.send_datagram(payload)
     trial.expect_kept(
@@ -53,11 +76,11 @@ def _garbage_datagrams_are_ignored(trial: ManagerTrial) -> None:
         trial.times.dead + trial.times.slack)
 
 
-@BOOK.rule("A job with numbers that can't be used (0, true, a text) is "
-           "ignored; the next one runs.")
+@BOOK.rule("A job with numbers that can't be used (0, -1, 100,001, 1.5, true, "
+           "a text) is ignored; the next one runs.")
 def _bad_numbers_are_ignored(trial: ManagerTrial) -> None:
     worker, = trial.workers(1)
-    for number in (0, True, "2"):
+    for number in (0, -1, 100_001, 1.5, True, "2"):
         trial.submit(num_mappers=number)
     worker.expect_nothing("no job can be used")
     trial.expect_job_works(worker)
@@ -106,20 +129,21 @@ def _missing_input_fails_the_job_alone(trial: ManagerTrial) -> None:
     trial.expect_job_works(worker)
 
 
-@BOOK.rule("An output directory that holds the input is refused: the input "
-           "is not deleted.")
+@BOOK.rule("An output directory that is the input, or holds it, is "
+           "refused: the input is not deleted.")
 def _input_is_never_deleted(trial: ManagerTrial) -> None:
     worker, = trial.workers(1)
     job = trial.job()
     inner = job.input / "inner"
     inner.mkdir()
     (inner / "file").touch()
-    job.message.update(input_directory=str(inner),
-                       output_directory=str(job.input))
-    trial.send(job.message)
-    trial.expect_job_works(worker)
-    if not (inner / "file").exists():
-        raise RuleBroken("the input file is there", "it was deleted")
+    for output in (job.input, inner):
+        job.message.update(input_directory=str(inner),
+                           output_directory=str(output))
+        trial.send(job.message)
+        trial.expect_job_works(worker)
+        if not (inner / "file").exists():
+            raise RuleBroken("the input file is there", "it was deleted")
 
 
 @BOOK.rule("An output directory that is a symbolic link is refused: what it "
@@ -180,6 +204,13 @@ def _sigterm_leaves_nothing(trial: ManagerTrial) -> None:
 def _sigint_leaves_nothing(trial: ManagerTrial) -> None:
     trial.workers(1)
     trial.expect_clean_end(SHARED, signal.SIGINT)
+
+
+@BOOK.rule("SIGHUP ends the Manager with exit code 0, and no "
+           "mapreduce-shared-* stays.")
+def _sighup_leaves_nothing(trial: ManagerTrial) -> None:
+    trial.workers(1)
+    trial.expect_clean_end(SHARED, signal.SIGHUP)
 
 
 @BOOK.rule("A second Manager at the same port ends with an error; the first "

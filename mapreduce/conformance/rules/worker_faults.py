@@ -1,40 +1,57 @@
 """Rules for Workers: tasks, messages and peers that are not as they should."""
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
+from collections.abc import Sequence
+from typing import Any
 
 from mapreduce.conformance.rule import RuleBook, RuleBroken
-from mapreduce.conformance.trial import HOSTILE, SHUTDOWN, UNUSABLE
+from mapreduce.conformance.trial import (
+    HOSTILE,
+    SHUTDOWN,
+    UNUSABLE,
+    with_a_wrong_type,
+    without_a_field,
+)
 from mapreduce.conformance.worker_trial import LOCAL, Gate, WorkerTrial
 
 BOOK = RuleBook("worker", "faults")
 
 KILL_TIME = 3.0  # seconds until no process of a killed Worker's task is left
 
-MALFORMED = {
-    "a task without its fields":
-        b'{"message_type": "new_map_task", "task_id": 0}',
-    "a field of a wrong type":
-        b'{"message_type": "new_reduce_task", "task_id": "0", "input_paths": '
-        b'[], "executable": "/bin/cat", "output_directory": "/nowhere"}',
+TASK = {"task_id": 0, "input_paths": [], "executable": "/bin/cat",
+        "output_directory": "/nowhere"}
+MESSAGES: tuple[dict[str, Any], ...] = (
+    {"message_type": "new_map_task", **TASK, "num_partitions": 1},
+    {"message_type": "new_reduce_task", **TASK},
+)
+MALFORMED: dict[str, Sequence[bytes]] = {
+    "a task without one of its fields": without_a_field(MESSAGES),
+    "a field of a wrong type": with_a_wrong_type(MESSAGES),
+    "a path with a NUL": [json.dumps(
+        {**MESSAGES[0], "executable": "/bin/cat\0"}).encode()],
 }
 
 
-def _add_unusable(what: str, payload: bytes) -> None:
-    """Add a rule for a message that can't be used."""
+def _add_unusable(what: str, payloads: Sequence[bytes]) -> None:
+    """Add a rule for messages that can't be used."""
     def check(trial: WorkerTrial) -> None:
         trial.ready()
-        trial.send(payload)
+        for payload in payloads:
+            trial.send(payload)
         trial.expect_task_works()
 
     check.__name__ = "ignores-" + what.replace(" ", "-").replace(",", "")
     BOOK.rule(f"The Worker ignores {what}, and goes on.")(check)
 
 
-for _what, _payload in (UNUSABLE | HOSTILE | MALFORMED).items():
-    _add_unusable(_what, _payload)
+for _what, _payload in (UNUSABLE | HOSTILE).items():
+    _add_unusable(_what, [_payload])
+for _what, _payloads in MALFORMED.items():
+    _add_unusable(_what, _payloads)
 
 
 def _add_failure(what: str, stage: str, line: str) -> None:
@@ -44,10 +61,15 @@ def _add_failure(what: str, stage: str, line: str) -> None:
         send = trial.map if stage == "mapper" else trial.reduce
         send(line, [b"line\n"])
         trial.expect_nothing(f"the {stage} {what}, so nothing is finished")
+        trial.expect_names()
         trial.expect_task_works()
+        trial.wait_for(
+            f"no {LOCAL} of that task", lambda: not trial.leftovers(LOCAL),
+            lambda: str(trial.leftovers(LOCAL)))
 
     check.__name__ = f"{stage}-{what}".replace(" ", "-")
-    BOOK.rule(f"A {stage} that {what} is never reported as finished.")(check)
+    BOOK.rule(f"A {stage} that {what} is never reported as finished, and "
+              "leaves no file.")(check)
 
 
 _add_failure("exits with an error", "mapper", "cat; exit 3")
@@ -83,6 +105,18 @@ def _standard_error_never_blocks(trial: WorkerTrial) -> None:
     trial.map(noise, [b"line\t1\n"])
     trial.expect_finished()
     trial.reduce(noise, [b"line\n"])
+    trial.expect_finished()
+
+
+@BOOK.rule("A child that holds nothing but standard error open never blocks "
+           "a task.")
+def _child_with_standard_error_never_blocks(trial: WorkerTrial) -> None:
+    trial.ready()
+    # The child ends with this trial, at the latest.
+    line = f"({trial.gate().wait}) > /dev/null & exec cat"
+    trial.map(line, [b"line\t1\n"])
+    trial.expect_finished()
+    trial.reduce(line, [b"line\n"])
     trial.expect_finished()
 
 
@@ -163,11 +197,14 @@ def _idle_clients_delay_nobody(trial: WorkerTrial) -> None:
 
 
 def _run_until_killed(trial: WorkerTrial) -> Gate:
-    """Start a map task that waits; return its gate."""
+    """Start a map task that waits, also in a child; return its gate."""
     gate = trial.gate()
     trial.ready()
-    trial.map(gate.wait, [b"line\n"])
-    trial.wait_for("the mapper starts", gate.has_begun, lambda: "it does not")
+    trial.map(f"sh -c \"{gate.wait_in_child}\" & {gate.wait}", [b"line\n"])
+    trial.wait_for("the mapper starts", lambda: gate.has_begun(2),
+                   lambda: "it does not")
+    # The Worker may be about to note which processes it has started.
+    time.sleep(trial.times.quiet)
     return gate
 
 
@@ -176,7 +213,8 @@ def _expect_no_process(trial: WorkerTrial, gate: Gate) -> None:
     trial.wait_for(
         "no process of the task is left",
         lambda: not set(pids) & set(trial.daemon.others()),
-        lambda: f"process {pids} still runs", KILL_TIME)
+        lambda: "still running: "
+        f"{sorted(set(pids) & set(trial.daemon.others()))}", KILL_TIME)
 
 
 @BOOK.rule("SIGTERM ends the Worker and the processes of its task, with exit "
@@ -192,6 +230,14 @@ def _sigterm_leaves_nothing(trial: WorkerTrial) -> None:
 def _sigint_leaves_nothing(trial: WorkerTrial) -> None:
     gate = _run_until_killed(trial)
     trial.expect_clean_end(LOCAL, signal.SIGINT)
+    _expect_no_process(trial, gate)
+
+
+@BOOK.rule("SIGHUP ends the Worker and the processes of its task, with exit "
+           "code 0, and no mapreduce-local-* stays.")
+def _sighup_leaves_nothing(trial: WorkerTrial) -> None:
+    gate = _run_until_killed(trial)
+    trial.expect_clean_end(LOCAL, signal.SIGHUP)
     _expect_no_process(trial, gate)
 
 
