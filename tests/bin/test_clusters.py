@@ -14,7 +14,7 @@ from tests.support.ports import answers, free_port
 from tests.support.waiting import wait_until
 
 # The wait until no other test uses the script has no limit.
-pytestmark = pytest.mark.timeout(120, func_only=True)
+pytestmark = pytest.mark.timeout(300, func_only=True)
 
 
 @pytest.fixture(name="other_port")

@@ -20,8 +20,6 @@ from tests.support.waiting import TIMEOUT, wait_until
 
 yaml = pytest.importorskip("yaml")
 
-pytestmark = pytest.mark.timeout(90)
-
 NUM_WORKERS = 3
 INPUT = TESTDATA / "input"
 

@@ -51,6 +51,6 @@ def test_demo_is_interrupted(demo, number, code, everybody):
     while not demo.stdout.readline().startswith("Counting"):
         pass
     (os.killpg if everybody else os.kill)(demo.pid, number)
-    stdout, stderr = demo.communicate(timeout=15)
+    stdout, stderr = demo.communicate(timeout=TIMEOUT)
     assert (demo.returncode, stdout) == (code, "")
     assert "Traceback" not in stderr

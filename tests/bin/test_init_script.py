@@ -31,7 +31,7 @@ from tests.support.ports import answers, free_port
 from tests.support.waiting import TIMEOUT, wait_until
 
 # The wait until no other test uses the script has no limit.
-pytestmark = pytest.mark.timeout(120, func_only=True)
+pytestmark = pytest.mark.timeout(300, func_only=True)
 
 
 def test_start_and_stop(mapreduce):

@@ -10,6 +10,7 @@ from mapreduce.manager.__main__ import main as manager
 from mapreduce.worker import daemon
 from mapreduce.worker.__main__ import main as worker
 from tests.support.files import ROOT
+from tests.support.waiting import TIMEOUT
 
 
 def last_line(main, *options):
@@ -90,7 +91,7 @@ def test_help_of_a_script(name):
     """It does nothing else."""
     outcome = subprocess.run(
         [ROOT / "bin" / name, "--help"], capture_output=True, text=True,
-        check=True, timeout=10)
+        check=True, timeout=TIMEOUT)
     assert "Usage: " in outcome.stdout
     assert outcome.stderr == ""
 

@@ -8,7 +8,7 @@ from tests.support.waiting import Gate, wait_until
 # Milliseconds; on a machine with a load, all of this is slow.
 TIMEOUT = 30_000
 
-pytestmark = pytest.mark.timeout(120, func_only=True)
+pytestmark = pytest.mark.timeout(300, func_only=True)
 
 
 def wait_for_title(page, words):

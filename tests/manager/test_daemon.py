@@ -14,7 +14,7 @@ from mapreduce.manager import Manager
 from tests.support import wire
 from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.usefixtures("temporary"), pytest.mark.timeout(30)]
+pytestmark = pytest.mark.usefixtures("temporary")
 
 
 @pytest.fixture(name="job")

@@ -9,7 +9,6 @@ from tests.support.namespaces import needs_namespaces
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("options", [
     [], pytest.param(["--signed", "--outages"], marks=needs_namespaces)],
     ids=["plain", "signed"])

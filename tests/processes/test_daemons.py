@@ -23,8 +23,6 @@ from tests.support.files import ROOT, names_in, write_executable
 from tests.support.ports import answers, free_port
 from tests.support.waiting import TIMEOUT, wait_until
 
-pytestmark = pytest.mark.timeout(60)
-
 NAMES = ["manager", "worker"]
 
 

@@ -17,7 +17,7 @@ from tests.support.strangers import GARBAGE
 
 @needs_proc
 def test_worker_registers_beside_500_silent_clients(cluster):
-    """Within a second."""
+    """Before the first of them is dropped, after five seconds."""
     cluster.start_manager()
     port = free_port()
     files = f"/proc/{cluster.manager.process.pid}/fd"
@@ -36,7 +36,7 @@ def test_worker_registers_beside_500_silent_clients(cluster):
         cluster.send(wire.register(port))
         connection = stack.enter_context(listener.accept()[0])
         assert json.loads(connection.recv(1000)) == wire.ACK
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 4
 
 
 def garbage(output):

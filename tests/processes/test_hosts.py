@@ -21,7 +21,7 @@ from tests.support.files import (
 from tests.support.namespaces import Network, needs_namespaces
 from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.timeout(150), pytest.mark.slow, needs_namespaces]
+pytestmark = [pytest.mark.slow, needs_namespaces]
 
 TIMEOUT = 60.0  # seconds
 INPUT = TESTDATA / "input"

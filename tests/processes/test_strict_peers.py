@@ -11,8 +11,6 @@ from tests.support.files import EXECUTABLES, ROOT, TESTDATA, in_order
 from tests.support.strict_worker import StrictWorker
 from tests.support.waiting import TIMEOUT
 
-pytestmark = pytest.mark.timeout(60)
-
 MAPPER, REDUCER = EXECUTABLES / "wc_map.sh", EXECUTABLES / "wc_reduce.sh"
 RESULT = in_order(pipeline(TESTDATA / "input", MAPPER, REDUCER))
 

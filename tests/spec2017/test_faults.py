@@ -14,6 +14,7 @@ from tests.support.files import (
     write_executable,
     write_files,
 )
+from tests.support.waiting import TIMEOUT
 
 EXPECTED = in_order(pipeline(TESTDATA / "input", *WORD_COUNT))
 
@@ -81,9 +82,9 @@ def test_executable_that_fails_costs_four_workers_and_its_job(
     old_cluster.submit("next")
     port = int(old_cluster.workers[0].args[-1])
     for _ in range(3):
-        assert old_cluster.workers[-1].wait(10) == 1
+        assert old_cluster.workers[-1].wait(TIMEOUT) == 1
         old_cluster.start_worker(port)
-    assert old_cluster.workers[-1].wait(10) == 1
+    assert old_cluster.workers[-1].wait(TIMEOUT) == 1
     old_cluster.start_worker(port)
     old_cluster.wait_for_job(1)
     assert old_cluster.logs().count("[ERROR] Job 0 failed: 4 Workers died") \
@@ -129,4 +130,4 @@ def _make_pipe_in(old_cluster):
 def test_signal_ends_the_master(old_cluster, number):
     old_cluster.start_master()
     old_cluster.master.send_signal(number)
-    assert old_cluster.master.wait(5) == 0
+    assert old_cluster.master.wait(TIMEOUT) == 0

@@ -1,5 +1,6 @@
 """Our Master with foreign Workers, our Worker with a foreign Master."""
 import contextlib
+import itertools
 import os
 import queue
 import signal
@@ -18,7 +19,7 @@ from tests.support.files import (
     write_files,
 )
 from tests.support.foreign_2017 import ForeignWorker
-from tests.support.waiting import Lifeline, wait_until
+from tests.support.waiting import TIMEOUT, Lifeline, wait_until
 
 EXPECTED = in_order(pipeline(TESTDATA / "input", *WORD_COUNT))
 
@@ -84,10 +85,17 @@ def make_folder(old_cluster):
 
 def test_heartbeats(worker, foreign_master):
     """The first one comes at once."""
-    began = time.monotonic()
-    for _ in range(2):
-        assert foreign_master.next_heartbeat() == wire.heartbeat(worker.pid)
-    assert 1.5 < time.monotonic() - began < 3.5
+    def gaps():
+        seen = None
+        while True:
+            assert foreign_master.next_heartbeat() == wire.heartbeat(
+                worker.pid)
+            last, seen = seen, time.monotonic()
+            if last is not None:
+                yield seen - last
+
+    # On a busy machine, one or the other may be read late.
+    assert any(1.5 < gap < 3.5 for gap in itertools.islice(gaps(), 5))
 
 
 def test_several_tasks_at_once(
@@ -156,11 +164,11 @@ def test_executable_that_fails_ends_the_worker(
     [path] = write_files(tmp_path / "input", b"a\n")
     lifeline = Lifeline(tmp_path / "lifeline")
     failing = write_executable(
-        tmp_path / "failing", str(lifeline), "sleep 60 >&9 2>&9 &",
+        tmp_path / "failing", str(lifeline), "sleep 600 >&9 2>&9 &",
         "echo out", "echo no such luck >&2", "exit 3")
     foreign_master.send(wire.worker_job(
         [path], failing, str(folder), worker.pid))
-    assert worker.wait(10) == 1
+    assert worker.wait(TIMEOUT) == 1
     assert f"{failing} on the input {path!r} exited 3" in old_cluster.logs()
     assert "no such luck" in old_cluster.logs()
     with pytest.raises(queue.Empty):
@@ -176,14 +184,14 @@ def test_worker_ends_at_once_with_its_task(
         worker, foreign_master, folder, tmp_path, how):
     [path] = write_files(tmp_path / "input", b"a\n")
     slow = write_executable(
-        tmp_path / "slow", f"touch '{tmp_path}/started'", "sleep 60")
+        tmp_path / "slow", f"touch '{tmp_path}/started'", "sleep 600")
     foreign_master.send(wire.worker_job([path], slow, str(folder), worker.pid))
     assert wait_until((tmp_path / "started").exists)
     if how == "shutdown":
         foreign_master.send(wire.SHUTDOWN)
     else:
         worker.send_signal(signal.SIGTERM)
-    assert worker.wait(2) == 0
+    assert worker.wait(TIMEOUT) == 0
     assert names_in(folder.parent) == ["mapper-output"]
 
 

@@ -183,7 +183,8 @@ def test_silent_clients_keep_nobody_waiting(
         start = time.monotonic()
         tcp.send(b"normal")
         assert tcp.received.get(timeout=WAIT) == b"normal"
-        assert time.monotonic() - start < 1
+        # One that waits for them waits for five seconds.
+        assert time.monotonic() - start < 4
 
 
 def test_client_that_drips_keeps_nobody_waiting(tcp):
@@ -199,7 +200,7 @@ def test_client_that_drips_keeps_nobody_waiting(tcp):
     client.start()
     try:
         tcp.send(b"normal")
-        assert tcp.received.get(timeout=1) == b"normal"
+        assert tcp.received.get(timeout=4) == b"normal"
     finally:
         enough.set()
         client.join()

@@ -22,7 +22,7 @@ from tests.support.mocked_worker import (
 )
 from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.usefixtures("temporary"), pytest.mark.timeout(30)]
+pytestmark = pytest.mark.usefixtures("temporary")
 
 BEAT = (*MANAGER, wire.heartbeat(6001))
 

@@ -9,7 +9,7 @@ from tests.support.files import write_executable, write_files
 from tests.support.mocked_worker import REGISTERED, finished, run_worker
 from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.usefixtures("temporary"), pytest.mark.timeout(30)]
+pytestmark = pytest.mark.usefixtures("temporary")
 
 
 @pytest.fixture(name="link")

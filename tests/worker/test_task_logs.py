@@ -7,7 +7,7 @@ from mapreduce.worker.errors import TaskError
 from tests.support.files import write_executable, write_files
 from tests.support.stages import do_map, do_reduce
 
-pytestmark = [pytest.mark.usefixtures("temporary"), pytest.mark.timeout(30)]
+pytestmark = pytest.mark.usefixtures("temporary")
 
 
 @pytest.fixture(name="write_mapper")

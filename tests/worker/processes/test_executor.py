@@ -13,9 +13,7 @@ from mapreduce.worker.processes.launcher import Launcher
 from mapreduce.worker.processes.reporter import Reporter
 from tests.support.files import write_executable
 
-pytestmark = pytest.mark.timeout(30)
-
-SHORT = 0.8  # seconds without a sign of life
+SHORT = 1.5  # seconds without a sign of life
 
 
 @pytest.fixture(name="launcher")
@@ -134,7 +132,8 @@ def _file(tmp_path):
 
 COMPLAINT = (f"job neither read, wrote nor reported for {SHORT:g} s "
              "(see --task-timeout)")
-FIVE_TIMES = "for _ in 1 2 3 4 5; do sleep 0.25;"
+# Longer than SHORT in all, and far below it each time.
+OFTEN = "for _ in 1 2 3 4 5 6 7 8; do sleep 0.25;"
 
 
 @pytest.mark.parametrize("script", [
@@ -169,7 +168,7 @@ def test_process_that_neither_reads_nor_ends_is_killed(start):
     "echo out", "printf x >&2", "echo reporter:status:busy >&2"])
 def test_process_that_says_something_may_take_its_time(start, sign):
     with pytest.raises(TaskError, match="^job exited 3"):
-        with start(f"{FIVE_TIMES} {sign}; done; exit 3") as process:
+        with start(f"{OFTEN} {sign}; done; exit 3") as process:
             for _ in process.read():
                 pass
 
@@ -179,22 +178,22 @@ def test_process_that_says_something_may_take_its_time(start, sign):
     (subprocess.DEVNULL, "file", "echo out"),
 ])
 def test_files_tell_of_life(start, file, stdin, stdout, sign):
-    with start(f"{FIVE_TIMES} {sign}; done",
+    with start(f"{OFTEN} {sign}; done",
                file if stdin == "file" else stdin,
                file if stdout == "file" else stdout):
         pass
 
 
 def test_process_that_is_fed_may_take_its_time(start):
-    with start(f"{FIVE_TIMES} head -c 65536 > /dev/null; done",
+    with start(f"{OFTEN} head -c 65536 > /dev/null; done",
                subprocess.PIPE) as process:
-        list(process.read([bytes(65536)] * 6))
+        list(process.read([bytes(65536)] * 9))
 
 
 @pytest.mark.parametrize("size", [10, 2**17])
 def test_process_may_read_a_pipe_byte_by_byte(start, size):
     """All that is left of a small input is in the pipe from the start."""
-    with start(f"{FIVE_TIMES} read -r line; done", subprocess.PIPE) as process:
+    with start(f"{OFTEN} read -r line; done", subprocess.PIPE) as process:
         list(process.read([b"x\n" * size]))
 
 

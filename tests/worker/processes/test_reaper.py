@@ -16,9 +16,7 @@ from mapreduce.worker.processes.reaper import (
 )
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.timeout(30)
-
-WAIT = 5.0  # seconds for what is only late if it never comes
+WAIT = 60.0  # seconds for what is only late if it never comes
 KILLED = -signal.SIGKILL
 
 

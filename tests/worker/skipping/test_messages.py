@@ -5,7 +5,7 @@ from tests.support import wire
 from tests.support.files import write_executable, write_files
 from tests.support.mocked_worker import MANAGER, REGISTERED, run_worker
 
-pytestmark = [pytest.mark.usefixtures("temporary"), pytest.mark.timeout(30)]
+pytestmark = pytest.mark.usefixtures("temporary")
 
 PICKY = "exec awk '/bad/ { exit 1 } { print }'"
 FAILED = {"message_type": "failed", "task_id": 0, "worker_host": "localhost",
