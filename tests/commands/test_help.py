@@ -1,4 +1,5 @@
 """--help and --version of each command, and what importing loads."""
+import functools
 import re
 import subprocess
 import sys
@@ -11,10 +12,16 @@ from tests.support.files import ROOT
 COMMANDS = ["manager", "worker", "submit", "status", "cancel"]
 
 
+@functools.cache
+def help_of(name):
+    """Return how --help of a command ended, which is run once."""
+    return run(name, "--help")
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help(name):
     """Every command tells how it is used."""
-    outcome = run(name, "--help")
+    outcome = help_of(name)
     assert (outcome.returncode, outcome.stderr) == (0, "")
     assert re.match(rf"Usage: mapreduce-{name} \[OPTIONS\]( \[?JOB\]?)?\n",
                     outcome.stdout)
@@ -22,8 +29,9 @@ def test_help(name):
         assert option in outcome.stdout
 
 
-@pytest.mark.parametrize("name", [*COMMANDS, "run", "streaming"])
-@pytest.mark.parametrize("option", ["--help", "--version"])
+@pytest.mark.parametrize("name, option", [
+    *((name, "--help") for name in [*COMMANDS, "run", "streaming"]),
+    ("worker", "--version"), ("run", "--version")])
 def test_output_that_cannot_be_written(name, option):
     """The disk is full, for example."""
     with open("/dev/full", "wb") as full:
@@ -64,15 +72,13 @@ def test_version_and_example(name):
     outcome = subprocess.run([command(name), "--version"], check=True,
                              capture_output=True, text=True)
     assert re.fullmatch(rf"{program}, version \d\S*\n", outcome.stdout)
-    outcome = subprocess.run([command(name), "--help"], check=True,
-                             capture_output=True, text=True)
-    assert re.search(rf"Examples?:\n +{program} ", outcome.stdout)
+    assert re.search(rf"Examples?:\n +{program} ", help_of(name).stdout)
 
 
 @pytest.mark.parametrize("name", [*COMMANDS, "run", "streaming"])
 def test_help_names_values_for_what_they_are(name):
     """Not for the type that a library has for them."""
-    text = run(name, "--help").stdout
+    text = help_of(name).stdout
     assert not re.search("INTEGER|RANGE|host TEXT", text)
     assert "(0)" not in text
 
@@ -85,7 +91,7 @@ def test_help_names_values_for_what_they_are(name):
 ])
 def test_help_says_what_else_a_value_may_be(name, words):
     """Such as - or 0."""
-    assert words in " ".join(run(name, "--help").stdout.split())
+    assert words in " ".join(help_of(name).stdout.split())
 
 
 @pytest.mark.parametrize("name, variables", [
@@ -96,7 +102,7 @@ def test_help_says_what_else_a_value_may_be(name, words):
 ])
 def test_help_names_the_variables_of_the_environment(name, variables):
     """They are defaults of the options."""
-    text = run(name, "--help").stdout
+    text = help_of(name).stdout
     assert [variable for variable in variables
             if f"MAPREDUCE_{variable}" not in text] == []
 

@@ -25,7 +25,7 @@ def _word_count(client):
         stage = [] if 0 in options else ["-r", reducer]
         code, stderr = client(
             "run", "-i", source, "-o", "output", "-m", mapper, *stage,
-            "--workers", 2, "--quiet", *options, **kwargs)
+            "--quiet", *options, **kwargs)
         assert (code, stderr) == (0, "")
         return client.result()
     return count

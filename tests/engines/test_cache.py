@@ -6,9 +6,15 @@ import pytest
 
 from tests.support.cluster import MAPPER, REDUCER, pipeline
 from tests.support.commands import command, run as run_command
-from tests.support.files import in_order, names_in, write_executable
-from tests.support.job_client import INPUT
+from tests.support.files import (
+    TESTDATA,
+    in_order,
+    names_in,
+    write_executable,
+)
 from tests.support.waiting import TIMEOUT
+
+INPUT = TESTDATA / "input_small"
 
 
 @pytest.fixture(name="log")
@@ -45,14 +51,14 @@ def _cached(client, mapper):
 def test_second_run_with_another_reducer_runs_no_mapper(
         cached, client, log):
     """A combiner makes other map output."""
-    assert cached() == ["0 of 8 map tasks from the cache"]
-    assert log() == 8
+    assert cached() == ["0 of 2 map tasks from the cache"]
+    assert log() == 2
     counted = in_order(client.result())
-    assert cached(reducer="cat") == ["8 of 8 map tasks from the cache"]
-    assert log() == 8
+    assert cached(reducer="cat") == ["2 of 2 map tasks from the cache"]
+    assert log() == 2
     assert in_order(client.result()) == in_order(pipeline(
         INPUT, MAPPER, "cat"))
-    assert cached("--combiner", REDUCER) == ["0 of 8 map tasks from the cache"]
+    assert cached("--combiner", REDUCER) == ["0 of 2 map tasks from the cache"]
     assert in_order(client.result()) == counted
 
 
@@ -63,29 +69,21 @@ def test_only_mappers_of_changed_and_new_inputs_run(
     shutil.copytree(INPUT, source)
     options = "--cache-by-content", "--verify"
     cached(*options, source=source)
-    verified = log() - 8
-    (source / "file03").write_text("another text\n")
+    verified = log() - 2
+    (source / "file02").write_text("another text\n")
     (source / "file00").write_text("a new file\n")
     assert cached(*options, source=source) == [
-        "7 of 9 map tasks from the cache"]
-    assert log() == 8 + 2 + verified + 9
+        "1 of 3 map tasks from the cache"]
+    assert log() == 2 + 2 + verified + 3
     assert in_order(client.result()) == in_order(pipeline(
         source, MAPPER, REDUCER))
-
-
-def test_changed_mapper_runs(cached, mapper, log):
-    """Its content counts, not its name."""
-    cached()
-    with open(mapper, "a", encoding="utf-8") as file:
-        file.write("# changed\n")
-    assert cached() == ["0 of 8 map tasks from the cache"]
-    assert log() == 16
 
 
 def test_two_jobs_at_the_same_time_share_a_cache(client, mapper, tmp_path):
     """Both results are right, with an empty and with a full one."""
     arguments = [command("run"), "-i", INPUT, "-m", mapper, "-r", REDUCER,
-                 "--nreducers", "2", "--quiet", "--cache", tmp_path / "cache"]
+                 "--nreducers", "2", "--workers", "1", "--quiet", "--cache",
+                 tmp_path / "cache"]
     for _ in range(2):
         with (
             subprocess.Popen([*arguments, "-o", "output0"],
@@ -99,7 +97,7 @@ def test_two_jobs_at_the_same_time_share_a_cache(client, mapper, tmp_path):
             assert in_order(b"".join(
                 (output / name).read_bytes() for name in names_in(output))
             ) == in_order(pipeline(INPUT, MAPPER, REDUCER))
-    assert len(names_in(tmp_path / "cache")) == 1 + 8
+    assert len(names_in(tmp_path / "cache")) == 1 + 2
 
 
 def test_streaming_uses_its_cache_again(
@@ -108,10 +106,10 @@ def test_streaming_uses_its_cache_again(
     for _ in range(2):
         code, stderr = client(
             "streaming", "-input", INPUT, "-output", "output", "-mapper",
-            mapper, "-reducer", REDUCER, "--cache", "cache")
+            mapper, "-reducer", REDUCER, "--cache", "cache", "--workers", 1)
         assert code == 0, stderr
         shutil.rmtree(client.output)
-    assert log() == 8
+    assert log() == 2
 
 
 def test_workers_of_a_cluster_share_a_cache(cluster, mapper, log, tmp_path):
@@ -129,7 +127,7 @@ def test_workers_of_a_cluster_share_a_cache(cluster, mapper, log, tmp_path):
         assert in_order(b"".join(
             (output / name).read_bytes() for name in names_in(output))
         ) == in_order(pipeline(INPUT, MAPPER, REDUCER))
-    assert log() == 8
+    assert log() == 2
 
 
 @pytest.mark.parametrize("options, error", [
@@ -150,21 +148,15 @@ def test_use_that_is_not_possible_is_refused(client, options, error):
     assert not (client.directory / "c").exists()
 
 
-@pytest.mark.parametrize("cache, error", [
-    ("full", "is no cache: it holds 'file'; name one that is new or empty"),
-    ("full/file", "cannot use the directory 'full/file' as a cache: "),
-    ("output/cache", "the cache is not kept in 'output/cache': that is in "),
-    ("input/cache", "the cache 'input/cache' and the directory 'input' must"),
-    (".", "the cache '.' and the directory 'input' must not lie in each"),
-])
-def test_directory_that_can_not_be_a_cache_is_refused(client, cache, error):
+def test_directory_that_is_no_cache_is_refused(client):
     """The job fails before its first task."""
     for name in ("full", "input"):
         (client.directory / name).mkdir()
         (client.directory / name / "file").write_text("a\n")
     code, stderr = client(
         "run", "-i", "input", "-o", "output", "-m", "cat", "-r", "cat",
-        "--cache", cache)
-    assert (code, error in stderr) == (1, True), stderr
+        "--cache", "full")
+    assert code == 1
+    assert "is no cache: it holds 'file'; name one that is new or" in stderr
     assert "from the cache" not in stderr
     assert not client.output.exists()

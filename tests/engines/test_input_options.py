@@ -5,14 +5,12 @@ import lzma
 import os
 import pty
 import subprocess
-import sys
 
 import pytest
 
-from tests.support.cluster import MAPPER, REDUCER, pipeline
+from tests.support.cluster import MAPPER
 from tests.support.commands import command
 from tests.support.files import (
-    EXECUTABLES,
     TESTDATA,
     in_order,
     names_in,
@@ -21,16 +19,6 @@ from tests.support.files import (
 )
 from tests.support.job_client import INPUT, LARGE, expected
 from tests.support.waiting import TIMEOUT
-
-pytestmark = pytest.mark.timeout(60)
-
-
-def test_commands_with_arguments(count):
-    """Words are those of a shell; no shell runs."""
-    assert in_order(count(
-        mapper=f"{sys.executable} '{EXECUTABLES}/wc_map.py' '*' '$HOME;'",
-        reducer=f"{sys.executable} {EXECUTABLES / 'wc_reduce.py'}",
-    )) == in_order(pipeline(INPUT, MAPPER, REDUCER))
 
 
 def test_program_in_the_working_directory(client, count):
@@ -119,24 +107,21 @@ def test_other_inputs_are_looked_for_before_standard_input_is_read(client):
     os.close(write_end)
 
 
-@pytest.mark.parametrize("size", ["1", "333", "4K", "1M"])
+@pytest.mark.parametrize("size", ["1", "1M"])
 def test_splits_of_one_file(client, count, tmp_path, size):
     """Each line is in one of them, and stays as it is."""
     file = tmp_path / "lines"
-    file.write_bytes(b"a\r\n\n\nlonger " + 500 * b"x" + b"\r\nb\nno newline")
-    if size == "4K":
-        file = LARGE
+    file.write_bytes(b"a\r\n\n\nlonger " + 50 * b"x" + b"\r\nb\nno newline")
     count("--split-size", size, "--nreducers", 0, source=file, mapper="cat",
           reducer="unused")
-    lines = [line for part in read_files(client.output).values()
-             for line in part.splitlines(keepends=True)]
-    assert sorted(lines) == in_order(file.read_bytes())
+    assert in_order(client.result()) == in_order(file.read_bytes())
     assert (len(names_in(client.output)) > 1) == (size != "1M")
 
 
 def test_map_output_alone_has_a_part_for_each_split(client, count):
-    """However many there are."""
+    """However many there are; each line is in one of them."""
     count("--split-size", "12K", "--nreducers", 0, source=LARGE, mapper="cat",
           reducer="unused")
     assert names_in(client.output) == [
         f"part-{number:05d}" for number in range(41)]
+    assert client.result() == LARGE.read_bytes()

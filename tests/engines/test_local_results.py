@@ -4,8 +4,6 @@ import pytest
 from tests.support.files import in_order, names_in, read_files
 from tests.support.local_run import expected
 
-pytestmark = pytest.mark.timeout(60)
-
 
 @pytest.fixture(name="old")
 def _old(run):

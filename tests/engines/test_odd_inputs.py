@@ -5,8 +5,6 @@ import pytest
 
 from tests.support.files import make_pipe, names_in
 
-pytestmark = pytest.mark.timeout(60)
-
 EMPTY_RESULT = (
     "The result is empty: the mapper or the reducer printed nothing")
 
@@ -25,7 +23,7 @@ def _lines(client, source):
     def lines(*options, mapper="cat"):
         code, stderr = client(
             "run", "-i", source, "-o", "output", "-m", mapper, "-r", "cat",
-            "--nreducers", "1", "--workers", "2", *options)
+            "--nreducers", "1", *options)
         return code, [
             line for line in stderr.splitlines() if not line.startswith(
                 ("job 0: ", "Done in ", "GROUP", "mapreduce "))]

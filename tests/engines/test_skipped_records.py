@@ -3,8 +3,6 @@ import pytest
 
 from tests.support.files import write_executable, write_files
 
-pytestmark = pytest.mark.timeout(60)
-
 
 @pytest.fixture(name="job")
 def _job(client, tmp_path):
@@ -19,7 +17,7 @@ def _job(client, tmp_path):
         code, stderr = client(
             "run", "-i", tmp_path / "source", "-o", "output",
             "-m", commands[mapper], "-r", commands[reducer], "--nreducers",
-            "1", "--workers", "2", "--skip-bad-records", number)
+            "1", "--skip-bad-records", number)
         lines = [line for line in stderr.splitlines()
                  if not line.startswith(
                      ("job 0: ", "Done in ", "GROUP", "mapreduce "))]

@@ -22,7 +22,7 @@ from tests.support.files import (
 from tests.support.page_records import Page
 from tests.support.spark import SharedSpark, invoke, needs_spark
 
-pytestmark = [pytest.mark.timeout(90), needs_spark]
+pytestmark = needs_spark
 
 INPUT = str(TESTDATA / "input")
 

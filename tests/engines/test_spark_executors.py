@@ -17,7 +17,7 @@ from tests.support.spark import (
     needs_spark,
 )
 
-pytestmark = [pytest.mark.timeout(90), pytest.mark.by_hand, needs_spark]
+pytestmark = [pytest.mark.by_hand, needs_spark]
 
 
 @pytest.fixture(name="cluster", scope="module")

@@ -9,8 +9,6 @@ from tests.support.files import in_order, names_in
 from tests.support.local_run import INPUT, expected
 from tests.support.waiting import TIMEOUT
 
-pytestmark = pytest.mark.timeout(60)
-
 RUN = [command("run"), "-i", INPUT, "-o", "-", "-m", MAPPER, "-r", REDUCER,
        "--workers", "1"]
 STREAMING = [command("streaming"), "-input", INPUT, "-output", "-",

@@ -77,12 +77,11 @@ def test_compressed_and_bad_inputs_are_the_same_in_both(verify, tmp_path):
     assert SAME in stderr
 
 
-@pytest.mark.parametrize("compress", ["gzip", "xz"])
-def test_compressed_result_is_verified(verify, compress):
-    code, stderr = verify("--compress", compress, "--nreducers", 2)
+def test_compressed_result_is_verified(verify):
+    code, stderr = verify("--compress", "xz", "--nreducers", 2)
     assert code == 0, stderr
     assert SAME in stderr
-    code, stderr = verify("--compress", compress, "--nreducers", 2,
+    code, stderr = verify("--compress", "xz", "--nreducers", 2,
                           reducer="wc -l")
     assert code == 1
     assert "only in part-0000" in stderr

@@ -183,3 +183,22 @@ def test_output_that_is_new_is_made_whatever_its_owner_says(place):
     Storage(f"{place}/shared").prepare(
         0, job(place, output_directory="new", no_clobber=True))
     assert os.listdir("new") == []
+
+
+@pytest.mark.parametrize("cache, error", [
+    ("full", "the directory {cache!r} is no cache: it holds 'file'; name one "
+     "that is new or empty"),
+    ("full/file", "cannot use the directory {cache!r} as a cache: "),
+    ("output/cache", "the cache is not kept in {cache!r}: that is in the out"),
+    ("input/cache", "the cache {cache!r} and the directory '{place}/input' "
+     "must not lie in each other"),
+    (".", "the cache {cache!r} and the directory '{place}/input' must not"),
+])
+def test_directory_that_can_not_be_a_cache_is_refused(place, cache, error):
+    (place / "full").mkdir()
+    (place / "full/file").touch()
+    cache = f"{place}/{cache}"
+    with pytest.raises(StorageError) as caught:
+        Storage(f"{place}/shared").prepare(0, job(place, cache=cache))
+    assert str(caught.value).startswith(
+        error.format(cache=cache, place=place))

@@ -14,11 +14,10 @@ from tests.support.files import (
 INPUT = TESTDATA / "input"
 
 
-@pytest.mark.parametrize("suffix", ["sh", "py"])
-@pytest.mark.parametrize("num_mappers, num_reducers", [
-    pytest.param(1, 1, id="one-task-a-stage"),
-    pytest.param(3, 4, id="several-tasks"),
-    pytest.param(11, 2, id="more-mappers-than-files"),
+@pytest.mark.parametrize("num_mappers, num_reducers, suffix", [
+    pytest.param(1, 1, "sh", id="one-task-a-stage"),
+    pytest.param(3, 4, "py", id="several-tasks"),
+    pytest.param(11, 2, "sh", id="more-mappers-than-files"),
 ])
 def test_word_count(pair, tmp_path, suffix, num_mappers, num_reducers):
     """The result is that of the plain pipeline."""

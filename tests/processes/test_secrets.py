@@ -6,15 +6,16 @@ import pytest
 
 from mapreduce.client.submission import submitter
 from tests.support import wire
+from tests.support.cluster import Cluster
 from tests.support.commands import daemon_command, run
 from tests.support.files import ROOT
 from tests.support.waiting import wait_until
 
 
-@pytest.fixture(name="secret")
-def make_secret(tmp_path):
+@pytest.fixture(name="secret", scope="module")
+def make_secret(tmp_path_factory):
     """Return a secret file."""
-    path = tmp_path / "secret"
+    path = tmp_path_factory.mktemp("secret") / "secret"
     path.write_text("s" * 40 + "\n")
     path.chmod(0o600)
     return str(path)
@@ -26,6 +27,15 @@ def make_signed(cluster, secret):
     cluster.env["MAPREDUCE_SECRET_FILE"] = secret
     cluster.start(1)
     return cluster
+
+
+@pytest.fixture(name="guarded", scope="module")
+def make_guarded(tmp_path_factory, secret):
+    """Return a signed Manager that gets no job: all clients are refused."""
+    with Cluster(tmp_path_factory.mktemp("guarded") / "cluster") as cluster:
+        cluster.env["MAPREDUCE_SECRET_FILE"] = secret
+        cluster.start_manager()
+        yield cluster
 
 
 def client(cluster, name, *options):
@@ -57,13 +67,13 @@ def test_job_of_a_client_with_the_secret(signed, secret, output, tmp_path):
 @pytest.mark.parametrize("words", [
     ["submit", "-i", "tests/testdata/input_small"], ["submit", "--shutdown"],
     ["status"], ["cancel", "0"]], ids=str)
-def test_client_with_another_secret_is_told(signed, tmp_path, words):
+def test_client_with_another_secret_is_told(guarded, tmp_path, words):
     """Also by what has no answer."""
     other = tmp_path / "other"
     other.write_text("o" * 40)
     other.chmod(0o600)
     name, *options = words
-    refused = client(signed, name, "--secret-file", str(other), *options)
+    refused = client(guarded, name, "--secret-file", str(other), *options)
     assert refused.returncode == 3
     assert refused.stdout == ""
     assert "has no secret, or another one than this command" in refused.stderr
@@ -73,16 +83,17 @@ def test_client_with_another_secret_is_told(signed, tmp_path, words):
 @pytest.mark.parametrize("words", [
     ["submit"], ["submit", "--wait"], ["submit", "--shutdown"], ["status"],
     ["cancel", "0"]], ids=str)
-def test_client_without_a_secret_is_told(signed, secret, words):
+def test_client_without_a_secret_is_told(guarded, secret, words):
     """Also by what has no answer; it has no effect."""
-    refused = client(signed, *words)
+    warnings = guarded.manager.log.read_text().count("it is not signed")
+    refused = client(guarded, *words)
     assert (refused.returncode, refused.stdout, refused.stderr) == (3, "", (
-        f"Error: Manager localhost:{signed.port} accepts only signed "
+        f"Error: Manager localhost:{guarded.port} accepts only signed "
         "messages: name the file with its secret by --secret-file\n"))
-    status = client(signed, "status", "--secret-file", secret)
+    status = client(guarded, "status", "--secret-file", secret)
     assert (status.returncode, status.stderr) == (0, "")
     assert "No jobs" in status.stdout
-    assert signed.manager.says("it is not signed")
+    assert guarded.manager.says("it is not signed", warnings + 1)
 
 
 def test_other_dialect_has_no_secret(signed, secret):

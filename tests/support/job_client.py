@@ -23,10 +23,15 @@ class Client:
             path.mkdir()
 
     def __call__(self, name, *options, stdin=b"", env=None):
-        """Run it to its end; return exit code and standard error."""
+        """Run it to its end; return exit code and standard error.
+
+        A job by Workers has one, unless the options name another number.
+        """
+        workers = ["--workers", "1"] if (
+            name == "run" and "spark" not in options) else []
         outcome = subprocess.run(
-            [command(name), *map(str, options)], input=stdin, timeout=TIMEOUT,
-            cwd=self.directory, capture_output=True,
+            [command(name), *workers, *map(str, options)], input=stdin,
+            timeout=TIMEOUT, cwd=self.directory, capture_output=True,
             env={**os.environ, "TMPDIR": str(self.temporary), **(env or {})})
         assert names_in(self.temporary) == []
         assert outcome.stdout == b""

@@ -27,12 +27,16 @@ class Run:
     @contextlib.contextmanager
     def started(self, *options, mapper=MAPPER, output="output",
                 program=(command("run"),)):
-        """Start it; it is killed if it still runs after the block."""
+        """Start it; it is killed if it still runs after the block.
+
+        It has one Worker unless the options name another number.
+        """
         with subprocess.Popen(
-                [*program, "-i", INPUT, "-o", output, "-m", mapper,
-                 "-r", REDUCER, *options], cwd=self.directory, env=self.env,
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE, text=True) as process:
+                [*program, "--workers", "1", "-i", INPUT, "-o", output,
+                 "-m", mapper, "-r", REDUCER, *options],
+                cwd=self.directory, env=self.env, stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                text=True) as process:
             try:
                 yield process
             finally:
