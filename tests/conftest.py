@@ -9,6 +9,7 @@ import pytest
 from tests.support.cluster import Cluster
 from tests.support.fake_sockets import FakeSockets
 from tests.support.kinds import Watch, kind_of
+from tests.support.one_process import Scheduling
 from tests.support.waiting import Gate
 
 # Tests of these kinds run first, so that none of them is the last to end.
@@ -27,15 +28,24 @@ def pytest_configure():
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Have one process run the files that would wait for each other."""
+    if config.option.dist != "loadfile":
+        return None
+    return Scheduling(config, log)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
     """Mark each test with its kind; begin with what takes longest."""
-    for item in items:
-        item.add_marker(kind_of(item))
+    kinds = {item: kind_of(item) for item in items}
+    for item, kind in kinds.items():
+        item.add_marker(kind)
     if "by_hand" not in config.option.markexpr:
         items[:] = [item for item in items
                     if not item.get_closest_marker("by_hand")]
-    items.sort(key=lambda item: ORDER.index(kind_of(item)))
+    items.sort(key=lambda item: ORDER.index(kinds[item]))
 
 
 @pytest.fixture(autouse=True)

@@ -24,7 +24,9 @@ def flawed(side, fault, times=STEADY):
     places = {"manager": ["{port}", "{shared_dir}"],
               "worker": ["{port}", "{manager_port}"]}[side]
     # -S and -E: it needs nothing but the standard library, and starts faster.
-    return [sys.executable, "-S", "-E", "-m", f"tests.support.flawed_{side}",
+    # -c, not -m: only a module that is imported is compiled just once.
+    return [sys.executable, "-S", "-E", "-c",
+            f"from tests.support.flawed_{side} import main; main()",
             fault, *places, str(times.heartbeat), str(times.dead)]
 
 
