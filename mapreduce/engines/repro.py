@@ -4,7 +4,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from mapreduce.client.errors import JobFailed, NoManager, UnknownJob
 from mapreduce.client.remote_manager import RemoteManager
@@ -136,7 +136,8 @@ class _Line:
             yield from self._placed(command.executable)
             yield self._reduce(reducer)
             return
-        splits = list(_read_at(reason, command.splits))
+        splits = list(command.splits if command.concatenate
+                      else _read_at(reason, command.splits))
         if command.skip_bad_inputs:
             bad = find_bad(splits, command.decompress)
             splits = [split for split in splits if split.path not in bad]
@@ -150,16 +151,25 @@ class _Line:
         if command.decompress:
             yield from shell.checks(map(self._seen, splits))
         mappers = list(self._mappers(splits))
-        yield from (mappers if role == MAPPER
-                    else [self._after(mappers, role)])
+        if role != MAPPER:
+            yield self._after(mappers, role)
+        elif command.any_exit_code and len(mappers) > 1:
+            yield f"{{ {'; '.join(mappers)}; }}"
+        else:
+            yield from mappers
 
     def _export(self) -> Iterator[str]:
         """Set the variables once: with each process, they make long lines."""
-        variables = _assignments(filter(
-            _is_of_shell, self._with_old(self._values).items()))
+        # Not those of the user: some names mean something to a shell.
+        variables = shell.assignments(self._exported().items())
         if variables:
             self.exports = True
             yield f"export {' '.join(variables)}"
+
+    def _exported(self) -> dict[str, str]:
+        variables = self._with_old(self._command.variables)
+        return {name: value for name, value in variables.items()
+                if shell.is_variable(name)}
 
     def _reduce(self, reducer: str) -> str:
         splits = list(map(self._seen, self._command.splits))
@@ -189,14 +199,14 @@ class _Line:
     def _after(self, mappers: Sequence[str], role: str) -> str:
         """Return the line of the combiner or the partitioner."""
         command = self._command
-        feed = "; ".join(
-            mappers if len(mappers) == 1
-            else [f"{mapper} | {shell.END_LINE}" for mapper in mappers])
+        # The combiner and the partitioner read whole lines.
+        feed = "; ".join(f"{mapper} | {shell.END_LINE}" for mapper in mappers)
         steps = [f"{{ {feed}; }}"]
         if command.combiner is not None:
             self._refuse_rewriting()
             steps += [self._sort(), self._program(command.combiner)]
         if role == PARTITIONER and command.partitioner is not None:
+            steps += [shell.END_LINE] * (command.combiner is not None)
             steps.append(f"{self._program(command.partitioner)} "
                          f"{command.num_partitions}")
         return " | ".join(steps)
@@ -227,17 +237,17 @@ class _Line:
         """Return an executable with its arguments and its environment."""
         values = self._with_old({**(names or {}), **self._values})
         if self.exports:
-            exported = dict(filter(
-                _is_of_shell, self._with_old(self._values).items()))
+            exported = self._exported()
             values = {name: value for name, value in values.items()
                       if exported.get(name) != value}
         # `env` takes any name; a shell has only variables of some names.
         variables = [
-            *_assignments(values.items()),
+            *shell.assignments(values.items()),
             *(f'{name}="${name}"' for name in self._unknown
-              if _is_of_shell((name, "")))]
-        return " ".join([*(["env", *variables] if variables else []),
-                         *map(shell.quote, self._words(executable))])
+              if shell.is_variable(name))]
+        program, *arguments = self._words(executable)
+        return " ".join([shell.with_environment(variables, program),
+                         *map(shell.quote, arguments)])
 
     @staticmethod
     def _with_old(values: Mapping[str, str]) -> dict[str, str]:
@@ -294,16 +304,6 @@ class _Line:
             yield (f"unzip -q {source} -d {target}" if path.endswith(ENDINGS)
                    else f"mkdir {target} && tar -xf {source} -C {target}")
             yield f"chmod -R u+rx {target}"
-
-
-def _assignments(variables: Iterable[tuple[str, str]]) -> list[str]:
-    return [f"{shell.quote(name)}={shell.quote(value)}"
-            for name, value in variables]
-
-
-def _is_of_shell(variable: tuple[str, str]) -> bool:
-    """Return whether a shell can have a variable of this name."""
-    return variable[0].isascii() and variable[0].isidentifier()
 
 
 def _check(splits: Sequence[Split]) -> None:

@@ -27,12 +27,15 @@ MIN_PATTERN = 4  # files that a pattern stands for
 def quote(word: str) -> str:
     """Return a word for the shell, on one line."""
     if word.isprintable():
-        return shlex.quote(word)
+        quoted = shlex.quote(word)
+        # zsh takes =ls for the path of ls; a=b may be an assignment.
+        return f"'{word}'" if "=" in word and quoted == word else quoted
     data = os.fsencode(word)
     if not word.endswith("\n"):
-        # In all shells. A word that ends with a newline would lose it.
+        # In all shells. A word that ends with a newline would lose it. In
+        # double quotes, ! is a command of the history.
         escaped = "".join(
-            chr(byte) if 32 <= byte < 127 and byte not in b"'\\%-"
+            chr(byte) if 32 <= byte < 127 and byte not in b"'\\%-!"
             else f"\\{byte:03o}" for byte in data)
         return f"\"$(printf '{escaped}')\""
     # Of bash, zsh and ksh.
@@ -40,6 +43,25 @@ def quote(word: str) -> str:
         chr(byte) if 32 <= byte < 127 and byte not in b"'\\"
         else f"\\x{byte:02x}" for byte in data)
     return f"$'{escaped}'"
+
+
+def assignments(variables: Iterable[tuple[str, str]]) -> list[str]:
+    """Return names and values as export and env take them."""
+    return [f"{quote(name)}={quote(value)}" for name, value in variables]
+
+
+def is_variable(name: str) -> bool:
+    """Return whether a shell can have a variable of this name."""
+    return name.isascii() and name.isidentifier()
+
+
+def with_environment(variables: Sequence[str], program: str) -> str:
+    """Return the first words of a command: a program with variables."""
+    if not variables:
+        return quote(program)
+    # env takes a=b for one more variable, so another program starts that.
+    start = ["nice", "-n", "0"] if "=" in program else []
+    return " ".join(["env", *variables, *start, quote(program)])
 
 
 def paths(splits: Sequence[Split]) -> str:

@@ -297,6 +297,7 @@ class _TaskSteps(_TaskInput):
 class TaskCommand(_TaskSteps):
     """The answer to get_task: what a task runs, and on what."""
 
+    any_exit_code: bool | None = None
     # As in TaskOptions.
     separator: str | None = None
     key_fields: int | None = None

@@ -55,6 +55,13 @@ def test_word_is_the_same_in_a_shell(program, word):
     assert run(f"printf %s {quoted}", program).stdout == os.fsencode(word)
 
 
+@pytest.mark.parametrize("word, quoted", [
+    ("=ls", "'=ls'"), ("day=1/map", "'day=1/map'"), ("a!b", "'a!b'"),
+    ("\t!x", "\"$(printf '\\011\\041x')\"")], ids=ascii)
+def test_word_has_no_meaning_for_zsh_and_for_the_history(word, quoted):
+    assert shell.quote(word) == quoted
+
+
 def test_word_that_ends_with_a_newline_needs_bash():
     quoted = shell.quote("it's\n")
     assert "\n" not in quoted
@@ -100,6 +107,13 @@ def test_line_holds_only_the_input_that_failed(line, tmp_path, split, place):
     assert line("cat", others, reason) == line("cat", [split])
 
 
+def test_mapper_of_all_inputs_is_given_all_of_them_again(line, tmp_path):
+    put(tmp_path / "in", {"a": b"one", "b": b"two\n"})
+    reason = "cat on the input 'in/a' and 1 more exited 3"
+    assert run(line("cat", ["in/a", "in/b"], reason, concatenate=True)
+               ).stdout == b"one\ntwo\n"
+
+
 def test_input_that_cannot_be_read_is_the_only_one(line, tmp_path):
     put(tmp_path, {"a": b"one\n", "b": b"two\n"})
     reason = "cannot read the input 'b': Permission denied"
@@ -118,6 +132,15 @@ def test_line_of_many_whole_files_is_one_cat(line, tmp_path):
 def test_mapper_of_each_file_runs(line, tmp_path):
     put(tmp_path, {"a": b"one\n", "b": b"two"})
     assert run(line("cat", ["a", "b"])).stdout == b"one\ntwo"
+
+
+def test_mapper_of_each_file_runs_if_no_exit_code_is_a_failure(
+        line, tmp_path):
+    put(tmp_path, {"a": b"one\n", "b": b"two\n"})
+    paths = ["a", "b"]
+    assert run(line("grep two", paths)).stdout == b""
+    assert run(line("grep two", paths, any_exit_code=True)
+               ).stdout == b"two\n"
 
 
 def test_bad_inputs_are_skipped_as_the_task_did(line, tmp_path):
@@ -159,6 +182,15 @@ def test_partitioner_gets_the_output_of_the_combiner(line, tmp_path):
         "cat", ["x"], f"{partitioner} 1 as the partitioner printed nothing",
         combiner="uniq", partitioner=f"{partitioner} 1", num_partitions=7))
     assert again.stdout == b"1 7\na\nb\n"
+
+
+@pytest.mark.parametrize("combiner", [None, "printf last"])
+def test_partitioner_reads_whole_lines(line, tmp_path, combiner):
+    put(tmp_path, {"x": b"last"})
+    partitioner = "sh -c 'od -c'"
+    again = run(line("cat", ["x"], f"{partitioner} as the partitioner exited",
+                     combiner=combiner, partitioner=partitioner))
+    assert b"t  \\n" in again.stdout
 
 
 def test_line_without_a_shell_equivalent_says_so(line, tmp_path):
@@ -233,6 +265,29 @@ def test_variables_of_many_inputs_are_set_once(line, tmp_path):
     assert code.count(b"A=a\nb\n") == code.count(b"a-b=odd\n") == 20
     assert b"map_input_file=f19\n" in code
     assert code.endswith(b"\nunset\n")
+
+
+def test_variables_with_a_meaning_in_a_shell_reach_the_combiner(
+        line, tmp_path):
+    put(tmp_path, {"x": b"a\n"})
+    odd = {"UID": "7", "PATH": f"{tmp_path}", "IFS": "a", "status": "=ls"}
+    write_executable(tmp_path / "show", "/usr/bin/env")
+    seen = run(line(
+        "/bin/cat", ["x"], "./show as the combiner exited 3", odd,
+        combiner="./show", variables={"mapreduce_task_id": "t"},
+        names=tuple(odd)), "bash").stdout
+    for name, value in {**odd, "mapreduce_task_id": "t"}.items():
+        if name != "IFS":  # No shell passes that on.
+            assert f"{name}={value}\n".encode() in seen
+
+
+def test_program_with_an_equals_sign_in_its_path_runs(line, tmp_path):
+    put(tmp_path, {"x": b"one\n"})
+    (tmp_path / "day=1").mkdir()
+    write_executable(tmp_path / "day=1/map", 'echo "$1$A$mapred_tip_id"; cat')
+    for fields in ({}, {"variables": {"mapreduce_task_id": "t"}}):
+        seen = run(line("day=1/map a=b", ["x"], **fields)).stdout
+        assert seen == f"a=b{'t' * bool(fields)}\none\n".encode()
 
 
 def test_odd_names_and_arguments_work(line, tmp_path):

@@ -180,6 +180,7 @@ class Plan:
             key_fields=job.key_fields,
             key_separator=job.key_separator,
             sort_options=job.sort_options,
+            any_exit_code=job.any_exit_code,
             reducer_separator=job.reducer_separator)
 
     def _reduce_inputs(self, task: ExtendedReduceTaskMessage) -> list[Split]:
