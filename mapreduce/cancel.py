@@ -8,7 +8,7 @@ from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.display import text
 from mapreduce.protocol import messages
 from mapreduce.protocol.signing import Secret
-from mapreduce.protocol.status import JobState
+from mapreduce.protocol.status import JobState, JobStatus
 from mapreduce.system.command_line import Number
 
 EXAMPLES = """\b
@@ -39,9 +39,7 @@ def main(
         raise errors.JobFailed(
             f"{text.title(job)} has ended already: it is {job.state.value}")
     try:
-        manager.send(messages.CancelJobMessage(job_id))
-        job = progress.follow(
-            lambda: manager.job(job_id), progress.NoProgress())
+        job = _cancel(manager, job_id)
     except errors.Interrupted as interrupted:
         interrupted.note = (
             f"Job {job_id} is being cancelled. See whether it is: "
@@ -54,6 +52,29 @@ def main(
             f"it is {job.state.value}")
     if not quiet:
         command.print_text(f"Cancelled {text.title(job)}")
+
+
+def _cancel(manager: RemoteManager, job_id: int) -> JobStatus:
+    """Cancel a job; return its status when it has ended.
+
+    A Manager that keeps its jobs may be away for some time.
+    """
+    keeps_jobs = manager.status().manager is not None
+    is_sent = False
+
+    def look() -> JobStatus:
+        nonlocal is_sent
+        try:
+            if not is_sent:
+                manager.send(messages.CancelJobMessage(job_id))
+                is_sent = True
+            return manager.job(job_id)
+        except errors.NoManager:
+            # It may have died before it read the message.
+            is_sent = False
+            raise
+
+    return progress.follow(look, progress.NoProgress(), lambda: keeps_jobs)
 
 
 if __name__ == "__main__":

@@ -48,18 +48,13 @@ def submit(
     if not quiet:
         tell_all(hints.about_visible_inputs(job))
     known: tuple[str, ...] = ()
-    keeps_jobs = False
     # Every Manager accepts the message of the specification.
     if not isinstance(message, ManagerJobMessage):
         known = manager.check_accepts(message)
-    elif wait:
-        # Before the job is sent: a strict Manager can't answer this, so the
-        # client could not wait for the job.
-        keeps_jobs = manager.status().manager is not None
-    else:
+    elif not wait:
         manager.check_secret()
     if wait:
-        _follow(manager, message, quiet, on_submitted, keeps_jobs)
+        _follow(manager, message, quiet, on_submitted)
         return None
     job_id = None
     try:
@@ -114,7 +109,6 @@ def _refuse_streams(job: JobSpec, input_hint: str, output_hint: str) -> None:
 def _follow(
     manager: RemoteManager, message: JobMessage, quiet: bool,
     on_submitted: Callable[[JobMessage], object] = lambda message: None,
-    keeps_jobs: bool = False,
 ) -> None:
     """Send a job and wait until it is done; raise JobFailed if it fails.
 
@@ -122,6 +116,9 @@ def _follow(
     """
     key = message.job_key
     assert key is not None
+    # Before the job is sent: a strict Manager can't answer this, so the
+    # client could not wait for the job.
+    keeps_jobs = manager.status(key).manager is not None
     job: JobStatus | None = None
     has_advised = quiet  # One note on a cluster without Workers is enough.
     was_away = False

@@ -216,17 +216,17 @@ def test_job_for_a_manager(mocker, workers, max_mappers):
     """It is waited for; paths and commands are for the Manager to judge."""
     mocker.patch("mapreduce.client.progress.POLL_INTERVAL", 0.001)
     with FakeManager(
-            cluster(workers=workers), TYPES,
+            cluster(workers=workers), TYPES, cluster(),
             lambda question: cluster(job("done", key=question["job_key"]),
                                      workers=[worker()]),
             {"job": job("done"), "tasks": [], "counters": []}) as manager:
         assert start("-input", "books", "-output", "out", "-mapper", "./map",
                      "-manager", f"localhost:{manager.port}") == (
             0, "", "job 3: done in 1.5 s; the result is in /cluster/out\n")
-    document = manager.heard[2]
+    document = manager.heard[3]
     assert manager.types() == [
-        "get_status", "get_message_types", "new_extended_job", "get_status",
-        "get_job"]
+        "get_status", "get_message_types", "get_status", "new_extended_job",
+        "get_status", "get_job"]
     assert document == {
         **REMOTE, "input_paths": ["books"], "output_directory": "out",
         "mapper_executable": "./map", "max_mappers": max_mappers,

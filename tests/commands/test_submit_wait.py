@@ -8,7 +8,7 @@ from mapreduce import streaming, submit
 from mapreduce.client import progress
 from tests.support import wire
 from tests.support.clients import FOREIGN, SUBMITTER, SUMMARY, run, with_key
-from tests.support.fake_manager import FakeManager, cluster, job, worker
+from tests.support.fake_manager import KEEPS, FakeManager, cluster, job, worker
 
 
 def test_wait_for_a_job_that_is_done():
@@ -23,7 +23,7 @@ def test_wait_for_a_job_that_is_done():
     key = manager.heard[1].get("job_key")
     assert re.fullmatch("[0-9a-f]{32}", key)
     assert manager.heard == [
-        {"message_type": "get_status"},
+        {"message_type": "get_status", "job_key": key},
         wire.job("output", job_key=key, job_name="words",
                  submitted_by=SUBMITTER),
         *[{"message_type": "get_status", "job_key": key,
@@ -99,19 +99,23 @@ def test_wait_gives_up_after_two():
         "Error: ", "Error: the Manager has gone: "))
 
 
-def test_job_that_a_dying_manager_did_not_keep_is_sent_again(mocker):
+@pytest.mark.parametrize("types, options", [
+    ([], []),
+    ([{"message_types": ["new_extended_job", "new_extended_job.any_exit_code"]}],
+     ["--any-exit-code"])])
+def test_job_that_a_dying_manager_did_not_keep_is_sent_again(
+        mocker, types, options):
     """By the same key, when the Manager that keeps jobs is back."""
     mocker.patch("mapreduce.client.progress.POLL_INTERVAL", 0.01)
-    keeps = {"manager": {
-        "started_at": "2026-11-26T07:15:24+0000", "interruptions": 1,
-        "problem": None}}
     with FakeManager(
-            {**cluster(), **keeps}, b"", b"", b"", {**cluster(), **keeps},
-            *with_key("map"), *with_key("done")) as manager:
-        code, _, stderr = run(submit.main, manager.port, "--wait", "--quiet")
+            *types, cluster(manager=KEEPS), b"", b"", b"",
+            cluster(manager=KEEPS), *with_key("map"), *with_key(
+                "done")) as manager:
+        code, _, stderr = run(
+            submit.main, manager.port, "--wait", "--quiet", *options)
     assert (code, stderr.count("Waiting for it")) == (0, 1)
     first, second = [message for message in manager.heard
-                     if message["message_type"] == "new_manager_job"]
+                     if message["message_type"].startswith("new_")]
     assert first == second
 
 
@@ -129,7 +133,7 @@ def test_streaming_tells_of_the_input_of_a_manager(tmp_path):
     with FakeManager(
             cluster(), {"message_types": [
                 "new_extended_job", "new_extended_job.hadoop_inputs"]},
-            *with_key("done"),
+            cluster(), *with_key("done"),
             {"job": job("done"), "tasks": [], "counters": []}) as manager:
         outcome = CliRunner().invoke(streaming.main, (
             "-manager", f"localhost:{manager.port}", "-output", "out",

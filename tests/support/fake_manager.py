@@ -7,6 +7,11 @@ import threading
 from tests.support.waiting import TIMEOUT
 
 
+# What a Manager that keeps its jobs tells of itself.
+KEEPS = {"started_at": "2026-11-26T07:15:24+0000", "interruptions": 1,
+         "problem": None}
+
+
 def job(state, **fields):
     """Return a job of 4 tasks as a Manager tells of it."""
     return {
@@ -35,10 +40,10 @@ def task(stage, task_id, state, **fields):
             "input_bytes": None, **fields}
 
 
-def cluster(*jobs, workers=()):
+def cluster(*jobs, workers=(), **fields):
     """Return the answer to get_status."""
     return {"workers": list(workers), "jobs": list(jobs),
-            "directory": "/cluster"}
+            "directory": "/cluster", **fields}
 
 
 class FakeManager:
