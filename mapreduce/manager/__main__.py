@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -72,7 +73,7 @@ def main(
 def _recorder(
     state_dir: str | None, shared_dir: str | None, fresh: bool
 ) -> Iterator[NoRecorder]:
-    """Yield what keeps the jobs; a StateError becomes one line."""
+    """Yield what keeps the jobs; an error of the state becomes one line."""
     if state_dir is None:
         yield NoRecorder()
         return
@@ -82,6 +83,10 @@ def _recorder(
             yield Recorder(state)
     except StateError as error:
         raise click.ClickException(str(error)) from error
+    except sqlite3.Error as error:
+        raise click.ClickException(
+            f"cannot use the state in {state_dir!r}: {error}; look at its "
+            "disk, and start again") from error
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from mapreduce.manager.scheduling.snapshot import (
     queued_job_status,
     running_job_status,
     task_statuses,
+    unreadable_job_status,
 )
 from mapreduce.manager.scheduling.waiting_jobs import WaitingJobs
 from mapreduce.protocol.extensions import ExtendedJobMessage
@@ -199,6 +200,13 @@ class Jobs:
             self._history.counters[status.id] = fact.counters
         if fact.plan:
             self._history.plans.add(status.id, restored(fact.plan))
+
+    def restore_unreadable(self, fact: facts.JobAborted) -> None:
+        """Add a job to the history that an earlier Manager has accepted."""
+        self.num_jobs = max(self.num_jobs, fact.job_id + 1)
+        self._history.add(unreadable_job_status(
+            fact.job_id, fact.state, fact.reason,
+            self._working_directory), None)
 
     def waits(self, job_id: int) -> bool:
         """Return whether a job waits in the queue."""

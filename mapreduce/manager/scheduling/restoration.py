@@ -122,6 +122,9 @@ def _restore(
             return
     job = jobs.running
     if job is None or job.job_id != fact.job_id:
+        # What says of which job it is could not be read.
+        if isinstance(fact, facts.JobAborted):
+            jobs.restore_unreadable(fact)
         return
     try:
         _restore_running(job, fact, restart, now)

@@ -142,6 +142,18 @@ def queued_job_status(job: QueuedJob, working_directory: str) -> JobStatus:
         submitted_at=job.submitted_at)
 
 
+def unreadable_job_status(
+    job_id: int, state: JobState, reason: str | None, working_directory: str
+) -> JobStatus:
+    """Return the status of a job of which only this can be told."""
+    unknown = ExtendedJobMessage(
+        input_paths=[""], output_directory="", mapper_executable="",
+        num_mappers=0, num_reducers=0)
+    return dataclasses.replace(
+        _new_job_status(job_id, unknown, working_directory, state),
+        reason=reason)
+
+
 def _new_job_status(
     job_id: int, submission: ExtendedJobMessage, working_directory: str,
     state: JobState,

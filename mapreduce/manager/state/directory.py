@@ -57,7 +57,8 @@ class StateDirectory:
         self.epoch = 0
         with contextlib.ExitStack() as undo:
             try:
-                os.makedirs(self.path, mode=0o700, exist_ok=True)
+                # Not the absolute path: an empty one is no directory.
+                os.makedirs(path, mode=0o700, exist_ok=True)
                 self._lock = os.open(
                     os.path.join(self.path, LOCK),
                     os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -89,7 +90,8 @@ class StateDirectory:
         # The clock of the file system counts, not that of this machine.
         os.utime(self._lock)
         age = os.fstat(self._lock).st_mtime - before
-        if owner and f" on {host}" not in owner and age < OWNER_TIMEOUT:
+        if (owner and not owner.endswith(f" on {host}")
+                and age < OWNER_TIMEOUT):
             os.utime(self._lock, (before, before))
             raise StateError(
                 f"the state directory {self.path!r} was used by {owner} "

@@ -43,6 +43,7 @@ COMMIT;
 MAX_DELAY = 0.1
 MAX_PENDING = 100
 VACUUM_PAGES = 1_000  # of 4 KiB, given back to the file system at a time
+NUMBERS = "epoch", "num_jobs"  # values of meta
 UNREADABLE = "what the Manager kept of this job can't be read"
 
 
@@ -69,7 +70,11 @@ class Journal:
         self._is_compact = False
         try:
             if not os.path.lexists(path):
+                _check_no_rest(path)
                 _create(path)
+            elif not os.path.getsize(path):
+                # Before SQLite opens it, and removes its WAL.
+                raise _damaged(path, "it is empty")
             self._connection = _connect(path)
         except (sqlite3.Error, OSError) as error:
             raise StateError(
@@ -92,14 +97,13 @@ class Journal:
                     "PRAGMA quick_check(1)").fetchall()
                 if problems != [("ok",)]:
                     raise sqlite3.DatabaseError(problems[0][0])
+                self._check_tables()
         except sqlite3.OperationalError as error:
             raise StateError(
                 f"cannot use the state in {self.path!r}: {error}; is another "
                 "Manager using it?") from error
         except sqlite3.DatabaseError as error:
-            raise DamagedState(
-                f"the state in {self.path!r} is damaged ({error}); bring back "
-                "a copy of it, or begin anew with --fresh") from error
+            raise _damaged(self.path, str(error)) from error
         if owner != APPLICATION_ID:
             raise StateError(
                 f"{self.path!r} is a database of another program; name "
@@ -108,6 +112,18 @@ class Journal:
             raise DamagedState(
                 f"the state in {self.path!r} is of a newer version of this "
                 "program; start that one, or begin anew with --fresh")
+
+    def _check_tables(self) -> None:
+        """Raise sqlite3.DatabaseError if what every state has is not there."""
+        tables = self._connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        if not {("meta",), ("facts",)} <= set(tables):
+            raise sqlite3.DatabaseError("a table is missing")
+        for name in NUMBERS:
+            if not (self.get(name) or "0").isdecimal():
+                raise sqlite3.DatabaseError(f"{name} is no number")
+        if self.get("epoch") and self.get("id") is None:
+            raise sqlite3.DatabaseError("its id is missing")
 
     def close(self) -> None:
         """Store what was added, if possible, and close the database."""
@@ -128,8 +144,10 @@ class Journal:
             self._put(values)
 
     def _put(self, values: dict[str, str]) -> None:
+        # As bytes: a directory may have a name that is not UTF-8.
         self._connection.executemany(
-            "INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
+            "INSERT OR REPLACE INTO meta VALUES (?, CAST(? AS TEXT))",
+            [(name, os.fsencode(value)) for name, value in values.items()])
 
     @contextlib.contextmanager
     def _transaction(self, durable: bool) -> Iterator[None]:
@@ -228,11 +246,24 @@ class Journal:
             self._is_compact = not free
 
 
+def _damaged(path: str, reason: str) -> DamagedState:
+    return DamagedState(
+        f"the state in {path!r} is damaged ({reason}); bring back a copy of "
+        "it, or begin anew with --fresh")
+
+
+def _check_no_rest(path: str) -> None:
+    """Raise DamagedState if a database is missing, but not its WAL."""
+    # A database that was closed and then removed leaves none.
+    with contextlib.suppress(FileNotFoundError):
+        if os.path.getsize(f"{path}-wal"):
+            raise _damaged(path, "its last changes are there, but not itself")
+
+
 def _create(path: str) -> None:
     """Make an empty database, which gets its name when it is complete."""
     new = path + ".new"
-    # Of a Manager that was killed meanwhile. A WAL without its database would
-    # be taken for that of the next one.
+    # Of a Manager that was killed meanwhile.
     for leftover in (new, f"{new}-journal", f"{path}-wal", f"{path}-shm"):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(leftover)
@@ -248,6 +279,7 @@ def _connect(path: str) -> sqlite3.Connection:
     # Before the first access: then no memory is shared through a file, which
     # some file systems can't do, and another Manager is refused.
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    connection.text_factory = os.fsdecode
     return connection
 
 

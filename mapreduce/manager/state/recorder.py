@@ -17,7 +17,7 @@ from mapreduce.manager.scheduling.restoration import Restart, summary
 from mapreduce.manager.scheduling.scheduler import Scheduler
 from mapreduce.manager.state import recovery
 from mapreduce.manager.state.directory import StateDirectory
-from mapreduce.manager.state.journal import Journal, StateError
+from mapreduce.manager.state.journal import Journal
 from mapreduce.manager.storage import Storage
 from mapreduce.protocol import layout
 from mapreduce.protocol.status import ManagerStatus
@@ -121,13 +121,7 @@ class Recorder(NoRecorder):
     @contextlib.contextmanager
     def shared_directory(self) -> Iterator[str]:
         """Begin a start of the state; yield its directory, which stays."""
-        try:
-            self._other_boot = self._state.begin()
-        except sqlite3.Error as error:
-            raise StateError(
-                f"cannot write the state in {self._state.path!r}: {error}; "
-                "look at its disk, and start again"
-            ) from error
+        self._other_boot = self._state.begin()
         yield self._state.shared_directory
 
     def restore(self, scheduler: Scheduler, storage: Storage) -> bool:

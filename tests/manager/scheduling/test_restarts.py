@@ -250,6 +250,25 @@ def test_facts_that_contradict_each_other_fail_that_job_only():
     assert world.state_of(1) is JobState.DONE
 
 
+@pytest.mark.parametrize("ends", [True, False])
+def test_job_that_can_not_be_read_has_failed(ends):
+    """It is shown, whether it had ended or not; the other one goes on."""
+    world = begun(job(1, 1), job(1, 1))
+    if ends:
+        finish_one(world)
+        finish_one(world)
+    unreadable = facts.JobAborted(0, JobState.FAILED, None, "rotten", False)
+    world.journal = [
+        unreadable if isinstance(
+            fact, (facts.JobAccepted, facts.JobArchived))
+        and fact.job_id == 0 else fact for fact in world.journal]
+    world.restart()
+    status = world.scheduler.details(0, 0.0).job
+    assert (status.state, status.reason) == (JobState.FAILED, "rotten")
+    finish_all(world)
+    assert world.state_of(1) is JobState.DONE
+
+
 def test_worker_that_saw_nothing_of_the_restart_is_asked_to_register():
     """At its first heartbeat."""
     world = begun()

@@ -8,7 +8,7 @@ import pytest
 
 from mapreduce.manager.scheduling import facts
 from mapreduce.manager.state import journal as journal_module
-from mapreduce.manager.state.journal import Journal, StateError
+from mapreduce.manager.state.journal import DamagedState, Journal, StateError
 from mapreduce.protocol.status import JobState, Stage, WorkerAddress
 from tests.support.scheduler_world import extended_job, job
 
@@ -139,8 +139,44 @@ def test_damaged_database_is_refused(path, damage):
     """It is not replaced by an empty one."""
     with open(path, "wb") as file:
         file.write(damage.ljust(len(damage) and 4096, b"\1"))
-    with pytest.raises(StateError, match="--fresh|another program"):
+    with pytest.raises(DamagedState, match="--fresh"):
         Journal(path)
+
+
+@pytest.mark.parametrize("damage", [
+    "DROP TABLE facts", "DROP TABLE meta",
+    "DELETE FROM meta WHERE name = 'id'",
+    "UPDATE meta SET value = 'x' WHERE name = 'epoch'",
+    "UPDATE meta SET value = 'x' WHERE name = 'num_jobs'"])
+def test_database_without_what_each_has_is_refused(journal, path, damage):
+    journal.set(id="1f2e3d4c", epoch="1", num_jobs="0")
+    journal.add(ACCEPTED)
+    journal.close()
+    with sqlite3.connect(path) as connection:
+        connection.execute(damage)
+    connection.close()
+    with pytest.raises(DamagedState, match="--fresh"):
+        Journal(path)
+
+
+def test_last_changes_without_their_database_are_refused(path):
+    """The database was lost; a WAL without changes is none."""
+    for content in (b"changes", b""):
+        with open(path + "-wal", "wb") as file:
+            file.write(content)
+        if content:
+            with pytest.raises(DamagedState, match="--fresh"):
+                Journal(path)
+    assert stored(path) == []
+
+
+def test_values_that_are_not_utf_8_come_back(journal, path):
+    journal.set(id="1f2e3d4c", directory="caf\udce9", parents="a\0caf\udce9")
+    journal.close()
+    journal = Journal(path)
+    assert journal.get("directory") == "caf\udce9"
+    assert journal.get("parents") == "a\0caf\udce9"
+    journal.close()
 
 
 def test_torn_database_is_refused(journal, path):
@@ -187,10 +223,9 @@ def test_database_is_for_its_user_only(journal, path):
 
 
 def test_half_made_database_is_made_anew(path):
-    """Its maker was killed; a WAL without its database is none either."""
-    for name in (path + ".new", path + "-wal"):
-        with open(name, "wb") as file:
-            file.write(b"half")
+    """Its maker was killed."""
+    with open(path + ".new", "wb") as file:
+        file.write(b"half")
     assert stored(path) == []
 
 
