@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from typing import IO
 
 from mapreduce.conformance.rule import RuleBroken
+from mapreduce.protocol.signing import SECRET_VARIABLE
 
 MARK = "MAPREDUCE_CONFORMANCE"  # a variable of the environment
 TAIL = 2000  # characters of a log that are shown
@@ -57,12 +58,15 @@ class Daemon:
         the command can't be started.
         """
         self._mark = uuid.uuid4().hex
+        # The kit signs nothing, so the daemon must not demand it.
+        inherited = {name: value for name, value in os.environ.items()
+                     if name != SECRET_VARIABLE}
         with contextlib.ExitStack() as stack:
             self._log = stack.enter_context(tempfile.TemporaryFile())
             try:
                 self._process = _started(
                     list(map(places.fill, command)), self._log, {
-                        **os.environ, "TMPDIR": str(temporary), **environment,
+                        **inherited, "TMPDIR": str(temporary), **environment,
                         MARK: self._mark})
             except OSError as error:
                 raise RuleBroken(

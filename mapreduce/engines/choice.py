@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -12,7 +11,6 @@ from mapreduce.client import command, completion, report
 from mapreduce.client.job_options import JobSpec, environment
 from mapreduce.engines import local, spark
 from mapreduce.protocol.status import JobDetails
-from mapreduce.system import access
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -87,8 +85,6 @@ def run(job: JobSpec, quiet: bool, options: EngineOptions) -> None:
         raise click.UsageError(
             "--verify repeats the job with all records; omit it or "
             "--skip-bad-records")
-    # Not for its executables, some of which are started by this process.
-    os.environ.pop(access.VARIABLE, None)
     if options.dry_run:
         local.show_plan(job, options.workers)
         return

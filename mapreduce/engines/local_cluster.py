@@ -272,8 +272,9 @@ def _start(module: str, *options: str) -> subprocess.Popen[bytes]:
 
     Raises ClusterError if that is not possible.
     """
+    # That variable is for other clusters.
     environment = {name: value for name, value in os.environ.items()
-                   if name != access.VARIABLE}  # That is for other clusters.
+                   if name != signing.SECRET_VARIABLE}
     # In a new session: Ctrl-C must not end the children before this process
     # has cancelled the job.
     try:

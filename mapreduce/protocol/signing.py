@@ -3,8 +3,7 @@ r"""Sign messages with a shared secret, and check signed ones. Pure.
     mapreduce-1 SECONDS NONCE LENGTH ADMISSION SIGNATURE\n
     {"message_type": …}
 
-The second line is the message, byte for byte as without a secret. Nothing is
-encrypted. The first line is the head:
+The message is byte for byte as without a secret, not encrypted. The head is:
 
     SECONDS    when it was signed, in Unix time
     NONCE      16 random bytes, in hexadecimal
@@ -27,6 +26,7 @@ from typing import NamedTuple
 
 from mapreduce.protocol.fields import ProtocolError
 
+SECRET_VARIABLE = "MAPREDUCE_SECRET_FILE"
 SCHEME = b"mapreduce-1"
 MANAGER = "manager"
 WINDOW = 30.0  # seconds for which a message is valid, by default

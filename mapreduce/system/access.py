@@ -15,14 +15,13 @@ from typing import Any, TypeVar
 
 import click
 
-from mapreduce.protocol.signing import WINDOW, Secret
+from mapreduce.protocol.signing import SECRET_VARIABLE, WINDOW, Secret
 from mapreduce.utils import network
 
 LOGGER = logging.getLogger(__name__)
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-VARIABLE = "MAPREDUCE_SECRET_FILE"
 MIN_SECRET = 32  # bytes
 MAX_FILE = 64 * 2**10  # bytes; a larger file is none with secrets
 
@@ -46,10 +45,11 @@ class Access:
 def secret_option(command: Command) -> Command:
     """Add the option --secret-file, whose value is a Secret or None."""
     return click.option(
-        "--secret-file", "secret", metavar="FILE", envvar=VARIABLE,
+        "--secret-file", "secret", metavar="FILE", envvar=SECRET_VARIABLE,
         callback=lambda _, __, path: _wanted(path),
         help="Sign all messages with the secret in this file, and accept only "
-        f"signed ones.  [default: the file that {VARIABLE} names, if any]"
+        "signed ones.  [default: the file that "
+        f"{SECRET_VARIABLE} names, if any]"
     )(command)
 
 
@@ -59,9 +59,9 @@ def _wanted(path: str | None) -> Secret | None:
         return read(path)
     # Perhaps by a script in which something failed. Nothing must go on
     # without a secret when its user believes that there is one.
-    if VARIABLE in os.environ:
-        raise NoSecret(f"the variable {VARIABLE} is empty: let it name a file "
-                       "with a secret, or unset it")
+    if SECRET_VARIABLE in os.environ:
+        raise NoSecret(f"the variable {SECRET_VARIABLE} is empty: let it name "
+                       "a file with a secret, or unset it")
     return None
 
 
@@ -90,8 +90,6 @@ def admit(host: str, access: Access) -> Secret | None:
     Raises click.ClickException if other machines could reach it although it
     has none, and OSError if the host can't be looked up.
     """
-    # The executables of tasks have no use for it.
-    os.environ.pop(VARIABLE, None)
     secret = _read_stdin() if access.secret_from_stdin else access.secret
     if secret:
         return dataclasses.replace(secret, window=access.clock_skew)

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from mapreduce.conformance.process import Daemon, Places
 from tests.support.conformance import flawed
 from tests.support.files import ROOT, write_executable
 from tests.support.waiting import TIMEOUT, Lifeline
@@ -47,6 +48,15 @@ def test_good_daemon_gives_exit_code_0():
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.splitlines()[-1] == (
         "2 rules: 2 passed, 0 failed, 0 not checked")
+
+
+def test_graded_daemon_is_not_told_of_the_secret_file(tmp_path, monkeypatch):
+    """It would then demand signed messages, which the kit can't send."""
+    monkeypatch.setenv("MAPREDUCE_SECRET_FILE", "/nowhere")
+    daemon = Daemon(["printenv", "MAPREDUCE_SECRET_FILE"],
+                    Places("", 0, "", 0, ""), tmp_path, {})
+    assert daemon.exit_code(TIMEOUT) == 1
+    daemon.end()
 
 
 def test_failed_rule_shows_what_was_sent_and_received():

@@ -107,9 +107,3 @@ def test_open_address_needs_a_secret(host):
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3"])
 def test_loopback_needs_none(host):
     assert access.admit(host, access.Access()) is None
-
-
-def test_executables_are_not_told_of_the_file(monkeypatch):
-    monkeypatch.setenv(access.VARIABLE, "f")
-    access.admit("localhost", access.Access())
-    assert access.VARIABLE not in os.environ

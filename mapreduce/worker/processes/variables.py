@@ -4,6 +4,8 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping
 
+from mapreduce.protocol.signing import SECRET_VARIABLE
+
 # By the present name of each variable, its old one.
 OLD_NAMES = {
     "mapreduce_job_id": "mapred_job_id",
@@ -35,7 +37,8 @@ class Environment:
         """Use the variables of a task, which override all others.
 
         Without any, the environment is that of this process, unchanged, as
-        the specification demands.
+        the specification demands. But it never tells an executable which file
+        has the secret of the cluster.
         """
         self.given = given
         # Of all executables of the task.
@@ -50,12 +53,14 @@ class Environment:
 
         `names` are of one process only.
         """
+        inherited = dict(os.environ)
+        has_secret = inherited.pop(SECRET_VARIABLE, None) is not None
         if not self.given:
-            return None
+            return inherited if has_secret else None
         # In this order: a variable of the user overrides all others.
         own = {**self.of_task, **(names or {}), **self.given}
         hidden = {*self.hidden, *(
             OLD_NAMES[name] for name in self.hidden if name in OLD_NAMES)}
         return {name: value for name, value in {
-            **os.environ, **old_variables(own), **own}.items()
+            **inherited, **old_variables(own), **own}.items()
                 if name not in hidden}

@@ -97,6 +97,14 @@ def test_task_without_an_environment_sees_ours_untouched(run, mocker):
     assert popen.call_args.kwargs["env"] is None
 
 
+@pytest.mark.parametrize("given", [{}, {"A": "b"}], ids=str)
+def test_no_executable_is_told_of_the_secret_file(run, monkeypatch, given):
+    """Whichever command starts it; the rest of our environment is there."""
+    monkeypatch.setenv("MAPREDUCE_SECRET_FILE", "/nowhere")
+    monkeypatch.setenv("OURS", "1")
+    assert run(f"{SHOW} OURS MAPREDUCE_SECRET_FILE", given) == b"1 None\n"
+
+
 def test_environment_of_the_task_comes_before_names(run):
     assert run("sh -c 'echo $NAME $OTHER'", {"NAME": "task's"},
                names={"NAME": "own", "OTHER": "own"}) == b"task's own\n"
