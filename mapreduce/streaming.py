@@ -35,6 +35,7 @@ from mapreduce.engines import choice, remote
 from mapreduce.protocol import messages
 from mapreduce.protocol.signing import Secret
 from mapreduce.system.access import secret_option
+from mapreduce.system.command_line import check_host
 
 NO_REDUCER = "NONE"
 # A comma between names. In Hadoop, a comma in braces is part of a pattern.
@@ -193,6 +194,7 @@ def _address(
     host, _, port = value.rpartition(":")
     if not (host and port.isdecimal()):
         raise click.BadParameter(f"{value!r} is not host:port", param=option)
+    check_host(ctx, option, host)
     return host, command.PORT(port, option, ctx)
 
 

@@ -10,7 +10,7 @@ import click
 from mapreduce.client import command
 from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.protocol.signing import Secret
-from mapreduce.system.command_line import CommandLine
+from mapreduce.system.command_line import CommandLine, check_host
 
 EXAMPLES = """\b
 Examples:
@@ -35,6 +35,7 @@ class Address(click.ParamType[tuple[str, int]]):
                 and int(port[:6]) <= MAX_PORT):
             self.fail(f"{value!r} is no address such as 127.0.0.1:6080",
                       param, ctx)
+        check_host(ctx, param, host)
         return host, int(port)
 
 

@@ -24,7 +24,7 @@ from mapreduce.manager.scheduling import events
 from mapreduce.protocol import messages, messages_2017 as dialect
 from mapreduce.protocol.layout import LOCAL_DIRECTORY_PREFIX
 from mapreduce.spec2017 import plan, scheduler
-from mapreduce.system import daemon, inputs, scratch
+from mapreduce.system import access, daemon, inputs, scratch
 from mapreduce.utils import outbox
 from mapreduce.utils.inbox import EndingSignal, Inbox, Ticker
 from mapreduce.utils.network import tcp_server, udp_server
@@ -232,6 +232,7 @@ def main(port: int, profile: str) -> None:
     It listens on PORT, and for heartbeats on the UDP port below it. At its
     start it deletes what an earlier one left: var/, or tmp/job-* of 2020.
     """
+    access.refuse_variable()
     daemon.run(
         "Master", daemon.Options(HOST, port),
         lambda port, on_listening, _: Master(

@@ -12,7 +12,7 @@ import click
 
 from mapreduce.protocol import messages, messages_2017 as dialect
 from mapreduce.protocol.layout import LOCAL_DIRECTORY_PREFIX, MAX_TASKS
-from mapreduce.system import daemon, scratch
+from mapreduce.system import access, daemon, scratch
 from mapreduce.worker import daemon as base
 from mapreduce.worker.assignments import Assignment, Assignments
 from mapreduce.worker.errors import TaskInterrupted
@@ -133,6 +133,7 @@ def main(master_port: int, worker_port: int) -> None:
         if worker.has_failed:
             sys.exit(1)
 
+    access.refuse_variable()
     daemon.run("Worker", daemon.Options(HOST, worker_port), serve)
 
 

@@ -101,40 +101,66 @@ def admit(host: str, access: Access) -> Secret | None:
     return None
 
 
+def refuse_variable() -> None:
+    """Raise NoSecret if a secret is named to a daemon that can't use it."""
+    if SECRET_VARIABLE in os.environ:
+        raise NoSecret("the 2017 dialect has no signatures; unset "
+                       f"{SECRET_VARIABLE}")
+
+
 def warn_root(secret: Secret | None) -> None:
     """Log a warning if other users could run programs as root."""
     if secret is None and os.geteuid() == 0:
         LOGGER.warning("This is root, and there is no secret: all who reach "
-                       "the port can run programs as root; see --secret-file")
+                       "the port can run programs as root; run it as a user "
+                       "with few rights")
 
 
 def read(path: str) -> Secret:
     """Return the Secret that a file holds, a line for each key.
 
-    Raises NoSecret if it is missing, too short, or not for its owner alone.
+    Raises NoSecret if it is missing, too short, too long, or not for its owner
+    alone.
     """
+    data = b""
     try:
         # O_NONBLOCK: opening a named pipe must not block.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(descriptor, "rb") as file:
             # By descriptor: the path may name another file by now.
             problem = _problem(os.fstat(descriptor))
-            lines = [] if problem else file.read(MAX_FILE).split(b"\n")
+            if not problem:
+                data = file.read(MAX_FILE + 1)
+                problem = _weakness(data)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         problem = getattr(error, "strerror", None) or str(error)
-        lines = []
-    words = [line.strip() for line in lines if line.strip()]
-    if not problem and (
-            not words or min(map(len, words)) < MIN_SECRET):
-        problem = f"each line must have {MIN_SECRET} bytes or more"
     if problem:
-        name = shlex.quote(path)
-        # rm, because an existing file would keep its owner and mode.
+        # What exists may be of value, or a device, and would keep its mode.
+        name = shlex.quote(path) if _can_be_made(path) else "NEW_FILE"
         raise NoSecret(
-            f"the secret file {name}: {problem}; this makes a right one: "
-            f"(umask 077; rm -f {name}; head -c 32 /dev/urandom | base64 > "
-            f"{name})")
-    return Secret.derive(words)
+            f"the secret file {path!r}: {problem}; this makes a right one: "
+            f"(umask 077; head -c 32 /dev/urandom | base64 > {name})")
+    return Secret.derive(_words(data))
+
+
+def _words(data: bytes) -> list[bytes]:
+    return [line.strip() for line in data.split(b"\n") if line.strip()]
+
+
+def _weakness(data: bytes) -> str:
+    """Return why a content must not be a secret, or an empty text."""
+    if len(data) > MAX_FILE:
+        return f"it has more than {MAX_FILE:,} bytes"
+    if min(map(len, _words(data)), default=0) < MIN_SECRET:
+        return f"each line must have {MIN_SECRET} bytes or more"
+    return ""
+
+
+def _can_be_made(path: str) -> bool:
+    """Return whether this user can make a new file, by one line of a shell."""
+    return (
+        bool(path) and path.isprintable() and not os.path.lexists(path)
+        and os.access(os.path.dirname(path) or os.curdir, os.W_OK | os.X_OK))
 
 
 def _problem(status: os.stat_result) -> str:

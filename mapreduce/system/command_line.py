@@ -32,7 +32,7 @@ def accept_signals(numbers: Iterable[signal.Signals]) -> list[signal.Signals]:
 
 
 def check_host(
-    _context: click.Context, _option: click.Parameter, host: str
+    _context: click.Context | None, _option: click.Parameter | None, host: str
 ) -> str:
     """Return a host; refuse an empty one, which means all addresses."""
     if not host:

@@ -1,6 +1,9 @@
 """The names of hosts that commands take."""
 import pytest
+from click.testing import CliRunner
 
+from mapreduce import streaming
+from mapreduce.dashboard import __main__ as dashboard
 from mapreduce.utils import network
 from tests.support.commands import run
 
@@ -22,6 +25,15 @@ def test_text_that_is_no_host_is_one_line(host):
     assert (ended.returncode, ended.stdout) == (2, "")
     assert f"{host!r} is no host" in ended.stderr
     assert "\x1b" not in ended.stderr
+
+
+@pytest.mark.parametrize("host", ["a b", "a\nb", " "])
+@pytest.mark.parametrize("command, option", [
+    (dashboard.main, "--listen"), (streaming.main, "-manager")])
+def test_host_before_a_port_is_checked_as_others_are(command, option, host):
+    ended = CliRunner().invoke(command, [option, f"{host}:6000"])
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert f"'{option}': {host!r} is no host" in ended.stderr
 
 
 @pytest.mark.parametrize("host, only_local, here", [

@@ -1,5 +1,6 @@
 """Secret files: which are read, and what is said of the others."""
 import os
+import pathlib
 import subprocess
 
 import click
@@ -7,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from mapreduce.protocol.signing import Secret
+from mapreduce.spec2017 import master, worker
 from mapreduce.system import access
 
 WORD = b"0123456789abcdef" * 2
@@ -36,17 +38,54 @@ def test_each_line_is_a_secret(file, content, words):
     (WORD, 0o604, "other users may use it"),
     (WORD[1:], 0o600, "each line must have 32 bytes or more"),
     (WORD + b"\nshort", 0o600, "each line must have 32 bytes or more"),
-    (b"", 0o600, "each line must have 32 bytes or more")], ids=str)
-def test_wrong_file_is_refused_with_a_way_out(file, content, mode, problem):
+    (b"", 0o600, "each line must have 32 bytes or more"),
+    # It is never cut: keys at its end would be missing.
+    ((WORD + b"\n") * 2000, 0o600, "it has more than 65,536 bytes")],
+    ids=range(6))
+def test_wrong_file_is_refused_with_a_way_out(
+        file, content, mode, problem, tmp_path, monkeypatch):
+    """Its own content stays."""
     path = file(content, mode)
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(access.NoSecret) as caught:
         access.read(path)
     assert problem in caught.value.message
-    hint = caught.value.message.partition("a right one: ")[2]
-    subprocess.run(hint, shell=True, check=True)
-    access.read(path)
+    make(caught.value.message)
+    access.read("NEW_FILE")
+    assert pathlib.Path(path).read_bytes() == content
     assert WORD.decode()[:20] not in caught.value.message
-    assert "\n" not in caught.value.message
+
+
+def make(message):
+    """Run the line of a message that makes a secret file."""
+    hint = message.partition("a right one: ")[2]
+    subprocess.run(hint, shell=True, check=True)
+
+
+@pytest.mark.parametrize("name", ["missing", "it's one", "-x"])
+def test_missing_file_is_refused_with_a_line_that_makes_it(
+        name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(access.NoSecret) as caught:
+        access.read(name)
+    make(caught.value.message)
+    access.read(name)
+
+
+@pytest.mark.parametrize("name", [
+    "", "a\nb", "a\0b", os.fsdecode(b"caf\xe9"), "missing/file", "missing/",
+    "/dev/zero", ".", "dangling"])
+def test_file_that_cannot_be_made_is_refused_in_one_line(
+        name, tmp_path, monkeypatch):
+    """No line that would fail, or delete what is no secret file."""
+    monkeypatch.chdir(tmp_path)
+    os.symlink("missing/file", "dangling")
+    with pytest.raises(access.NoSecret) as caught:
+        access.read(name)
+    assert caught.value.message.startswith(f"the secret file {name!r}: ")
+    assert caught.value.message.endswith(
+        "this makes a right one: (umask 077; head -c 32 /dev/urandom | base64 "
+        "> NEW_FILE)")
 
 
 def test_empty_variable_is_no_missing_one(monkeypatch):
@@ -63,6 +102,20 @@ def test_empty_variable_is_no_missing_one(monkeypatch):
         "file with a secret, or unset it\n"))
     monkeypatch.delenv("MAPREDUCE_SECRET_FILE")
     assert CliRunner().invoke(command).output == "None\n"
+
+
+@pytest.mark.parametrize("command, ports", [
+    (master.main, ["6000"]), (worker.main, ["6000", "6001"])],
+    ids=["master", "worker"])
+@pytest.mark.parametrize("value", ["", "/nowhere"])
+def test_daemon_that_signs_nothing_refuses_the_variable(
+        command, ports, value, monkeypatch):
+    """Its user believes that it signs."""
+    monkeypatch.setenv("MAPREDUCE_SECRET_FILE", value)
+    ended = CliRunner().invoke(command, ports)
+    assert (ended.exit_code, ended.stdout, ended.stderr) == (2, "", (
+        "Error: the 2017 dialect has no signatures; unset "
+        "MAPREDUCE_SECRET_FILE\n"))
 
 
 def test_what_is_no_file_is_refused(tmp_path):
