@@ -17,6 +17,7 @@ import glob
 import logging
 import os
 import re
+import sqlite3
 import time
 
 from mapreduce.manager.removal import remove_directory
@@ -201,8 +202,10 @@ class StateDirectory:
         return self.journal.read()
 
     def end(self) -> None:
-        """Remove the state: the next start begins anew."""
-        self.journal.set(ended="yes")
+        """Remove the state: the next start begins anew. Raises OSError."""
+        # A full disk has no room for that, but files can be removed there.
+        with contextlib.suppress(sqlite3.Error):
+            self.journal.set(ended="yes")
         remove_directory(self.shared_directory)
         self._remove_state()
 

@@ -225,6 +225,6 @@ class Recorder(NoRecorder):
         self._storage.remove_all()
         try:
             self._state.end()
-        except sqlite3.Error as error:
+        except OSError as error:
             LOGGER.error("Cannot remove the state in %s: %s",
                          self._state.path, error)

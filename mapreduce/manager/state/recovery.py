@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 
 from mapreduce.manager.replacement import (
@@ -164,7 +165,10 @@ class MapOutputs:
                     and self._planned.num_partitions):
                 for name in _names(fact, self._planned):
                     place = os.path.join(directory, name)
-                    os.rename(self._path(fact, name) or place, place)
+                    # Another --shared_dir may be on another file system.
+                    # What is copied only in part has not the size that the
+                    # fact tells, if the Manager dies here.
+                    shutil.move(self._path(fact, name) or place, place)
                     # Facts of several attempts may name it.
                     self._paths[name] = place
                     self._paths.pop(f"{layout.BACKUPS}/{name}", None)

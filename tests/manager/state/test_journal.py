@@ -8,6 +8,7 @@ import pytest
 
 from mapreduce.manager.scheduling import facts
 from mapreduce.manager.state import journal as journal_module
+from mapreduce.manager.state.directory import StateDirectory
 from mapreduce.manager.state.journal import DamagedState, Journal, StateError
 from mapreduce.protocol.status import JobState, Stage, WorkerAddress
 from tests.support.scheduler_world import extended_job, job
@@ -112,6 +113,20 @@ def test_full_disk_loses_nothing(journal):
     connection.execute("PRAGMA max_page_count = 100000")
     journal.commit()
     assert len(journal.read()) == 50
+
+
+def test_state_ends_on_a_full_disk_too(tmp_path, monkeypatch):
+    """Only the mark needs room there."""
+    monkeypatch.chdir(tmp_path)
+    state = StateDirectory("state")
+    state.begin()
+
+    def fail(**_):
+        raise sqlite3.OperationalError("database or disk is full")
+    monkeypatch.setattr(state.journal, "set", fail)
+    state.end()
+    state.close()
+    assert os.listdir("state") == ["lock"]
 
 
 def test_pending_facts_of_an_archived_job_need_no_memory(journal):
