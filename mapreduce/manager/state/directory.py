@@ -22,6 +22,7 @@ import time
 
 from mapreduce.manager.removal import remove_directory
 from mapreduce.manager.scheduling import facts
+from mapreduce.manager.state import recovery
 from mapreduce.manager.state.journal import (
     DamagedState,
     Journal,
@@ -118,6 +119,9 @@ class StateDirectory:
             remove_database(path)
             self.journal = Journal(path)
         if fresh or self.journal.get("ended"):
+            # Elsewhere, a relative path would mean another directory.
+            if fresh and self.journal.get("directory") == os.getcwd():
+                recovery.abandon(list(self.known().values()), self.owner)
             self._remove_state()
             self.journal = Journal(path)
         if self.journal.get("id") is None:

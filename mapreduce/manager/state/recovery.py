@@ -6,6 +6,7 @@ it moves there late can't get into this one.
 """
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import os
@@ -80,6 +81,17 @@ def take_over(
         not place.other_boot and outputs.size_of(fact) == fact.size))
     outputs.move(kept, place.storage.job_directory(planned.job_id))
     return kept, None
+
+
+def abandon(known: Sequence[facts.Fact], owner: str) -> None:
+    """Remove what the running job has beside its output directory.
+
+    An old result that has lost its name gets it back.
+    """
+    job = _interrupted(known)
+    if job is not None:
+        with contextlib.suppress(OSError):
+            undo_replacement(job.submission, owner)
 
 
 def _interrupted(known: Sequence[facts.Fact]) -> _Interrupted | None:

@@ -1,18 +1,26 @@
-"""The files of a job whose next Manager keeps them in another place."""
+"""The files of a job that the next Manager keeps elsewhere, or not at all."""
 import errno
 import os
 
+import pytest
+
 from tests.support.manager_shell import Shell
-from tests.support.scheduler_world import job
+from tests.support.scheduler_world import extended_job, job
 
 
-def test_map_output_moves_to_another_file_system(tmp_path, monkeypatch):
-    """No rename can lead there."""
+@pytest.fixture(name="place")
+def _place(tmp_path, monkeypatch):
+    """A working directory with an input and a shared directory."""
     monkeypatch.chdir(tmp_path)
     for name in ("in", "shared"):
         (tmp_path / name).mkdir()
     (tmp_path / "in/a").write_text("a\n")
-    shell = Shell(tmp_path / "state", parent=tmp_path / "shared")
+    return tmp_path
+
+
+def test_map_output_moves_to_another_file_system(place, monkeypatch):
+    """No rename can lead there."""
+    shell = Shell(place / "state", parent=place / "shared")
     shell.submit(job(2, 1))
     shell.register(1)
     shell.finish_task()
@@ -24,10 +32,23 @@ def test_map_output_moves_to_another_file_system(tmp_path, monkeypatch):
             raise OSError(errno.EXDEV, "Invalid cross-device link")
         rename(source, target)
     monkeypatch.setattr(os, "rename", refuse)
-    shell = Shell(tmp_path / "state")
+    shell = Shell(place / "state")
     (task,) = shell.register(1)
     shell.kill()
     assert task.task_id == 1
     assert os.listdir(os.path.dirname(task.output_directory)) == ["job-00000"]
     assert len(os.listdir(task.output_directory)) == 1
     assert os.listdir("shared") == []
+
+
+def test_fresh_start_leaves_no_hidden_directory(place):
+    """Of a job that was to replace a result at its end."""
+    shell = Shell(place / "state")
+    shell.submit(extended_job(
+        environment=None, num_mappers=1, max_mappers=None, keep_old=True))
+    shell.register(1)
+    shell.kill()
+    before = sorted(os.listdir())
+    Shell(place / "state", fresh=True).kill()
+    assert len(before) == 4
+    assert sorted(os.listdir()) == ["in", "shared", "state"]
