@@ -32,8 +32,8 @@ class Run:
         It has one Worker unless the options name another number.
         """
         with subprocess.Popen(
-                [*program, "--workers", "1", "-i", INPUT, "-o", output,
-                 "-m", mapper, "-r", REDUCER, *options],
+                [*program, "-i", INPUT, "-o", output, "-m", mapper,
+                 "-r", REDUCER, "--workers", "1", *options],
                 cwd=self.directory, env=self.env, stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                 text=True) as process:
