@@ -28,17 +28,23 @@ def _other_port(mapreduce):
 
 
 def test_two_clusters_side_by_side(mapreduce, other_port, monkeypatch):
+    """One of them is signed, which each command finds out."""
+    secret = mapreduce.directory / "secret"
+    secret.write_text("s" * 40)
+    secret.chmod(0o600)
     assert mapreduce("start") == (START, 0)
     assert mapreduce("start", "1", "--port", str(other_port), "--",
-                     "--loglevel", "debug") == (START, 0)
+                     "--loglevel", "debug", "--secret-file", "secret"
+                     ) == (START, 0)
     assert mapreduce.logs() == sorted([
         "manager.log", "worker-6001.log", "worker-6002.log",
         f"manager-{other_port}.log", f"worker-{other_port + 1}.log"])
-    assert "[DEBUG]" in (mapreduce.directory / (
-        f"var/log/manager-{other_port}.log")).read_text()
+    log = mapreduce.directory / f"var/log/manager-{other_port}.log"
+    assert "[DEBUG]" in log.read_text()
     assert mapreduce("add-worker", "--port", str(other_port)) == (
         f"starting mapreduce worker on port {other_port + 2} ...\n", 0)
     assert answers(other_port + 2)
+    assert wait_until(lambda: log.read_text().count("Registered Worker") == 2)
     assert mapreduce("stop") == (STOP, 0)
     monkeypatch.setenv("MAPREDUCE_PORT", str(other_port))
     assert mapreduce("status") == ("manager running\nworkers running\n", 0)
