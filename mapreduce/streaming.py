@@ -20,6 +20,7 @@ from mapreduce.client import (
     hadoop_names,
     job_options,
     key_options,
+    shell_syntax,
 )
 from mapreduce.client.hadoop import PROPERTIES
 from mapreduce.client.job_options import COUNT_OR_ZERO, JobSpec
@@ -75,7 +76,8 @@ class StreamingCommand(command.JobCommand):
         wrong = list(self._wrong_values(ctx, words))
         # A single one of click's comes with a line on --help.
         if words.errors or wrong[1:]:
-            raise errors.UsageError("\n".join([*words.errors, *wrong]))
+            raise errors.UsageError("\n".join(
+                [*words.errors, *words.shell, *wrong]))
         ctx.meta[IDLE] = words.idle
         return super().parse_args(ctx, words.kept)
 
@@ -93,10 +95,8 @@ class StreamingCommand(command.JobCommand):
                 order, self.get_params(ctx)):
             try:
                 option.handle_parse_result(ctx, given, [])
-            except click.MissingParameter as error:
-                # It may be what an unknown option was meant to be.
-                if not words.has_unknown:
-                    yield error.format_message()
+            except click.MissingParameter:
+                continue  # Click asks for it when all the others are right.
             except click.ClickException as error:
                 yield error.format_message()
         if more and not words.has_unknown:
@@ -111,6 +111,8 @@ class _Words:
         self.kept: list[str] = []  # for click
         self.idle: list[str] = []
         self.errors: list[str] = []
+        # Errors that count only if the job has a use for the command.
+        self.shell: list[str] = []
         self.has_unknown = False  # an option, whose value may be anything
         self._known = known
 
@@ -139,9 +141,8 @@ class _Words:
                 values = list(itertools.islice(words, 1))
                 self.kept += values
                 value = "".join(values)
-            if name in COMMANDS and _is_java(name, value):
-                self._refuse(f"{name} {value}",
-                             hadoop_names.without_java(value))
+            if name in COMMANDS:
+                self._read_command(name, value)
         elif name in hadoop_names.IDLE_OPTIONS:
             if hadoop_names.IDLE_OPTIONS[name] and not equals:
                 next(words, None)
@@ -163,6 +164,12 @@ class _Words:
             self.errors.append(hadoop_names.unknown_option(name, self._known))
         else:
             self.kept.append(word)
+
+    def _read_command(self, name: str, value: str) -> None:
+        if _is_java(name, value):
+            self._refuse(f"{name} {value}", hadoop_names.without_java(value))
+        elif problem := shell_syntax.find_problem(name[1:], value):
+            self.shell.append(problem)
 
     def _refuse(self, name: str, advice: str) -> None:
         self.errors.append(f"{name} is not possible here: {advice}")

@@ -9,6 +9,15 @@ import click
 from mapreduce.display import text
 
 
+def option_of(field: str, otherwise: str) -> str:
+    """Return the shortest name of this command's option for a field."""
+    context = click.get_current_context(silent=True)
+    for option in context.command.params if context else ():
+        if option.name == field:
+            return min(option.opts, key=len)
+    return otherwise
+
+
 class JobFailed(click.ClickException):
     """The job failed or was cancelled, or it ended before a cancel."""
 

@@ -89,7 +89,8 @@ class Properties:
 
     def add(self, text: str) -> None:
         """Add a property such as NAME=VALUE."""
-        name, equals, value = map(str.strip, text.partition("="))
+        name, equals, value = text.partition("=")
+        name = name.strip()
         known = RENAMED.get(name, name)
         if not equals or not name:
             self.errors.append(f"-D {name} lacks a value: -D {name}=VALUE")
@@ -113,6 +114,8 @@ class Properties:
     def _set(
         self, name: str, field: str, kind: click.ParamType[Any], value: str
     ) -> None:
+        if not isinstance(kind, key_options.Separator):  # a space, or a TAB
+            value = value.strip()
         try:
             self.fields[field] = kind.convert(value, None, None)
         except click.BadParameter as error:

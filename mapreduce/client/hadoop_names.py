@@ -22,8 +22,8 @@ NOT_READ = "configuration files are not read; give properties by -D"
 IMPOSSIBLE_OPTIONS = {
     "-libjars": JAVA, "-conf": NOT_READ, "-config": NOT_READ,
     "-additionalconfspec": NOT_READ,
-    "-inputreader": "read such records in the mapper, and give it whole "
-                    "files by --no-decompress or --split-size 0",
+    "-inputreader": "read such records in the mapper; -D mapreduce.input."
+                    "fileinputformat.split.maxsize=0 gives it whole files",
 }
 # Their values may name what is the only possibility here.
 FORMAT_OPTIONS = {

@@ -19,7 +19,7 @@ from mapreduce.system import inputs, outputs
 
 LIKE_COMPRESSED = re.compile(
     r"\.(gz|bz2?|xz|zstd?|deflate|lz4|snappy|sz|lzo|z|gzip|bzip2|lzma|lz|br"
-    r"|t[gbx]z2?|tbz2|zip|7z|rar|lzop)$", re.IGNORECASE)
+    r"|t[gbx]z2?|tbz2|zip|7z|rar|lzop|lzo_deflate)$", re.IGNORECASE)
 MANY_FILES = 500
 SMALL = 2**20  # bytes
 
@@ -74,7 +74,8 @@ def _about(skipped: inputs.Skipped) -> Iterator[str]:
                "the input; --recursive reads the files there, too")
     if number := skipped.hidden:
         yield (f"Left out {number} hidden name{'s' * (number > 1)} in the "
-               "input, which begin with . or _, as Hadoop does")
+               f"input, which begin{'s' * (number == 1)} with . or _, as "
+               "Hadoop does")
 
 
 def _about_endings(files: Sequence[str]) -> Iterator[str]:

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from mapreduce.client.errors import UsageError
+from mapreduce.client.errors import UsageError, option_of
 from mapreduce.client.command import obey_signals
 from mapreduce.client.job_options import STDIN, STDOUT, JobSpec
 from mapreduce.client.placed_files import is_placed
@@ -121,7 +121,9 @@ def _pipe_hint(paths: Sequence[str]) -> str:
     """Return the end of an error if an input is a pipe, as <(command) is."""
     is_pipe = any(os.path.exists(path) and stat.S_ISFIFO(os.stat(path).st_mode)
                   for path in paths)
-    return "; pipe it into this command, with -i -" if is_pipe else ""
+    option = option_of("input_paths", "-i")
+    return (f"; pipe it into this command, with {option} -" if is_pipe
+            else "")
 
 
 def check_output(path: str) -> None:

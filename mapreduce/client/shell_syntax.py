@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 
-from mapreduce.client.errors import UsageError
+from mapreduce.client.errors import option_of
 
 # A quoted part of a command; in the second one, $( and ` keep their meaning.
 SINGLE_QUOTED = r"'[^']*'|\\."
@@ -17,23 +17,25 @@ DOUBLE_QUOTED = r'"(?:\\.|[^"\\])*"'
 OPERATOR = re.compile(
     r"(?<!\S)(?:\d?>|<|\||&)\S*"  # |, >file, 2>&1
     r"|;(?=\s|$)|\$\([^)]*|`")
+# Fields whose names are not those of the commands, and usual options.
+OPTIONS = {"mapper": ("mapper_executable", "-m"),
+           "reducer": ("reducer_executable", "-r")}
 # cat|sort, A=1 ./map
 PROGRAM = re.compile(r"[^\s|;&<>]+[|;&<>]|\w+=\S*(?=\s)")
 
 
-def check(what: str, command: str | None) -> None:
-    """Raise UsageError for a command that was written for a shell.
+def find_problem(what: str, command: str | None) -> str | None:
+    """Return an error for a command that was written for a shell.
 
     `what` is, e.g., mapper. The path of a file is never such a command.
     """
     if command is None or os.path.isfile(command):
-        return
+        return None
     syntax = _find(command)
     if syntax is None:
-        return
-    raise UsageError(f"the {what} {command!r} has {syntax!r}, but no shell "
-                     f"runs it; for a shell: {_option(what)} "
-                     f"{_in_shell(command)}")
+        return None
+    return (f"the {what} {command!r} has {syntax!r}, but no shell runs it; "
+            f"for a shell: {_option(what)} {_in_shell(command)}")
 
 
 def _find(command: str) -> str | None:
@@ -58,4 +60,5 @@ def _in_shell(command: str) -> str:
 
 
 def _option(what: str) -> str:
-    return {"mapper": "-m", "reducer": "-r"}.get(what, f"--{what}")
+    field, otherwise = OPTIONS.get(what, (what, f"--{what}"))
+    return option_of(field, otherwise)

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from mapreduce.client import shell_syntax
+from mapreduce.client.errors import UsageError
 from mapreduce.client.job_options import STDIN, JobSpec
 from mapreduce.protocol import codec, fields, layout
 from mapreduce.protocol.extensions import ExtendedJobMessage
@@ -67,11 +68,13 @@ def validate(job: JobSpec) -> JobSpec:
     elif job.reducer_executable is None:
         raise click.UsageError("Missing option '-r' / '--reducer'; only a "
                                "job with --nreducers 0 needs none")
-    for what, command in (
+    problems = [problem for what, command in (
             ("mapper", job.mapper_executable),
             ("reducer", job.reducer_executable),
-            ("combiner", job.combiner), ("partitioner", job.partitioner)):
-        shell_syntax.check(what, command)
+            ("combiner", job.combiner), ("partitioner", job.partitioner))
+        if (problem := shell_syntax.find_problem(what, command))]
+    if problems:
+        raise UsageError("\n".join(problems))
     if job.overwrite and not job.keep_old:
         raise click.UsageError("--overwrite is for --keep-old: without it, "
                                "any output directory is replaced")

@@ -94,6 +94,15 @@ def test_nearest_property_is_named_only_for_a_slip(name, nearest):
         errors=[f"unknown property {name!r}{hint}"])
 
 
+@pytest.mark.parametrize("value", [" ", "\t", ","])
+def test_separator_may_be_a_space(value):
+    """Other values count without the spaces around them."""
+    assert read_properties([
+        f" stream.map.output.field.separator={value}",
+        "stream.num.map.output.key.fields = 2 "]) == Properties(
+            {"separator": value, "key_fields": 2})
+
+
 def test_property_of_the_user_is_a_variable_of_the_tasks():
     """Also one that begins as some of Hadoop's do."""
     assert read_properties([

@@ -49,7 +49,7 @@ def test_result_on_another_machine_is_not_called_empty(tmp_path):
                   "files there, too"]),
     (Skipped(2, 1), ["Skipped 2 directories in the input; --recursive reads "
                      "the files there, too",
-                     "Left out 1 hidden name in the input, which begin with "
+                     "Left out 1 hidden name in the input, which begins with "
                      ". or _, as Hadoop does"]),
 ])
 def test_what_is_left_out_of_the_input(tmp_path, skipped, lines):
@@ -109,7 +109,7 @@ def test_input_of_a_manager_as_far_as_it_is_here(tmp_path):
     assert list(hints.about_visible_inputs(job)) == [
         f"The mapper reads '{tmp_path}/a.gz' as it is, compressed; with "
         "--decompress, it reads the content",
-        "Left out 1 hidden name in the input, which begin with . or _, as "
+        "Left out 1 hidden name in the input, which begins with . or _, as "
         "Hadoop does",
         "The mapper reads 'b.tgz' as it is: only files with names such as "
         "x.gz are decompressed"]

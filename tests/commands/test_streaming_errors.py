@@ -66,12 +66,25 @@ def test_all_refusals_come_at_once():
         f"not possible here: {java}",
         "Invalid value for '-cmdenv': 'A' is not NAME=VALUE",
         "Invalid value for '-numReduceTasks': 'many' is not a valid integer.",
-        "Missing option '-output'.",
         "unknown property 'mapreduce.job.reducs'; the nearest known one is "
         "mapreduce.job.reduces"]
 
 
-def test_unknown_option_hides_what_may_come_from_it():
+def test_hint_for_a_shell_names_the_options_of_this_command():
+    """With other refusals at once."""
+    shell = ["-mapper", "cat | sort", "-reducer", "cat; x", "--quiet"]
+    for more, lines in (([], []), (["-libjars", "x"], [
+            "-libjars is not possible here: no Java runs here; use -mapper, "
+            "-reducer and -partitioner COMMAND"])):
+        code, _, stderr = start(*REQUIRED, *shell, *more)
+        assert (code, stderr.removeprefix("Error: ").splitlines()) == (2, [
+            *lines, "the mapper 'cat | sort' has '|', but no shell runs it; "
+            "for a shell: -mapper \"sh -c 'cat | sort'\"",
+            "the reducer 'cat; x' has 'cat;', but no shell runs it; for a "
+            "shell: -reducer \"sh -c 'cat; x'\""])
+
+
+def test_value_of_an_unknown_option_is_no_error_of_its_own():
     assert start("-inptu", INPUT, "-output", "o", "-libjars", "x") == (2, "", (
         "Error: unknown option '-inptu'; the nearest known one is -input\n"
         "-libjars is not possible here: no Java runs here; use -mapper, "
@@ -109,9 +122,8 @@ def test_wrong_use(options, error):
 
 
 def test_required_options():
-    """All that are missing are asked for at once."""
-    assert start() == (2, "", "Error: Missing option '-input'.\n"
-                       "Missing option '-output'.\n")
-    code, _, stderr = start(*REQUIRED[:2])
-    assert (code, stderr.splitlines()[-1]) == (
-        2, "Error: Missing option '-output'.")
+    """One after the other is asked for."""
+    for number, name in enumerate(["-input", "-output"]):
+        code, _, stderr = start(*REQUIRED[:2 * number])
+        assert (code, stderr.splitlines()[-1]) == (
+            2, f"Error: Missing option '{name}'.")

@@ -101,7 +101,8 @@ def test_wait_gives_up_after_two():
 
 @pytest.mark.parametrize("types, options", [
     ([], []),
-    ([{"message_types": ["new_extended_job", "new_extended_job.any_exit_code"]}],
+    ([{"message_types": [
+        "new_extended_job", "new_extended_job.any_exit_code"]}],
      ["--any-exit-code"])])
 def test_job_that_a_dying_manager_did_not_keep_is_sent_again(
         mocker, types, options):
@@ -139,7 +140,7 @@ def test_streaming_tells_of_the_input_of_a_manager(tmp_path):
             "-manager", f"localhost:{manager.port}", "-output", "out",
             "-input", str(tmp_path)))
     assert (outcome.exit_code, outcome.stdout, outcome.stderr) == (0, "", (
-        "Left out 1 hidden name in the input, which begin with . or _, as "
+        "Left out 1 hidden name in the input, which begins with . or _, as "
         "Hadoop does\n"
         "The mapper reads 'a.tbz' as it is: only files with names such as "
         "x.gz are decompressed\n"
