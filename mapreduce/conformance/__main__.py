@@ -55,8 +55,14 @@ def main(
     if a rule failed.
     """
     rules = grading.select(side, ways["words"], ways["mode"])
+    # A wrong word among others would leave rules out, and say nothing.
+    for word in ways["words"]:
+        if not grading.select(side, [word], "all"):
+            raise click.UsageError(
+                f"no rule has {word!r} in its name; --list prints them")
     if not rules:
-        raise click.UsageError("no rule has such a name; --list prints them")
+        raise click.UsageError(
+            f"the mode {ways['mode']} has none of these rules")
     if ways["only_list"]:
         click.echo("\n".join(map(report.line_of, rules)))
         return

@@ -93,9 +93,14 @@ class Daemon:
         self._process.send_signal(number)
 
     def log(self) -> str:
-        """Return the end of what the daemon wrote on its output and error."""
+        """Return the end of what the daemon wrote on its output and error.
+
+        The last line gives the exit code, if the daemon has ended.
+        """
         self._log.seek(0)
-        return self._log.read().decode("utf-8", "replace")[-TAIL:]
+        text = self._log.read().decode("utf-8", "replace")[-TAIL:]
+        code = self.exit_code()
+        return text if code is None else f"{text}\n[exit code {code}]"
 
     def others(self) -> list[int]:
         """Return the ids of all processes that the daemon has started."""

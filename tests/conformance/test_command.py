@@ -86,7 +86,10 @@ def test_results_are_printed_as_json(tmp_path):
 
 @pytest.mark.parametrize("options, words", [
     (["manager"], "the command that starts it"),
-    (["manager", "-k", "nonsense", "--list"], "--list prints them"),
+    (["manager", "-k", "shutdown", "-k", "nonsense", "--list"],
+     "no rule has 'nonsense' in its name; --list prints them"),
+    (["worker", "-k", "sigterm", "--mode", "times"],
+     "the mode times has none of these rules"),
 ])
 def test_wrong_use_is_said(options, words):
     ended = run(*options)

@@ -14,7 +14,7 @@ from mapreduce.conformance.transcript import shown
 
 BOOK = RuleBook("manager", "protocol")
 
-EARLY = 0.9  # of the limit: until then, a silent Worker is alive
+EARLY = 0.95  # of the limit: until then, a silent Worker is alive
 DISTURBANCE = 0.05  # seconds between two messages of no use
 
 
@@ -90,16 +90,24 @@ def _silent_worker_is_dead(trial: ManagerTrial) -> None:
     first.expect_task("map")
     # The clock starts anew with this heartbeat.
     time.sleep(trial.times.heartbeat)
-    first.heartbeat()
     first.fall_silent()
-    _expect_death(trial, second)
+    begin = time.monotonic()
+    first.heartbeat()
+    _expect_death(trial, second, begin)
 
 
-def _expect_death(trial: ManagerTrial, other: PlayedWorker) -> None:
-    """Expect that another Worker is given the task of a silent one in time."""
-    early = EARLY * trial.times.dead
-    other.expect_nothing("the first Worker is not dead yet", early)
-    other.expect_task("map", trial.times.dead + trial.times.slack - early)
+def _expect_death(
+    trial: ManagerTrial, other: PlayedWorker, begin: float
+) -> None:
+    """Expect that another Worker is given the task of a silent one in time.
+
+    `begin` is the time of the last sign of life.
+    """
+    early = begin + EARLY * trial.times.dead
+    late = begin + trial.times.dead + trial.times.slack
+    other.expect_nothing("the first Worker is not dead yet",
+                         max(0.0, early - time.monotonic()))
+    other.expect_task("map", max(0.0, late - time.monotonic()))
 
 
 @BOOK.rule("The 10 s count from the registration: a Worker that never sends "
@@ -107,12 +115,13 @@ def _expect_death(trial: ManagerTrial, other: PlayedWorker) -> None:
 def _worker_without_heartbeats_is_dead(trial: ManagerTrial) -> None:
     other, = trial.workers(1)
     silent = trial.worker()
+    begin = time.monotonic()
     silent.register()
     silent.fall_silent()
     trial.submit(mappers=2)
     other.finish(other.expect_task("map"))
     silent.expect_task("map")
-    _expect_death(trial, other)
+    _expect_death(trial, other, begin)
 
 
 @BOOK.rule("A Worker that sends heartbeats keeps its task, however long that "

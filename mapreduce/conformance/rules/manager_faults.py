@@ -4,11 +4,12 @@ The daemon must lose nothing, and no peer may wait for it for ever.
 """
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any
 
 from mapreduce.conformance.manager_trial import SHARED, ManagerTrial
@@ -24,32 +25,49 @@ from mapreduce.conformance.trial import (
 BOOK = RuleBook("manager", "faults")
 
 ADDRESS = {"worker_host": "localhost", "worker_port": 6001}
-MESSAGES: tuple[dict[str, Any], ...] = (
-    {"message_type": "register", **ADDRESS},
-    {"message_type": "heartbeat", **ADDRESS},
-    {"message_type": "finished", "task_id": 0, **ADDRESS},
-    {"message_type": "new_manager_job", "input_directory": "/nowhere",
-     "output_directory": "/nowhere/output", "mapper_executable": "/bin/cat",
-     "reducer_executable": "/bin/cat", "num_mappers": 1, "num_reducers": 1},
-)
-MALFORMED: dict[str, Sequence[bytes]] = {
-    "a message without one of its fields": without_a_field(MESSAGES),
-    "a field of a wrong type": with_a_wrong_type(MESSAGES),
-    "a port that does not exist": [
-        b'{"message_type": "register", "worker_host": "localhost", '
-        b'"worker_port": %s}' % port
-        for port in (b"70000", b"0", b"-1", b"1e999", b"NaN")],
-    "a path with a NUL": [json.dumps(
-        {**MESSAGES[-1], "input_directory": "/nowhere\0"}).encode()],
+HEARTBEAT = {"message_type": "heartbeat", **ADDRESS}
+PORTS = [b'{"message_type": "register", "worker_host": "localhost", '
+         b'"worker_port": %s}' % port
+         for port in (b"70000", b"0", b"-1", b"1e999", b"NaN")]
+
+
+def _messages(trial: ManagerTrial) -> list[dict[str, Any]]:
+    """Return a message of each type that has fields; all can be used."""
+    return [{"message_type": "register", **ADDRESS}, HEARTBEAT,
+            {"message_type": "finished", "task_id": 0, **ADDRESS},
+            trial.job().message]
+
+
+def _with_nul(trial: ManagerTrial) -> list[bytes]:
+    """Return a job whose input directory has a NUL in its name."""
+    message = trial.job().message
+    message["input_directory"] += "\0"
+    return [json.dumps(message).encode()]
+
+
+MALFORMED: dict[str, Callable[[ManagerTrial], list[bytes]]] = {
+    "a message without one of its fields":
+        lambda trial: without_a_field(_messages(trial)),
+    "a field of a wrong type":
+        lambda trial: with_a_wrong_type(_messages(trial)),
+    "a port that does not exist": lambda _: PORTS,
+    "a path with a NUL": _with_nul,
 }
 
 
-def _add_unusable(what: str, payloads: Sequence[bytes]) -> None:
+def _only(payload: bytes, _trial: ManagerTrial) -> list[bytes]:
+    return [payload]
+
+
+def _add_unusable(
+    what: str, payloads: Callable[[ManagerTrial], list[bytes]]
+) -> None:
     """Add a rule for messages that can't be used."""
     def check(trial: ManagerTrial) -> None:
         worker, = trial.workers(1)
-        for payload in payloads:
+        for payload in payloads(trial):
             trial.send(payload)
+        worker.expect_nothing("no message can be used")
         trial.expect_job_works(worker)
         trial.expect_alive()
 
@@ -58,7 +76,7 @@ def _add_unusable(what: str, payloads: Sequence[bytes]) -> None:
 
 
 for _what, _payload in (UNUSABLE | HOSTILE).items():
-    _add_unusable(_what, [_payload])
+    _add_unusable(_what, functools.partial(_only, _payload))
 for _what, _payloads in MALFORMED.items():
     _add_unusable(_what, _payloads)
 
@@ -67,8 +85,8 @@ for _what, _payloads in MALFORMED.items():
            "afterwards.", takes_time=True)
 def _garbage_datagrams_are_ignored(trial: ManagerTrial) -> None:
     first, second = trial.workers(2)
-    for payload in (*UNUSABLE.values(), *without_a_field(MESSAGES[1:2]),
-                    *with_a_wrong_type(MESSAGES[1:2])):
+    for payload in (*UNUSABLE.values(), *without_a_field([HEARTBEAT]),
+                    *with_a_wrong_type([HEARTBEAT])):
         if payload:
             trial.send_datagram(payload)
     trial.expect_kept(

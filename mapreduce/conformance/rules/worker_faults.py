@@ -1,11 +1,12 @@
 """Rules for Workers: tasks, messages and peers that are not as they should."""
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any
 
 from mapreduce.conformance.rule import RuleBook, RuleBroken
@@ -22,26 +23,43 @@ BOOK = RuleBook("worker", "faults")
 
 KILL_TIME = 3.0  # seconds until no process of a killed Worker's task is left
 
-TASK = {"task_id": 0, "input_paths": [], "executable": "/bin/cat",
-        "output_directory": "/nowhere"}
-MESSAGES: tuple[dict[str, Any], ...] = (
-    {"message_type": "new_map_task", **TASK, "num_partitions": 1},
-    {"message_type": "new_reduce_task", **TASK},
-)
-MALFORMED: dict[str, Sequence[bytes]] = {
-    "a task without one of its fields": without_a_field(MESSAGES),
-    "a field of a wrong type": with_a_wrong_type(MESSAGES),
-    "a path with a NUL": [json.dumps(
-        {**MESSAGES[0], "executable": "/bin/cat\0"}).encode()],
+
+def _messages(trial: WorkerTrial) -> list[dict[str, Any]]:
+    """Return a task of each type; both can be done."""
+    task = trial.map_task(trial.script("exec cat"), [trial.file(b"line\n")])
+    reduce_task = {**task, "message_type": "new_reduce_task"}
+    del reduce_task["num_partitions"]
+    return [task, reduce_task]
+
+
+def _with_nul(trial: WorkerTrial) -> list[bytes]:
+    """Return a task whose executable has a NUL in its name."""
+    task = trial.map_task("/bin/cat\0", [])
+    return [json.dumps(task).encode()]
+
+
+MALFORMED: dict[str, Callable[[WorkerTrial], list[bytes]]] = {
+    "a task without one of its fields":
+        lambda trial: without_a_field(_messages(trial)),
+    "a field of a wrong type":
+        lambda trial: with_a_wrong_type(_messages(trial)),
+    "a path with a NUL": _with_nul,
 }
 
 
-def _add_unusable(what: str, payloads: Sequence[bytes]) -> None:
+def _only(payload: bytes, _trial: WorkerTrial) -> list[bytes]:
+    return [payload]
+
+
+def _add_unusable(
+    what: str, payloads: Callable[[WorkerTrial], list[bytes]]
+) -> None:
     """Add a rule for messages that can't be used."""
     def check(trial: WorkerTrial) -> None:
         trial.ready()
-        for payload in payloads:
+        for payload in payloads(trial):
             trial.send(payload)
+        trial.expect_nothing("no message can be used")
         trial.expect_task_works()
 
     check.__name__ = "ignores-" + what.replace(" ", "-").replace(",", "")
@@ -49,7 +67,7 @@ def _add_unusable(what: str, payloads: Sequence[bytes]) -> None:
 
 
 for _what, _payload in (UNUSABLE | HOSTILE).items():
-    _add_unusable(_what, [_payload])
+    _add_unusable(_what, functools.partial(_only, _payload))
 for _what, _payloads in MALFORMED.items():
     _add_unusable(_what, _payloads)
 
