@@ -57,7 +57,8 @@ class RestartWorld:
 
         def is_there(fact):
             if fact.stage is Stage.REDUCE:
-                return fact.task_id in self.parts.get(fact.job_id, ())
+                # None: they were discarded.
+                return fact.task_id in (self.parts.get(fact.job_id) or ())
             key = fact.job_id, fact.task_id
             if lost_files(fact) or not any(
                     (epoch, *key) in self.map_output
