@@ -124,7 +124,7 @@ class Scheduler:
             [pid] = [pid for pid, its in self._by_pid.items() if its is worker]
             task = dataclasses.replace(job.messages[task_id], worker_pid=pid)
             job.tasks.assign(task_id, worker.address, NO_TIME)
-            self.workers.assign(worker, task_id)
+            self.workers.assign(worker, task_id, NO_TIME)
             LOGGER.info("Assigned task to Worker %r %r", task, worker)
             yield events.Send(worker, task)
 

@@ -72,7 +72,7 @@ def _assign(
     if worker.token:
         task = dataclasses.replace(
             task, token=worker.token, job_id=job.job_id)
-    workers.assign(worker, task_id)
+    workers.assign(worker, task_id, now)
     LOGGER.info("Assigned task to Worker %r %r", task, worker)
     return events.Send(worker, task)
 

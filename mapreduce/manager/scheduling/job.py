@@ -30,6 +30,7 @@ from typing import NamedTuple
 
 from mapreduce.manager.scheduling import facts, reasons
 from mapreduce.manager.scheduling.plan import Plan
+from mapreduce.manager.scheduling.remote_worker import RemoteWorker
 from mapreduce.manager.scheduling.tasks import Counters, Tasks
 from mapreduce.protocol import layout
 from mapreduce.protocol.codec import capabilities
@@ -275,15 +276,20 @@ class Job(_Start):
                 + self.tasks.number(task_id, address) + 1)
 
     def requeue_lost(
-        self, task_id: int, address: Address, now: float
+        self, task_id: int, worker: RemoteWorker, now: float
     ) -> str | None:
         """Note that a Worker died; return why the job fails now, if so."""
-        lost = self.tasks.requeue_lost(task_id, address, now)
+        # An outage of the network silences many Workers at once. The task
+        # would go from one to the next, and seem to be the cause.
+        may_be_cause = not worker.was_silent
+        lost = self.tasks.requeue_lost(
+            task_id, worker.address, now, may_be_cause)
         # Another attempt may have done it.
-        if self.over or self.tasks.is_done(task_id):
+        if self.over or self.tasks.is_done(task_id) or not may_be_cause:
             return None
         self._log.add(facts.TaskLost(
-            self.job_id, self.stage, task_id, WorkerAddress(*address)))
+            self.job_id, self.stage, task_id,
+            WorkerAddress(*worker.address)))
         if len(lost) < MAX_LOSSES:
             return None
         return reasons.lost(self.stage, task_id, lost)

@@ -46,6 +46,7 @@ class RemoteWorker(_Registration):
         # Of the running job and its current stage; None unless busy. A
         # `finished` counts only if it names this task.
         self.task_id: int | None = None
+        self.was_silent = False  # … already when it got that task
         self.tasks_done = 0
         self.tasks_failed = 0
         # Whether it was asked for its capabilities before it gets a backup.

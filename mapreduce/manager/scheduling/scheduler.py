@@ -222,7 +222,8 @@ class Scheduler:
         # First of all: the acknowledgement goes out before any task.
         if not is_sent:
             yield events.Send(worker, ack)
-        yield from self._requeue_lost(task_id, address)
+        if previous:
+            yield from self._requeue_lost(task_id, previous)
 
     def _note_heartbeat(
         self, message: messages.HeartbeatMessage
@@ -246,16 +247,16 @@ class Scheduler:
 
     def _mark_dead(self, worker: RemoteWorker) -> Iterator[events.Action]:
         task_id = self._workers.mark_dead(worker)
-        yield from self._requeue_lost(task_id, worker.address)
+        yield from self._requeue_lost(task_id, worker)
 
     def _requeue_lost(
-        self, task_id: int | None, address: messages.Address
+        self, task_id: int | None, worker: RemoteWorker
     ) -> Iterator[events.Action]:
         """Requeue the task of a Worker that died or registered again."""
         job = self._job
         if job is None or task_id is None:
             return
-        if reason := job.requeue_lost(task_id, address, self._now):
+        if reason := job.requeue_lost(task_id, worker, self._now):
             yield from self._abort_job(job, reason, task_id)
 
     def _put_back_unsent(self, worker: RemoteWorker) -> None:

@@ -65,14 +65,17 @@ class Strangers:
         """Ask the sender to register, if it is no living Worker."""
         address = message.worker_host, message.worker_port
         worker = self._workers.get(address)
-        if worker and worker.state is not WorkerState.DEAD and (
-                is_from(worker, message)):
+        lives = worker and worker.state is not WorkerState.DEAD
+        if worker and lives and is_from(worker, message):
             return
-        if self._note(address, now):
+        # A late message of a Worker that has registered since the restart is
+        # no reason to hurry.
+        min_time = MIN_TIME if lives or now >= self._hurry_until else 0.0
+        if self._note(address, now, min_time):
             LOGGER.info("Asked %s:%d to register again", *address)
             yield events.AskToRegister(address)
 
-    def _note(self, address: Address, now: float) -> bool:
+    def _note(self, address: Address, now: float, min_time: float) -> bool:
         """Note a message; return whether to ask its sender to register."""
         stranger = self._strangers.pop(address, None)
         if stranger is None or now - stranger.last_seen > MAX_SILENCE:
@@ -81,7 +84,6 @@ class Strangers:
         self._strangers[address] = stranger
         if len(self._strangers) > MAX_STRANGERS:
             self._strangers.popitem(last=False)
-        min_time = 0.0 if now < self._hurry_until else MIN_TIME
         if (now - stranger.since < min_time
                 or now - stranger.asked < ASK_INTERVAL):
             return False

@@ -179,16 +179,18 @@ class Tasks:
             del self._records[task_id]
 
     def requeue_lost(
-        self, task_id: int, address: Address, now: float
+        self, task_id: int, address: Address, now: float,
+        may_be_cause: bool = True,
     ) -> list[Address]:
         """Put the task of a dead Worker at the end of the queue.
 
-        Return all Workers that died while they held it.
+        Return all Workers that died while they held it, and of whose deaths
+        it may be the cause.
         """
         record = self._records[task_id]
         record.at(address).end(AttemptState.LOST, now)
         self.pace.end(task_id)
-        if not self.is_done(task_id):
+        if may_be_cause and not self.is_done(task_id):
             record.lost_with.append(address)
         if not (self._is_over(task_id) or record.is_running):
             self._pending.append(task_id)

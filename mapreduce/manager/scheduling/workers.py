@@ -19,6 +19,8 @@ from mapreduce.protocol.status import WorkerState
 # start, again and again, with --port 0, makes a new address each time.
 MAX_DEAD = 1_000
 
+SILENCE = 5.0  # seconds; two heartbeats are missing
+
 _registration = operator.attrgetter("registration")
 
 
@@ -81,10 +83,13 @@ class Workers:
             silent.append(worker)
         return silent
 
-    def assign(self, worker: RemoteWorker, task_id: int) -> None:
+    def assign(
+        self, worker: RemoteWorker, task_id: int, now: float
+    ) -> None:
         """Make a ready Worker busy with a task."""
         self._leave_ready(worker)
         worker.task_id = task_id
+        worker.was_silent = now - worker.last_seen > SILENCE
         self._busy.add(worker)
 
     def release(self, worker: RemoteWorker) -> None:

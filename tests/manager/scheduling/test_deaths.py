@@ -40,6 +40,19 @@ def test_task_of_a_silent_worker_goes_behind_the_others(world):
     assert world.finish(3, 2) == ["map 0 → 2"]
 
 
+def test_outage_of_the_network_is_not_the_fault_of_a_task(world):
+    """It goes from one silent Worker to the next, until all are dead."""
+    for port in range(1, 7):
+        world.register(port)
+        world.now += 0.5
+    world.submit(1, 1)
+    world.now = 9.6
+    for port in range(2, 7):
+        assert world.wait(0.5) == [f"map 0 → {port}"]
+    assert world.wait(0.5) == []
+    assert world.register(7) == ["register_ack → 7", "map 0 → 7"]
+
+
 def test_task_is_lost_and_found_in_the_reduce_stage(world):
     """Only the task that was lost is done again."""
     world.register(1, 2)

@@ -2,6 +2,8 @@
 import pytest
 
 from mapreduce.manager.scheduling import strangers
+from mapreduce.manager.scheduling.workers import Workers
+from mapreduce.protocol.messages import HeartbeatMessage
 
 
 def beats(world, *ports, seconds):
@@ -67,3 +69,15 @@ def test_invented_names_are_forgotten(world, mocker):
     assert beats(world, 2, 1, seconds=2) == []
     world.now += 2
     assert world.beat(1, 2) == ["register_again → 1", "register_again → 2"]
+
+
+def test_late_message_after_a_registration_asks_for_no_other():
+    """Not even after a restart, when the first message asks for one."""
+    workers = Workers()
+    its = strangers.Strangers(workers)
+    its.hurry(0.0)
+    late = HeartbeatMessage("localhost", 1, token="of the time before")
+    workers.register(("localhost", 1), 0.1, token="of now")
+    assert list(its.answer(late, 0.2)) == []
+    workers.mark_dead(workers.get(("localhost", 1)))
+    assert len(list(its.answer(late, 0.3))) == 1

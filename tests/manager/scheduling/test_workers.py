@@ -23,8 +23,8 @@ def addresses(workers):
 
 def test_ready_are_served_in_order_of_registration(workers):
     a, b = workers.get(A), workers.get(B)
-    workers.assign(a, 0)
-    workers.assign(b, 1)
+    workers.assign(a, 0, 0.0)
+    workers.assign(b, 1, 0.0)
     assert workers.first_ready().address == C
     workers.release(b)
     workers.release(a)
@@ -32,7 +32,7 @@ def test_ready_are_served_in_order_of_registration(workers):
 
 
 def test_nobody_is_ready_when_all_are_busy_or_dead(workers):
-    workers.assign(workers.get(A), 0)
+    workers.assign(workers.get(A), 0, 0.0)
     workers.mark_dead(workers.get(B))
     assert workers.mark_dead(workers.get(C)) is None
     assert workers.first_ready() is None
@@ -40,7 +40,7 @@ def test_nobody_is_ready_when_all_are_busy_or_dead(workers):
 
 def test_avoided_are_passed_over_while_another_lives(workers):
     assert workers.first_ready([A, B]).address == C
-    workers.assign(workers.get(C), 0)
+    workers.assign(workers.get(C), 0, 0.0)
     assert workers.first_ready([A, B]) is None
     workers.mark_dead(workers.get(C))
     assert workers.first_ready([A, B]).address == A
@@ -53,7 +53,7 @@ def test_avoided_that_are_gone_count_for_nobody(workers):
 
 def test_death_gives_up_the_task(workers):
     worker = workers.get(B)
-    workers.assign(worker, 7)
+    workers.assign(worker, 7, 0.0)
     assert addresses(workers.busy) == [B]
     assert workers.any_busy
     assert workers.mark_dead(worker) == 7
