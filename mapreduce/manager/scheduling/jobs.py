@@ -307,8 +307,10 @@ class Jobs:
             return JobDetails(
                 status, (), options=tuple(job_options(queued.submission)))
         if job is None:
+            plan = self._history.plans.get(job_id)
             return JobDetails(
-                status, (), self._history.counters.get(job_id, ()))
+                status, (), self._history.counters.get(job_id, ()),
+                tuple(job_options(plan.plan.submission)) if plan else ())
         return JobDetails(
             status, tuple(task_statuses(job, now)), job.counters.statuses(),
             tuple(job_options(job.submission)))

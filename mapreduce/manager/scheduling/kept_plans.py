@@ -89,12 +89,13 @@ def kept_plan(job: Job) -> KeptPlan | None:
 
 
 def _public(submission: ExtendedJobMessage) -> ExtendedJobMessage:
-    """Return a submission without its long list of inputs, and secrets."""
+    """Return a submission without the values of its environment."""
     environment = submission.environment
+    if environment is None:
+        return submission
+    # They may be secret.
     return dataclasses.replace(
-        submission, input_paths=submission.input_paths[:1],
-        environment=(None if environment is None
-                     else dict.fromkeys(environment, "")))
+        submission, environment=dict.fromkeys(environment, ""))
 
 
 def _size(submission: ExtendedJobMessage) -> int:

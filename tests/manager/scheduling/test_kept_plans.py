@@ -91,28 +91,31 @@ def restarted(*, stored, monkeypatch):
     world = RestartWorld()
     world.register(1)
     for action in world.happen(extended_job(
-            environment={"PASSWORD": "hunter2"}, combiner="combine")):
+            environment={"PASSWORD": "hunter2"}, combiner="combine",
+            input_paths=["in/a", "in/b"])):
         if isinstance(action, events.ProbeCapabilities):
             world.happen(events.CapabilitiesKnown(action.worker, EXTENDED))
     while holders := world.holders():
         world.fail(holders[0])
     assert world.state_of(0) is JobState.FAILED
-    before = command(world, 0)
+    before = command(world, 0), world.scheduler.details(0, 0.0).options
     world.restart()
-    return world, before
+    return world, *before
 
 
 def test_plans_of_ended_jobs_are_there_after_a_restart(monkeypatch):
-    world, before = restarted(stored=10_000, monkeypatch=monkeypatch)
+    world, before, options = restarted(stored=10_000, monkeypatch=monkeypatch)
     after = command(world, 0)
     assert after == before
+    assert world.scheduler.details(0, 0.0).options == options
+    assert [option.value for option in options[:2]] == ["in/a", "in/b"]
     assert (after.stage, after.combiner) == (Stage.MAP, "combine")
     assert attempt(after) == "3"
     assert "hunter2" not in str(world.journal)
 
 
 def test_large_plan_is_not_stored(monkeypatch):
-    world, before = restarted(stored=10, monkeypatch=monkeypatch)
+    world, before, _ = restarted(stored=10, monkeypatch=monkeypatch)
     assert before.executable == "map"
     assert command(world, 0).executable == ""
     assert world.state_of(0) is JobState.FAILED
