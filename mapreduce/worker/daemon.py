@@ -38,7 +38,12 @@ from mapreduce.worker.errors import (
     TaskInterrupted,
     TooManyBadRecords,
 )
-from mapreduce.worker.manager_link import Contact, ManagerLink, base_contact
+from mapreduce.worker.manager_link import (
+    Contact,
+    ManagerLink,
+    base_contact,
+    clock,
+)
 from mapreduce.worker.processes.interruption import Interruption
 from mapreduce.worker.processes.launcher import Launcher
 from mapreduce.worker.processes.reaper import Reaper
@@ -64,6 +69,8 @@ class WorkerEnvironment:
 @dataclasses.dataclass(frozen=True)
 class ManagerLost:
     """The Manager is gone, or it has marked this Worker dead."""
+
+    asked: float | None = None  # when it asked to register again, by `clock`
 
 
 INTERRUPTED = "interrupted"  # why a task has no result
@@ -147,7 +154,7 @@ class Worker:
                 case Assignment():
                     self._do(event)
                 case ManagerLost():
-                    self._link.plan_registration()
+                    self._link.plan_registration(event.asked)
                 case messages.ShutdownMessage():
                     return
 
@@ -180,8 +187,10 @@ class Worker:
             # Not in the main thread, which may be in a task for hours: an ack
             # must start the heartbeats, and a cancel must end that task.
             case messages.RegisterAgainMessage():
+                now = clock()
                 if self._link.may_be_unknown():
-                    self._note_loss("it asks this Worker to register again")
+                    self._note_loss(
+                        "it asks this Worker to register again", now)
                 return None
             case messages.RegisterAckMessage():
                 self._acknowledge(message.token)
@@ -204,13 +213,13 @@ class Worker:
             # Unlike sys.exit, this runs no cleanup, as SIGKILL would not.
             os._exit(1)
 
-    def _note_loss(self, reason: str) -> None:
+    def _note_loss(self, reason: str, asked: float | None = None) -> None:
         """Give up all tasks and register again; any thread may call this."""
         LOGGER.warning("Lost contact with the Manager: %s", reason)
         # Now, in this thread: the main thread may be in a task, which must
         # end. It registers again when it handles the event.
         self._assignments.close()
-        self._inbox.put(ManagerLost())
+        self._inbox.put(ManagerLost(asked))
 
     def _do(self, assignment: Assignment) -> None:
         """Do a task and send its outcome to the Manager."""

@@ -70,7 +70,6 @@ LONG_ABSENCE = 600.0  # seconds
 # Workers would all connect at once when their Manager is back.
 JITTER = 1 / 3
 
-
 # On Linux only. There, time.monotonic stands still in a suspended machine.
 _BOOT_CLOCK: int | None = getattr(time, "CLOCK_BOOTTIME", None)
 
@@ -119,8 +118,7 @@ class ManagerLink:
         self._on_loss = on_loss
         self._registration = _Registration()
         self._refusals_left = MAX_REFUSALS
-        # Set for ever by the first ack. Before it, no heartbeat is sent: a
-        # Manager would log a heartbeat from an unregistered Worker.
+        # Set by the first ack. No Manager knows an earlier heartbeat.
         self._known = threading.Event()
 
     def seconds_to_registration(self) -> float | None:
@@ -134,9 +132,9 @@ class ManagerLink:
         """Whether an ack has ever come."""
         return self._known.is_set()
 
-    def plan_registration(self) -> None:
-        """Plan to register again, after a delay."""
-        self._registration.plan()
+    def plan_registration(self, asked: float | None = None) -> None:
+        """Plan to register again, after a delay; `asked`: see ManagerLost."""
+        self._registration.plan(asked)
 
     def register(self) -> None:
         """Register, or plan the next try if the Manager can't be reached."""
@@ -227,8 +225,7 @@ class ManagerLink:
                 return
             tried = clock()
             self._warn_if_unacknowledged()
-            # This process was stopped, the machine suspended, or its network
-            # away.
+            # This process or its machine stood still, or had no network.
             if tried - sent > MAX_GAP:
                 self._on_loss(
                     f"no heartbeat was sent for {tried - sent:.4g} s")
@@ -287,8 +284,7 @@ class _Registration:
 
     def __init__(self) -> None:
         self.due: float | None = None
-        # When the first try since the last ack was planned.
-        self._away_since: float | None = None
+        self._away_since: float | None = None  # of the first try that failed
         # Whether an ack has ever come. Then the Manager may be restarted, and
         # goes on with its jobs as soon as its Workers are back.
         self._was_known = False
@@ -297,16 +293,21 @@ class _Registration:
         # `begin` is called: the listener runs already.
         self._unanswered = 1
         self.acknowledged = clock()  # when the last ack came
-        self._overdue = float("inf")  # when to warn that no ack came
+        # Until when the ack of the last try may come; None after that.
+        self._overdue: float | None = None
 
-    def plan(self) -> float:
+    def plan(self, asked: float | None = None) -> float:
         """Plan the next try, if none is planned; return its delay."""
         now = time.monotonic()
-        if self.due is None or self._unanswered:
+        if asked and self._overdue and asked < self._overdue:
+            # A new Manager may ask for what is on its way: its ack ends this.
+            if self.acknowledged < asked and self.due is None:
+                self.due = now + _shortened(FIRST_DELAY)
+        elif self.due is None or self._unanswered:
             # A late ack belongs to a registration that was given up.
             self._unanswered = 0
             self.due = now + self._delay(now)
-        return self.due - now
+        return (self.due or now) - now
 
     def _delay(self, now: float) -> float:
         delay = FIRST_DELAY
@@ -320,9 +321,10 @@ class _Registration:
 
     def is_overdue(self) -> bool:
         """Return whether an ack is overdue; True once for each try."""
-        if not self._unanswered or clock() < self._overdue:
+        if not (self._unanswered and self._overdue) or (
+                clock() < self._overdue):
             return False
-        self._overdue = float("inf")
+        self._overdue = None
         return True
 
     def begin(self) -> None:
@@ -337,9 +339,9 @@ class _Registration:
         if not self._unanswered:
             return False
         self._unanswered -= 1
+        self.acknowledged = clock()
         self.due = self._away_since = None
         self._was_known = True
-        self.acknowledged = clock()
         return True
 
 

@@ -63,6 +63,34 @@ def test_repeated_registrations_have_an_acknowledgement_each(link, clock):
     assert [link.acknowledge() for _ in range(3)] == [True, True, False]
 
 
+@pytest.mark.parametrize("is_late", [False, True])
+def test_registration_on_its_way_is_not_repeated(link, clock, is_late):
+    """A new Manager asks for it, since it has a heartbeat first."""
+    link.register()
+    link.acknowledge()
+    clock.return_value += 60
+    link.register()
+    asked = clock.return_value
+    if is_late:
+        link.plan_registration(asked)
+        assert link.seconds_to_registration() == 1
+    clock.return_value += 0.5
+    assert link.acknowledge()
+    if not is_late:
+        link.plan_registration(asked)
+    assert link.seconds_to_registration() is None
+
+
+def test_registration_that_another_manager_got_is_repeated(link, clock):
+    link.register()
+    link.acknowledge()
+    clock.return_value += 60
+    link.register()
+    link.plan_registration(clock.return_value)
+    clock.return_value += 1
+    assert link.seconds_to_registration() == 0
+
+
 @pytest.mark.usefixtures("clock")
 def test_no_acknowledgement_is_left_over_after_a_loss(link):
     """A late one belongs to a registration that was given up."""
