@@ -103,11 +103,19 @@ class StateDirectory:
         os.pwrite(self._lock, f"process {os.getpid()} on {host}".encode(), 0)
 
     def touch(self) -> None:
-        """Show other machines from time to time that the owner is alive."""
+        """Show other machines from time to time that the owner is alive.
+
+        Log it if the directory was removed: the next start would find nothing.
+        """
         if time.monotonic() - self._touched >= TOUCH_INTERVAL:
             self._touched = time.monotonic()
             with contextlib.suppress(OSError):
                 os.utime(self._lock)
+            if not os.fstat(self._lock).st_nlink:
+                self._touched = float("inf")  # never again
+                LOGGER.error(
+                    "The state directory %s was removed: jobs end with this "
+                    "Manager; start another one", self.path)
 
     def _open(self, fresh: bool) -> None:
         path = os.path.join(self.path, JOURNAL)

@@ -1,9 +1,11 @@
 """The files of a job that the next Manager keeps elsewhere, or not at all."""
 import errno
 import os
+import shutil
 
 import pytest
 
+from mapreduce.manager.state import directory
 from tests.support.manager_shell import Shell
 from tests.support.scheduler_world import extended_job, job
 
@@ -52,3 +54,15 @@ def test_fresh_start_leaves_no_hidden_directory(place):
     Shell(place / "state", fresh=True).kill()
     assert len(before) == 4
     assert sorted(os.listdir()) == ["in", "shared", "state"]
+
+
+def test_state_that_is_removed_is_missed_once(place, monkeypatch, caplog):
+    monkeypatch.setattr(directory, "TOUCH_INTERVAL", 0.0)
+    shell = Shell(place / "state")
+    shell.recorder.tick()
+    assert "was removed" not in caplog.text
+    shutil.rmtree(place / "state")
+    for _ in range(2):
+        shell.recorder.tick()
+    shell.kill()
+    assert caplog.text.count("was removed: jobs end with this Manager") == 1
