@@ -81,6 +81,19 @@ class HadoopRanges(click.ParamType[str]):
         return text
 
 
+class LeadingFields(click.ParamType[str]):
+    """A number of fields, which are the first ones."""
+
+    name = "fields"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> str:
+        """Return fields such as 1-2 for the number 2."""
+        return f"1-{KEY_FIELDS.convert(value, param, ctx)}"
+
+
 class JavaClass(click.ParamType[str]):
     """The name of a class of Hadoop that something here stands for."""
 
@@ -107,6 +120,7 @@ RANGES = _Parsed("fields", key_fields.parse_ranges)
 HADOOP_RANGES = HadoopRanges()
 SORT = _Parsed("keys", key_fields.parse_sort)
 KEY_FIELDS = Number(1, layout.MAX_TASKS)
+LEADING_FIELDS = LeadingFields()
 PARTITIONERS = ("KeyFieldBasedPartitioner", "HashPartitioner")
 # In the packages of Hadoop; a command of the user may have such a name, too.
 HADOOP = "org.apache.hadoop."
@@ -119,6 +133,8 @@ PROPERTIES: dict[str, tuple[str, click.ParamType[Any]]] = {
     "mapreduce.map.output.key.field.separator": ("key_separator", SEPARATOR),
     "mapreduce.partition.keypartitioner.options": (
         "partition_by", HADOOP_RANGES),
+    # Older than the one above, but Hadoop still knows it.
+    "num.key.fields.for.partition": ("partition_by", LEADING_FIELDS),
     "mapreduce.partition.keycomparator.options": ("sort_options", SORT),
     "mapreduce.job.output.key.comparator.class": (
         "comparator", JavaClass("KeyFieldBasedComparator",

@@ -128,6 +128,8 @@ def _planned(mocker):
     (["-D", f"mapreduce.job.partitioner.class={PARTITIONER}",
       "-D", "mapreduce.partition.keypartitioner.options=-k1n,1"],
      {"partition_by": "1-1", "key_fields": 1, "reducer_separator": "\t"}),
+    (["-D", "num.key.fields.for.partition=2"],
+     {"partition_by": "1-2", "key_fields": 1, "reducer_separator": "\t"}),
     (["-D", "mapreduce.partition.keypartitioner.options=-k1",
       "-partitioner", "cat"], {"partitioner": "cat"}),
     (["-D", "mapreduce.partition.keycomparator.options=-n",
