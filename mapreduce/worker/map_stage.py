@@ -47,6 +47,7 @@ from mapreduce.worker.shuffle.key_fields import (
     needs_fields,
     sort_arguments,
 )
+from mapreduce.worker.shuffle.lines import are_sorted
 from mapreduce.worker.shuffle.partition_files import JoinedFile, PartitionFiles
 from mapreduce.worker.skipping.records import Records, of_splits
 from mapreduce.worker.skipping.search import Stage
@@ -122,8 +123,22 @@ def _make_partitions(
                 paths, _partitioner(task, len(paths))) as partitions:
             run(partitions.add)
     for path in paths:
-        _sort(path, sort_arguments(task), executor.launcher)
+        if not _is_sorted(task, path, executor):
+            _sort(path, sort_arguments(task), executor.launcher)
     return paths
+
+
+def _is_sorted(
+    task: ExtendedMapTaskMessage, path: str, executor: Executor
+) -> bool:
+    """Return whether a file is certainly sorted.
+
+    What a combiner prints mostly is, because its input was: to look costs less
+    than to sort again. Output of mappers is not looked at.
+    """
+    return task.combiner is not None and not sort_arguments(task) and (
+        are_sorted(read_blocks(path, BLOCK, keep_open=True),
+                   executor.launcher.interruption.check))
 
 
 def _combined(

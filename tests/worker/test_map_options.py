@@ -146,16 +146,17 @@ def test_mapper_of_a_plain_task_finds_its_environment_as_it_was(
 # Combiner
 
 @pytest.mark.parametrize("num_partitions", [1, 3])
+@pytest.mark.parametrize("combiner, sorts", [("uniq -c", 1), ("uniq", 0)])
 def test_combiner_gets_the_map_output_sorted(
-        write, output, mocker, num_partitions):
-    """As a whole: its own lines, of other keys, are then partitioned."""
+        write, output, mocker, num_partitions, combiner, sorts):
+    """Its own lines are then partitioned, and sorted if they need it."""
     words = b"".join(b"%d\n" % (n * n % 97) for n in range(9_999))
     popen = mocker.patch("subprocess.Popen", wraps=subprocess.Popen)
-    files = map_files(output, [write(words)] * 2, combiner="uniq -c",
+    files = map_files(output, [write(words)] * 2, combiner=combiner,
                       num_partitions=num_partitions)
     assert [call.args[0][0] for call in popen.call_args_list] == [
-        "cat", "cat", "sort", "uniq", *["sort"] * num_partitions]
-    counts = pipe(words * 2, "sort | uniq -c").splitlines(keepends=True)
+        "cat", "cat", "sort", "uniq", *["sort"] * num_partitions * sorts]
+    counts = pipe(words * 2, f"sort | {combiner}").splitlines(keepends=True)
     assert files == {
         f"maptask00000-part{partition:05d}": sort_lines(b"".join(
             line for line in counts

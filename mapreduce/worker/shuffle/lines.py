@@ -64,6 +64,21 @@ def split_lines(
         yield [b"".join(begun)]
 
 
+def are_sorted(blocks: Iterable[bytes], check: Callable[[], object]) -> bool:
+    """Return whether the lines of a stream are in the order of their bytes.
+
+    `check` is called now and then, and may raise an exception.
+    """
+    last = b""
+    for lines in split_lines(blocks, MAX_LINES):
+        check()
+        # To sort what is sorted takes no more than to compare neighbours.
+        if lines[0] < last or lines != sorted(lines):
+            return False
+        last = lines[-1]
+    return True
+
+
 def join_lines(lines: list[bytes]) -> bytes:
     """Return the block of a list, each line with its newline.
 

@@ -4,6 +4,7 @@ import itertools
 import pytest
 
 from mapreduce.worker.shuffle.lines import (
+    are_sorted,
     join_lines,
     split_lines,
     whole_lines,
@@ -56,3 +57,26 @@ def test_whole_lines_come_as_soon_as_they_are_there():
     blocks = whole_lines(iter([b"a\nb", b"", b"c\nd", b""]))
     assert [next(blocks), next(blocks), next(blocks)] == [
         b"a\n", b"bc\n", b"d\n"]
+
+
+@pytest.mark.parametrize("stream, expected", [
+    (b"", True),
+    (b"b\na\n", False),
+    (b"a\na\n", True),
+    # As in the C locale, and without the newline.
+    (b"B\na\na\t1\n\xff\n", True),
+    (b"a\t1\na\n", False),
+    (b"\n\na\n\n", False),
+    (b"%d\n" * 5000 % tuple(range(10000, 15000)), True),
+    # At the border of two lists, and of two blocks.
+    (b"a\n" * 2048 + b"b\n" + b"a\n", False),
+    (b"b\n" * 2048 + b"a\n" * 2048, False),
+])
+def test_order_of_lines_is_found(stream, expected):
+    calls = []
+    for size in (7, 4096, len(stream) + 1):
+        assert are_sorted(
+            (stream[start:start + size]
+             for start in range(0, len(stream), size)),
+            lambda: calls.append(1)) is expected
+    assert bool(calls) == bool(stream)
