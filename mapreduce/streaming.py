@@ -26,6 +26,7 @@ from mapreduce.client.hadoop import PROPERTIES
 from mapreduce.client.job_options import COUNT_OR_ZERO, JobSpec
 from mapreduce.client.placed_files import (
     Placed,
+    by_placed_name,
     local_path,
     not_local,
     read_placed,
@@ -317,6 +318,9 @@ def _job(fields: dict[str, Any]) -> JobSpec:
     # that exists is an error.
     job = {"num_reducers": 1, **properties.fields, **given,
            "no_clobber": True, "hadoop_inputs": True}
+    for name in ("mapper_executable", "reducer_executable", "combiner"):
+        if name in job:
+            job[name] = by_placed_name(job[name], job.get("files", ()))
     if job["reducer_executable"] == NO_REDUCER:
         job["num_reducers"] = 0
     # Without reduce tasks, Hadoop ignores both, so this must not be an error.

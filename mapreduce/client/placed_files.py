@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterable, Iterator
 
 from mapreduce.client.errors import UsageError
@@ -83,3 +84,18 @@ def is_placed(command: str | None, placed: Placed) -> bool:
     except (ValueError, IndexError):
         return False
     return program.removeprefix("./").split("/")[0] in names
+
+
+def by_placed_name(command: str, files: Placed) -> str:
+    """Return a command with the name that its program has in the task.
+
+    So does Hadoop: the path of a program that is also a file of the job, as in
+    -file lib/map.py -mapper 'lib/map.py -x', means that file: 'map.py -x'.
+    """
+    program, space, arguments = command.partition(" ")
+    for path, name in files:
+        if os.path.abspath(path) == os.path.abspath(command):
+            return name
+        if os.path.abspath(path) == os.path.abspath(program):
+            return f"{shlex.quote(name)}{space}{arguments}"
+    return command

@@ -1,7 +1,11 @@
 """Options for files of a job: what they name."""
 import pytest
 
-from mapreduce.client.placed_files import is_placed, read_placed
+from mapreduce.client.placed_files import (
+    by_placed_name,
+    is_placed,
+    read_placed,
+)
 
 
 @pytest.mark.parametrize("text, file", [
@@ -24,3 +28,16 @@ def test_path_may_hold_what_separates_it_from_a_name(
 def test_program_of_a_command_is_looked_up_among_the_files(command, expected):
     placed = (("x/a.sh", "a.sh"), ("y", "dir"), ("z", "my map.sh"))
     assert is_placed(command, placed) == expected
+
+
+@pytest.mark.parametrize("command, expected", [
+    ("lib/map.py", "map.py"), ("./lib/map.py -x 'y z'", "map.py -x 'y z'"),
+    ("{here}/lib/map.py", "map.py"), ("lib/a b", "a b"), ("x", "new x"),
+    ("x y", "'new x' y"), ("map.py", "map.py"), ("cat lib/map.py",) * 2,
+    ("other/map.py",) * 2])
+def test_path_of_a_placed_program_means_the_placed_one(
+        monkeypatch, tmp_path, command, expected):
+    """As in Hadoop. Paths need not be there: the Manager may have them."""
+    monkeypatch.chdir(tmp_path)
+    files = (("lib/map.py", "map.py"), ("lib/a b", "a b"), ("x", "new x"))
+    assert by_placed_name(command.format(here=tmp_path), files) == expected
