@@ -22,7 +22,7 @@ from mapreduce.system.commands import words
 from mapreduce.worker.inputs.splits import describe, find_bad
 from mapreduce.worker.processes.variables import old_variables
 from mapreduce.worker.processes.working_directory import (
-    ENDINGS,
+    ZIPPED,
     is_script,
 )
 from mapreduce.worker.shuffle.key_fields import for_reducer, sort_arguments
@@ -301,7 +301,7 @@ class _Line:
         for path, name in self._command.archives:
             source, target = map(shell.quote, (
                 os.path.abspath(path), os.path.join(".", name)))
-            yield (f"unzip -q {source} -d {target}" if path.endswith(ENDINGS)
+            yield (f"unzip -q {source} -d {target}" if ZIPPED.fullmatch(path)
                    else f"mkdir {target} && tar -xf {source} -C {target}")
             yield f"chmod -R u+rx {target}"
 

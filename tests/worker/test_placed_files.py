@@ -105,7 +105,7 @@ def tarred():
 
 
 @pytest.mark.parametrize("name, make", [
-    ("a.zip", zipped), ("a.jar", zipped), ("a.tgz", tarred),
+    ("a.ZIP", zipped), ("a.jar", zipped), ("a.tgz", tarred),
     ("a.tar.gz", tarred)])
 def test_archive_is_unpacked_once_a_job(tmp_path, mapped, place, name, make):
     path = place(name, make())

@@ -7,6 +7,7 @@ scripts and what was in an archive can be executed.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tarfile
 import zipfile
@@ -15,7 +16,7 @@ import zlib
 from mapreduce.protocol.extensions import ExtendedTask
 from mapreduce.worker.errors import TaskError
 
-ENDINGS = (".zip", ".jar")
+ZIPPED = re.compile(r".*\.(zip|jar)", re.IGNORECASE | re.DOTALL)
 MAX_SCRIPT = 2**20  # bytes of a script; what is larger is not copied
 
 
@@ -88,7 +89,7 @@ def _unpack(path: str, target: str, unique: str) -> None:
 
 
 def _extract(path: str, directory: str) -> None:
-    if not path.endswith(ENDINGS):
+    if not ZIPPED.fullmatch(path):
         with tarfile.open(path) as archive:
             # No name leads out of the directory. The first versions of Python
             # 3.10 and 3.11 lack this filter.
