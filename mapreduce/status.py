@@ -151,7 +151,7 @@ def _advise(status: Status) -> None:
 
 def _show_line(manager: RemoteManager, status: Status) -> None:
     if isinstance(status, JobDetails) and status.job:
-        if ending := repro_lines.ending(manager, status.job):
+        if ending := repro_lines.ending(manager.command, status.job):
             command.tell(ending.lstrip())
 
 

@@ -85,15 +85,16 @@ def run(job: JobSpec, quiet: bool, options: EngineOptions) -> None:
         raise click.UsageError(
             "--verify repeats the job with all records; omit it or "
             "--skip-bad-records")
-    if options.dry_run:
-        local.show_plan(job, options.workers)
-        return
     if options.engine == SPARK:
         refuse(options, "is not for --engine spark: a property of Spark, such "
                "as --conf spark.cores.max=8, says how many tasks run at the "
                "same time", "workers")
+        spark.check(job, options, bool(options.verbose))
     else:
         refuse(options, "is for --engine spark", *OF_SPARK)
+    if options.dry_run:
+        local.show_plan(job, options.workers)
+        return
     extras = local.Extras(
         bool(options.verbose), bool(options.verify),
         report.writer(options.report) if options.report else _ignore)

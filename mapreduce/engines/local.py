@@ -193,8 +193,11 @@ def _do(
         if job.logs and layout.LOGS_DIRECTORY_PREFIX in job.logs:
             # That directory is temporary, and its lines were printed.
             message = message.partition(f"\n{layout.LOG_NOTE}")[0]
+        # Standard input is gone soon.
+        is_gone = layout.INPUT_DIRECTORY_PREFIX in str(job.input_paths)
         raise JobFailed("".join([
-            message, _bad_inputs(job, ended), attempt.repro])) from failed
+            message, _bad_inputs(job, ended), "" if is_gone else attempt.repro
+        ])) from failed
     if not quiet:
         num_parts = ended.reduce_tasks or ended.map_tasks
         if has_input:
@@ -267,10 +270,8 @@ class _LocalRun:
             # The outcome of the job is known already.
             with contextlib.suppress(NoManager, UnknownJob):
                 self._shown.end(manager.details(ended.id))
-            if layout.INPUT_DIRECTORY_PREFIX not in str(
-                    self._job.input_paths):  # Standard input is gone soon.
-                self.repro = repro.ending(
-                    manager, ended, self._job.environment)
+            self.repro = repro.ending(
+                manager.command, ended, self._job.environment)
         except BaseException:  # Whatever ends the run ends the job.
             self._cancel(manager)
             raise

@@ -160,7 +160,8 @@ def _follow(
         progress.check(ended)
     except JobFailed as failed:
         raise JobFailed(failed.message + repro.ending(
-            manager, ended, extended_job(message).environment)) from failed
+            manager.command, ended, extended_job(message).environment
+        )) from failed
     if not quiet:
         tell_all(hints.about_result(
             os.path.join(ended.directory, ended.output_directory)))

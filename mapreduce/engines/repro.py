@@ -4,10 +4,9 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from mapreduce.client.errors import JobFailed, NoManager, UnknownJob
-from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.engines import shell
 from mapreduce.protocol.extensions import TaskOptions
 from mapreduce.protocol.fields import Split
@@ -38,21 +37,21 @@ NOT_HERE = "it can be run again only where its files are"
 
 
 def ending(
-    manager: RemoteManager, job: JobStatus,
+    find: Callable[[int, Stage, int], TaskCommand], job: JobStatus,
     environment: Mapping[str, str] | None = None,
 ) -> str:
     """Return the end of the message of a failed job; empty if there is none.
 
-    It is the line for the task that made the job fail. The environment is
-    that of the job, if it is known.
+    It is the line for the task that made the job fail. `find` returns what
+    that runs, for the ids of the job and of the task. The environment is that
+    of the job, if it is known.
     """
     found = FAILED.match(job.reason or "")
     if job.state is not JobState.FAILED or not found:
         return ""
     # An error here must not hide why the job failed.
     with contextlib.suppress(NoManager, UnknownJob, JobFailed):
-        command = manager.command(
-            job.id, Stage(found[1]), int(found[2]))
+        command = find(job.id, Stage(found[1]), int(found[2]))
         return f"\nRun it again:\n{line(command, environment, found[3])}"
     return ""
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import dataclasses
-import importlib
 import os
-import shutil
+import re
 import tempfile
 import time
 from collections.abc import Mapping
@@ -23,9 +22,15 @@ from mapreduce.client.errors import NoSpark, UsageError
 from mapreduce.client.job_options import STDIN, STDOUT, JobSpec
 from mapreduce.client.progress import Shown
 from mapreduce.display import text
-from mapreduce.engines import local
-from mapreduce.engines.spark_session import Session, failure_in
-from mapreduce.engines.spark_stage import Done, SparkTasks
+from mapreduce.engines import local, repro
+from mapreduce.engines.spark_session import (
+    STANDALONE,
+    Session,
+    check_installation,
+    check_master,
+    failure_in,
+)
+from mapreduce.engines.spark_stage import HOST, Done, SparkTasks
 from mapreduce.manager.kept_output import keep_map_output
 from mapreduce.manager.output_safety import StorageError
 from mapreduce.manager.scheduling import reasons
@@ -43,18 +48,17 @@ from mapreduce.protocol.status import (
     JobState,
     JobStatus,
     Stage,
+    TaskCommand,
     TaskState,
     TaskStatus,
 )
 from mapreduce.system import scratch
-from mapreduce.utils import network
 
-STANDALONE = "spark://"
 # Java only moves bytes here: the last stage of its compiler takes more time of
 # the cores than it saves.
 QUICK = "-XX:TieredStopAtLevel=1"
 
-JobResult = concurrent.futures.Future[list[Done]]
+JobResult = concurrent.futures.Future[None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,14 +69,14 @@ class Settings:
     conf: Mapping[str, str] | None
     engine_log: str | None
 
+    @property
+    def url(self) -> str:
+        """The master; empty: what the configuration of Spark says."""
+        return (self.conf or {}).get("spark.master", self.master or "")
 
-def run(
-    job: JobSpec, settings: Settings, quiet: bool, extras: local.Extras
-) -> None:
-    """Do a job by Spark, as engines/local does one by its own Workers.
 
-    Raises click.ClickException if the job can't start, or fails.
-    """
+def check(job: JobSpec, settings: Settings, verbose: bool) -> None:
+    """Raise click.UsageError for an option that can't work with Spark."""
     for name in ("cache", "skip_bad_records"):
         if getattr(job, name) is not None:
             raise click.UsageError(
@@ -85,9 +89,18 @@ def run(
         raise click.UsageError(
             "with --engine spark, map and reduce tasks have the same number "
             "of attempts; give both or none")
-    if not (settings.master or "local").startswith("local"):
-        _check_streams(job, extras.verbose)
-    _check_installation()
+    if settings.url and not settings.url.startswith("local"):
+        _check_streams(job, verbose)
+
+
+def run(
+    job: JobSpec, settings: Settings, quiet: bool, extras: local.Extras
+) -> None:
+    """Do a job by Spark, as engines/local does one by its own Workers.
+
+    Raises click.ClickException if the job can't start, or fails.
+    """
+    check_installation()
     local.run(job, None, quiet,
               lambda message, shown: _SparkRun(message, settings, shown),
               extras)
@@ -116,40 +129,6 @@ def _option_of(name: str) -> str:
     return f"the option for {name.replace('_', ' ')}"
 
 
-def _check_installation() -> None:
-    """Raise NoSpark if this machine lacks what Spark needs."""
-    try:
-        importlib.import_module("pyspark")
-    except ImportError as error:
-        raise NoSpark("--engine spark needs the Python package pyspark: "
-                      "pip install 'mapreduce[spark]'") from error
-    home = os.environ.get("JAVA_HOME")
-    java = os.path.join(home, "bin/java") if home else "java"
-    if shutil.which(java) is None:
-        raise NoSpark(
-            f"--engine spark needs Java 17 or later, and there is no {java}: "
-            "install, for example, the package openjdk-17-jre-headless")
-
-
-def _check_master(url: str) -> None:
-    """Raise NoSpark if nothing listens at a spark:// address."""
-    # Without this check, Spark reports that only after a minute.
-    if not url.startswith(STANDALONE):
-        return
-    problems = []
-    for address in url.removeprefix(STANDALONE).split(","):
-        host, _, port = address.rpartition(":")
-        if not (host and port.isdecimal()):
-            raise UsageError(f"{url!r} is not spark://host:port")
-        try:
-            network.tcp_client(host, int(port), b"")
-            return
-        except (OSError, OverflowError) as error:
-            problems.append(f"{address}: {getattr(error, 'strerror', error)}")
-    raise NoSpark("cannot reach the master of Spark at "
-                  f"{'; '.join(problems)}; is one running there?")
-
-
 def properties(
     job: ExtendedJobMessage, settings: Settings, directory: str
 ) -> dict[str, str]:
@@ -164,26 +143,29 @@ def properties(
         # PySpark passes on collected pieces when it uses half of that.
         "spark.python.worker.memory": "100m",
     }
-    if master := settings.master:
-        conf["spark.master"] = master
-        if master.startswith("local"):
-            conf["spark.local.dir"] = directory
-        # Other clusters have options of their own there.
-        if master.startswith(("local", STANDALONE)):
-            conf["spark.driver.defaultJavaOptions"] = QUICK
-            conf["spark.executor.defaultJavaOptions"] = QUICK
-    return {**conf, **(settings.conf or {})}
+    if settings.engine_log is not None:
+        conf["spark.log.level"] = "INFO"  # Otherwise only warnings.
+    master = settings.url
+    if master.startswith("local"):
+        conf["spark.local.dir"] = directory
+    # Other clusters have options of their own there.
+    if master.startswith(("local", STANDALONE)):
+        conf["spark.driver.defaultJavaOptions"] = QUICK
+        conf["spark.executor.defaultJavaOptions"] = QUICK
+    conf.update(settings.conf or {})
+    if job.max_map_attempts:  # They win over those of, e.g., local[2,4].
+        master = re.sub(r"(local\[[^],]+),\d+\]", r"\1]", master)
+    return {**conf, "spark.master": master} if master else conf
 
 
 class _SparkRun:
     """One job, its directories, and the Session that does it."""
 
-    repro = ""  # Its tasks have variables of Spark, too.
-
     def __init__(
         self, job: ExtendedJobMessage, settings: Settings, shown: Shown
     ) -> None:
         self.status: JobStatus | None = None
+        self.repro = ""
         # The Manager's record of a job, but Spark knows its tasks.
         self._job = Job(0, job, time.monotonic())
         self._tasks: list[TaskStatus] = []
@@ -201,11 +183,21 @@ class _SparkRun:
         """End Spark, and remove what must not stay."""
         ignore_signals()
         self._stack.close()
+        # Now, since a line must not name files that were removed.
+        if self.status and not (self._tasks[-1:] and (
+                self._tasks[-1].reason or "").startswith(HOST)):
+            self.repro = repro.ending(
+                self._command, self.status, self._job.submission.environment)
+
+    def _command(self, _: int, stage: Stage, task_id: int) -> TaskCommand:
+        """Return what the last attempt at the task that failed has run."""
+        assert self._job.plan
+        return self._job.plan.command(
+            stage, task_id, self._tasks[-1].attempts - 1, os.getcwd())
 
     def follow(self) -> None:
         """Do the job; raise NoSpark if Spark can't be used."""
-        if self._settings.master:
-            _check_master(self._settings.master)
+        check_master(self._settings.url)
         log = self._stack.enter_context(self._open_log())
         scratch.remove_leftovers(layout.SHARED_DIRECTORY_PREFIX)
         directory = self._stack.enter_context(
@@ -221,8 +213,7 @@ class _SparkRun:
             with postponed_signals():
                 session = Session(
                     properties(self._job.submission, self._settings,
-                               directory),
-                    directory, log, self._settings.engine_log is not None)
+                               directory), directory, log)
                 self._stack.callback(session.end)
             result = session.submit(tasks)
             ended = self._shown.follow(lambda: self._look(
@@ -234,7 +225,8 @@ class _SparkRun:
     def _open_log(self) -> IO[bytes]:
         name = self._settings.engine_log
         try:
-            return open(name, "a+b") if name else tempfile.TemporaryFile()
+            return (tempfile.TemporaryFile() if name is None
+                    else open(name, "a+b"))
         except OSError as error:
             raise UsageError(
                 f"cannot write the log {name!r}: {error.strerror}") from error
@@ -267,14 +259,14 @@ class _SparkRun:
             return self._set_status(
                 JobState.QUEUED if session.context is None else
                 JobState.REDUCE if in_reduce else JobState.MAP, done)
+        problem = self._note(session.done())
         if error := result.exception():
-            return self._fail(self._reason(session, str(error)), done)
-        for _, counted in result.result():
-            if reason := self._job.counters.add(counted):
-                return self._fail(reason, done)
-        self._note([task for task, _ in result.result()])
+            problem = self._reason(session, str(error))
         try:
             with postponed_signals():
+                self._keep_map_output()
+                if problem:
+                    return self._fail(problem, done)
                 self._publish(storage)
                 return self._set_status(
                     JobState.DONE, (self._job.num_mappers,
@@ -291,19 +283,32 @@ class _SparkRun:
         if failure is None:
             return session.problem(trace)
         stage, task_id, attempts, reason = failure
-        self._tasks = [TaskStatus(Stage(stage), task_id, TaskState.FAILED,
-                                  None, attempts, None, reason)]
+        self._tasks.append(TaskStatus(Stage(stage), task_id, TaskState.FAILED,
+                                      None, attempts, None, reason))
         return reasons.failed(
             stage, task_id, attempts, reason) + layout.log_note(
                 self._job.submission.logs, stage, task_id, attempts)
 
-    def _note(self, tasks: list[TaskStatus]) -> None:
-        """Keep the tasks that are done, with times since the job started."""
+    def _note(self, tasks: list[Done]) -> str:
+        """Keep the tasks that are done, with times since the job started.
+
+        Return a reason for the job to fail: a counter that is too large.
+        """
         begin = time.time() - time.monotonic() + self._job.started
         self._tasks = [
             dataclasses.replace(task, started=(task.started or 0.0) - begin)
-            for task in sorted(
-                tasks, key=lambda task: (task.stage.value, task.task_id))]
+            for task, _ in sorted(tasks, key=lambda done: (
+                done[0].stage.value, done[0].task_id))]
+        return next(filter(None, [
+            self._job.counters.add(counted) for _, counted in tasks]), "")
+
+    def _keep_map_output(self) -> None:
+        """Keep complete map output, also if the reduce stage has failed."""
+        kept, plan = self._job.submission.keep_intermediate, self._job.plan
+        if kept and plan and plan.num_mappers == sum(
+                (task.stage, task.state) == (Stage.MAP, TaskState.DONE)
+                for task in self._tasks):
+            keep_map_output(plan.directory, kept)
 
     def _publish(self, storage: Storage) -> None:
         """Give the result its name; raise StorageError if that fails."""
@@ -316,8 +321,6 @@ class _SparkRun:
             raise StorageError(
                 f"{name} is not in the output directory, although its task "
                 "is done: all hosts must share that directory")
-        if job.keep_intermediate:
-            keep_map_output(plan.directory, job.keep_intermediate)
         storage.publish(0)
 
     def _fail(self, reason: str, done: tuple[int, int] = (0, 0)) -> JobStatus:

@@ -32,35 +32,67 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import IO, Any
 
 import mapreduce
+from mapreduce.client.errors import NoSpark, UsageError
 from mapreduce.engines.spark_stage import FAILURE, Done, SparkTasks
+from mapreduce.utils import network
 
 END_TIME = 10.0  # seconds for Spark to end, before it is killed
 TAIL = 64 * 2**10  # bytes of Spark's log in which an error is looked for
 
+STANDALONE = "spark://"
 LOCAL = re.compile(r"local(?:\[(\d+|\*)\])?")
 
 
-class SparkError(Exception):
-    """Spark can't do the job; the text, for the user, says why."""
+def check_installation() -> None:
+    """Raise NoSpark if this machine lacks what Spark needs."""
+    try:
+        importlib.import_module("pyspark")
+    except ImportError as error:
+        raise NoSpark("--engine spark needs the Python package pyspark: "
+                      "pip install 'mapreduce[spark]'") from error
+    home = os.environ.get("JAVA_HOME")
+    java = os.path.join(home, "bin/java") if home else "java"
+    if shutil.which(java) is None:
+        raise NoSpark(
+            f"--engine spark needs Java 17 or later, and there is no {java}: "
+            "install, for example, the package openjdk-17-jre-headless")
+
+
+def check_master(url: str) -> None:
+    """Raise NoSpark if nothing listens at a spark:// address."""
+    # Without this check, Spark reports that only after a minute.
+    if not url.startswith(STANDALONE):
+        return
+    problems = []
+    for address in url.removeprefix(STANDALONE).split(","):
+        host, _, port = address.rpartition(":")
+        if not (host and port.isdecimal()):
+            raise UsageError(f"{url!r} is not spark://host:port")
+        try:
+            network.tcp_client(host, int(port), b"")
+            return
+        except (OSError, OverflowError) as error:
+            problems.append(f"{address}: {getattr(error, 'strerror', error)}")
+    raise NoSpark("cannot reach the master of Spark at "
+                  f"{'; '.join(problems)}; is one running there?")
 
 
 class Session:
     """A Java machine of Spark and its SparkContext, for one job."""
 
     def __init__(
-        self, conf: Mapping[str, str], directory: str, log: IO[bytes],
-        verbose: bool,
+        self, conf: Mapping[str, str], directory: str, log: IO[bytes]
     ) -> None:
         """Start Spark with properties, and with a directory for its files.
 
-        Its log is appended to a file; all of it if verbose, else warnings.
+        Its log is appended to a file.
         """
         _silence()
         self.context: Any = None  # None until Spark has started
+        self._done: Any = None  # an accumulator, likewise
         self._conf = dict(conf)
         self._directory = directory
         self._log = log
-        self._verbose = verbose
         self._thread = concurrent.futures.ThreadPoolExecutor(1)
         self._gateway = self._thread.submit(self._launch)
 
@@ -86,8 +118,8 @@ class Session:
 
     def submit(
         self, tasks: SparkTasks
-    ) -> concurrent.futures.Future[list[Done]]:
-        """Run all tasks of a job; return what will be their counters."""
+    ) -> concurrent.futures.Future[None]:
+        """Run all tasks of a job."""
         return self._thread.submit(self._run, tasks)
 
     def _start(self) -> Any:
@@ -99,23 +131,31 @@ class Session:
         if found := LOCAL.fullmatch(conf.get("spark.master")):
             attempts = conf.get("spark.task.maxFailures")
             conf.setMaster(f"local[{found[1] or 1},{attempts}]")
-        context = pyspark.SparkContext(conf=conf, gateway=gateway)
-        if self._verbose:
-            context.setLogLevel("INFO")
-        return context
+        return pyspark.SparkContext(conf=conf, gateway=gateway)
 
-    def _run(self, tasks: SparkTasks) -> list[Done]:
+    def _run(self, tasks: SparkTasks) -> None:
         self.context = context = self._start()
+        # Not a result of the tasks: it is needed for a job that fails, too.
+        self._done = context.accumulator([], importlib.import_module(
+            "pyspark.accumulators").AddingAccumulatorParam([]))
         number, job = tasks.plan.num_mappers, tasks.plan.submission
         rdd = context.parallelize(
             range(number), number).mapPartitionsWithIndex(
-                shipped(tasks, "map"))
+                shipped(tasks, "map", self._done))
         if job.num_reducers:
             # int, since executors can't import a function of this module.
             rdd = rdd.partitionBy(
                 job.num_reducers, int).mapPartitionsWithIndex(
-                    shipped(tasks, "reduce"))
-        return [done for _, (_, _, done) in rdd.collect()]
+                    shipped(tasks, "reduce", self._done))
+        rdd.collect()
+
+    def done(self) -> list[Done]:
+        """Return what is known of the tasks that are done, each once."""
+        # Spark adds nothing of attempts that failed, but may do a task again,
+        # such as one whose map output was lost.
+        tasks = self._done.value if self._done else []
+        return list({(task.stage, task.task_id): (task, counters)
+                     for task, counters in tasks}.values())
 
     def num_done(self) -> tuple[int, int]:
         """Return how many map tasks and reduce tasks are done."""
@@ -139,8 +179,15 @@ class Session:
         for pattern, hint in HINTS.items():
             if found := re.search(pattern, trace) or re.search(pattern, log):
                 return hint.format(*found.groups())
+        if self._has_ended():
+            return "the Java process of Spark on this machine has ended"
         first = trace.strip().partition("\n\tat ")[0].splitlines()
-        return first[-1].strip() if first else "no reason is known"
+        return first[-1].strip(": ") if first else "no reason is known"
+
+    def _has_ended(self) -> bool:
+        with contextlib.suppress(Exception):  # It was never started.
+            return self._gateway.result().proc.poll() is not None
+        return False
 
     def end(self) -> None:
         """End the Java machine, and with it all that it has started."""
@@ -165,7 +212,9 @@ HINTS = {
     r"(ExecutorLostFailure \(.*\).*)": "{0}",
     r"(Job aborted due to stage failure: .*)": "{0}",
     r"Exception in thread \"main\" (.*)": "{0}",
+    r"(?m)^(Invalid (?:initial|maximum) heap size.*)": "Java: {0}",
     r"(?m)^Error: (.*)": "{0}",
+    r"JAVA_GATEWAY_EXITED": "Java has ended at once, without a reason",
 }
 
 
@@ -221,11 +270,12 @@ def _package() -> bytes:
 
 
 def shipped(
-    tasks: SparkTasks, stage: str
+    tasks: SparkTasks, stage: str, done: Any
 ) -> Callable[[int, Iterable[Any]], Iterable[Any]]:
     """Return a function that does a task of a stage in an executor.
 
-    It contains this package, so the hosts need no installation of it.
+    It contains this package, so the hosts need no installation of it. It adds
+    to an accumulator what is known of the task.
     """
     package, pickled = _package(), pickle.dumps(tasks)
 
@@ -249,5 +299,5 @@ def shipped(
         context = importlib.import_module("pyspark").TaskContext.get()
         method: Callable[..., Iterable[Any]] = getattr(
             pickle.loads(pickled), stage)
-        return method(task_id, context.attemptNumber(), items)
+        return method(task_id, context.attemptNumber(), done.add, items)
     return do

@@ -4,9 +4,7 @@ Imported in executors, from the copy of this package that comes with the job.
 So no import here may need click, rich or pyspark.
 
 The map stage yields pairs of a partition and a piece. A piece of map output is
-(map task, offset in its file, bytes). What is known of a map task that is done
-travels as (map task, None, Done) to partition 0: what goes through the shuffle
-counts once, however often Spark has run the task.
+(map task, offset in its file, bytes).
 """
 from __future__ import annotations
 
@@ -18,8 +16,7 @@ import os
 import platform
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
 
 from mapreduce.manager.scheduling.plan import Plan
 from mapreduce.protocol import layout
@@ -49,6 +46,9 @@ PIECE = 8 * 2**10
 OF_PYSPARK = ("OMP_NUM_THREADS", "PYTHONHASHSEED", "PYTHONPATH",
               "PYTHONUNBUFFERED")
 
+# Of reasons that say what this host lacks: no executable is the cause.
+HOST = "the host "
+
 # Precedes the JSON of a failure, which comes to the driver among the traces of
 # Python and Java.
 FAILURE = "mapreduce failure: "
@@ -57,7 +57,8 @@ Counters = dict[str, dict[str, int]]
 # What the driver learns of a task. As the address of a Worker, it has the host
 # and the id of the process; it began at seconds since 1970.
 Done = tuple[TaskStatus, Counters]
-Piece = tuple[int, int | None, Any]
+Report = Callable[[list[Done]], object]
+Piece = tuple[int, int, bytes]
 
 
 class Failure(Exception):
@@ -74,30 +75,29 @@ class SparkTasks:
     working_directory: str  # to which the paths of the user are relative
 
     def map(
-        self, task_id: int, attempt: int, _: Iterable[object]
+        self, task_id: int, attempt: int, report: Report, _: Iterable[object]
     ) -> Iterator[tuple[int, Piece]]:
-        """Do a map task; iterate over its output, and at last its Done."""
+        """Do a map task, and report it; iterate over its output."""
         with self._running(Stage.MAP, task_id, attempt) as own:
             directory = self.plan.directory or own
             task = dataclasses.replace(
                 self.plan, directory=directory).map_task(task_id, attempt)
             assert isinstance(task, ExtendedMapTaskMessage)
             _check_inputs(split.path for split in task.splits)
-            done = _do(task, Stage.MAP, attempt)
+            report([_do(task, Stage.MAP, attempt)])
             for partition in range(task.num_partitions):
                 path = os.path.join(
                     directory, layout.map_output(task_id, partition))
                 for offset, block in _pieces(path):
                     yield partition, (task_id, offset, block)
-        yield 0, (task_id, None, done)
 
     def reduce(
-        self, task_id: int, attempt: int,
+        self, task_id: int, attempt: int, report: Report,
         pieces: Iterable[tuple[int, Piece]],
-    ) -> Iterator[tuple[int, Piece]]:
-        """Do a reduce task; iterate over its Done, and all that came."""
+    ) -> tuple[()]:
+        """Do a reduce task, and report it; return what goes on: nothing."""
         with self._running(Stage.REDUCE, task_id, attempt) as own:
-            done = _collect(pieces, own, task_id)
+            _collect(pieces, own, task_id)
             task = dataclasses.replace(
                 self.plan, directory=own).reduce_task(task_id, attempt)
             assert isinstance(task, ExtendedReduceTaskMessage)
@@ -105,12 +105,10 @@ class SparkTasks:
             # one, but the task needs at least one file.
             with open(task.input_paths[0], "ab"):
                 pass
-            done.append(_do(dataclasses.replace(
-                task, input_paths=list(filter(os.path.exists,
-                                              task.input_paths))),
-                            Stage.REDUCE, attempt))
-        for its in done:
-            yield task_id, (task_id, None, its)
+            task = dataclasses.replace(task, input_paths=list(filter(
+                os.path.exists, task.input_paths)))
+            report([_do(task, Stage.REDUCE, attempt)])
+        return ()
 
     @contextlib.contextmanager
     def _running(
@@ -144,7 +142,7 @@ class SparkTasks:
                 ("output directory", self.plan.result_directory),
                 ("directory for logs", self.plan.submission.logs)):
             if path is not None and not os.path.isdir(path):
-                raise TaskError(f"the host {platform.node()} does not see the "
+                raise TaskError(f"{HOST}{platform.node()} does not see the "
                                 f"{what} {path!r}: all hosts must share it")
         # Not needed if all paths are absolute.
         with contextlib.suppress(OSError):
@@ -153,7 +151,7 @@ class SparkTasks:
     def _reason(self, error: Exception) -> str:
         host = platform.node()
         reason = str(error) if isinstance(error, TaskError) else (
-            f"the host {host} can't go on: {error or 'not enough memory'}")
+            f"{HOST}{host} can't go on: {error or 'not enough memory'}")
         if not os.path.isdir(self.working_directory):
             reason += (f"\nThe host {host} has no directory "
                        f"{self.working_directory!r}, where the job began")
@@ -167,7 +165,7 @@ def _check_inputs(paths: Iterable[str]) -> None:
     for path in paths:
         if not os.path.lexists(path):
             raise TaskError(
-                f"the host {platform.node()} does not see the input {path!r}: "
+                f"{HOST}{platform.node()} does not see the input {path!r}: "
                 "all hosts must share it")
 
 
@@ -216,18 +214,13 @@ def _pieces(path: str) -> Iterator[tuple[int, bytes]]:
 
 def _collect(
     pieces: Iterable[tuple[int, Piece]], directory: str, task_id: int
-) -> list[Done]:
-    """Write the pieces of map outputs to their files; return all else."""
-    done = []
+) -> None:
+    """Write the pieces of map outputs to their files."""
     for _, (map_id, offset, content) in pieces:
-        if offset is None:
-            done.append(content)
-            continue
         path = os.path.join(directory, layout.map_output(map_id, task_id))
         with open(path, "wb", opener=_open_as_it_is) as file:
             file.seek(offset)
             file.write(content)
-    return done
 
 
 def _open_as_it_is(path: str, flags: int) -> int:

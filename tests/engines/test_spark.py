@@ -130,17 +130,17 @@ def test_standard_error_is_kept_and_printed(job, tmp_path):
 
 @pytest.mark.parametrize("options, code, state, number", [
     ([], 0, "done", 4),
-    (["--max-attempts", "1", "--reducer", "false"], 1, "failed", 0)])
+    (["--max-attempts", "1", "--reducer", "false"], 1, "failed", 2)])
 def test_page_is_written_at_the_end(
         job, tmp_path, options, code, state, number):
-    """With the tasks that are done, or the one that has failed."""
+    """With the tasks that are done, and the one that has failed."""
     assert job("--quiet", "--report", "job.html", "--nmappers", "2",
                "--nreducers", "2", *options)[0] == code
     page = Page((tmp_path / "job.html").read_text(encoding="utf-8"))
     assert page.title == f"job 0 {state} · mapreduce"
     bars = [its for its in page.all("rect") if str(its.get("x")).endswith("%")]
     assert len(bars) == number
-    assert f"{os.uname().nodename}:" in page.words() or not number
+    assert f"{os.uname().nodename}:" in page.words()
     assert "2 of 2" in page.words()
 
 
@@ -213,13 +213,34 @@ def test_task_that_always_fails(job, tmp_path):
     assert names_in(tmp_path) == ["logs", "reducer", "temporary"]
 
 
+@pytest.mark.parametrize("mapper, reducer", [
+    ("sh -c 'echo no >&2; exit 3'", "cat"), ("cat", "grep -q xyz")])
+def test_message_of_a_failed_job_is_that_of_workers(
+        job, command, mapper, reducer):
+    """With the counters of what is done, and a line that runs it again."""
+    def run_job(start, *more, **programs):
+        code, stderr = start(*more, "--nmappers", "1", "--nreducers", "1",
+                             "--keep-failed", "kept", "--cmdenv", "A=b c",
+                             **programs)
+        # The progress, the date, and where the result is.
+        return code, re.sub(
+            r"(?m)^job 0: .*\n|\d{12}(?=_0000)|outputdir=\S*|output_dir=\S*",
+            "", stderr)
+    by_spark = run_job(job, mapper=mapper, reducer=reducer)
+    assert by_spark == run_job(
+        command, run.main, "-i", INPUT, "-o", "output", "-m", mapper, "-r",
+        reducer)
+    assert by_spark[1].count("\nRun it again:\n") == 1
+    assert ("map output bytes" in by_spark[1]) == (mapper == "cat")
+
+
 def test_task_that_is_idle(job):
     """The line names the option."""
     code, stderr = job("--nreducers", "0", "--nmappers", "1", "--quiet",
                        "--task-timeout", "0.2", mapper="sleep 60")
-    assert (code, stderr.partition("sleep 60 ")[2]) == (
+    assert (code, stderr.partition("sleep 60 ")[2].partition("\n")[0]) == (
         1, f"on the input '{INPUT}/file01' neither read, wrote nor reported "
-        "for 0.2 s (see --task-timeout)\n")
+        "for 0.2 s (see --task-timeout)")
 
 
 def test_bad_inputs_are_named(job, tmp_path):
@@ -231,6 +252,15 @@ def test_bad_inputs_are_named(job, tmp_path):
     assert code == 0
     assert "Skipped 1 input that can't be read: 'input/b.gz'\n" in stderr
     assert read_files(tmp_path / "output") == {"part-00000": b"a\n"}
+
+
+def test_map_output_is_kept_if_the_reduce_stage_fails(job, tmp_path):
+    """As by Workers; and no line names files that are gone."""
+    code, stderr = job("--nmappers", "1", "--nreducers", "1", "--quiet",
+                       "--keep-intermediate", "kept", mapper="cat",
+                       reducer="grep -q xyz", source=INPUT + "/file01")
+    assert (code, "Run it again" in stderr) == (1, False)
+    assert names_in(tmp_path / "kept") == ["maptask00000-part00000"]
 
 
 def test_old_result_stays_if_the_new_one_fails(job, tmp_path):
@@ -255,42 +285,6 @@ def test_streaming_job(shared, command, monkeypatch, tmp_path):
     assert names_in(tmp_path / "output") == ["part-00000"]
 
 
-@pytest.mark.parametrize("options, error", [
-    (["--workers", "2"], "--workers is not for --engine spark: a property of "
-     "Spark, such as --conf spark.cores.max=8, says how many tasks run at "
-     "the same time"),
-    (["--master", "yarn", "-i", "-"], "--input - is a file of this machine, "
-     "which the hosts of Spark do not see; name one that they share"),
-    (["--master", "yarn", "--verbose"], "--verbose needs --logs with a "
-     "directory that the hosts of Spark share"),
-    (["--master", "spark://host"], "'spark://host' is not spark://host:port"),
-    (["--engine-log", "missing/log"], "cannot write the log 'missing/log': "
-     "No such file or directory"),
-])
-def test_option_that_cannot_be_used(job, options, error):
-    """It is named, and nothing starts."""
-    code, stderr = job(*options)
-    assert (code, stderr.splitlines()[-1]) == (2, f"Error: {error}")
-
-
-def test_other_numbers_of_attempts(command):
-    """Spark has one number for both stages."""
-    code, stderr = command(
-        streaming.main, "-input", INPUT, "-output", "output", "-mapper",
-        "cat", "-D", "mapreduce.map.maxattempts=2", "--engine", "spark")
-    assert (code, stderr.splitlines()[-1]) == (
-        2, "Error: with --engine spark, map and reduce tasks have the same "
-        "number of attempts; give both or none")
-
-
-def test_backup_attempts_are_those_of_spark(job):
-    """Its property is for clusters only."""
-    code, stderr = job("--speculative")
-    assert (code, stderr.splitlines()[-1]) == (
-        2, "Error: --speculative is not for --engine spark: on a cluster, "
-        "--conf spark.speculation=true does the same")
-
-
 def test_signal_while_spark_is_asked(monkeypatch, tmp_path, caplog):
     """Py4J logs it, and nothing of that is printed."""
     def status_tracker():
@@ -298,37 +292,9 @@ def test_signal_while_spark_is_asked(monkeypatch, tmp_path, caplog):
         raise KeyboardInterrupt
     monkeypatch.setattr(spark.Session, "_launch", lambda self: None)
     with open(tmp_path / "log", "w+b") as log:
-        session = spark.Session({}, str(tmp_path), log, False)
+        session = spark.Session({}, str(tmp_path), log)
         session.context = types.SimpleNamespace(statusTracker=status_tracker)
         with pytest.raises(KeyboardInterrupt):
             session.num_done()
         session.end()
     assert caplog.records == []
-
-
-def test_master_that_is_not_there(job):
-    """All addresses are named."""
-    code, stderr = job("--master", "spark://127.0.0.1:9,127.0.0.1:11")
-    assert (code, stderr) == (
-        3, "Error: cannot reach the master of Spark at 127.0.0.1:9: "
-        "Connection refused; 127.0.0.1:11: Connection refused; is one "
-        "running there?\n")
-
-
-def test_java_that_is_not_there(job, monkeypatch):
-    """The line says what to install."""
-    monkeypatch.setenv("JAVA_HOME", "/missing")
-    code, stderr = job()
-    assert (code, stderr) == (
-        3, "Error: --engine spark needs Java 17 or later, and there is no "
-        "/missing/bin/java: install, for example, the package "
-        "openjdk-17-jre-headless\n")
-
-
-def test_options_of_another_engine(command):
-    """They have no meaning without Spark."""
-    code, stderr = command(
-        run.main, "-i", INPUT, "-o", "output", "-m", "cat", "-r", "cat",
-        "--conf", "a=b")
-    assert (code, stderr.splitlines()[-1]) == (
-        2, "Error: --conf is for --engine spark")

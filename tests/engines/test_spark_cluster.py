@@ -176,7 +176,8 @@ def test_task_that_always_fails(jobs):
     assert stderr.startswith("Error: job 0 failed: map task ")
     assert " failed 4 times, the last time because grep -q xyz on the " in (
         stderr)
-    assert len(stderr.splitlines()) == 1
+    assert stderr.partition("exited 1\n")[2].startswith("Run it again:\ncd ")
+    assert len(stderr.splitlines()) == 3
 
 
 def test_python_that_is_not_there(jobs):

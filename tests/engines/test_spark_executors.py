@@ -67,9 +67,11 @@ def test_parts_are_those_of_workers(job, parts, tmp_path):
 
 
 def test_task_that_always_fails(job, tmp_path):
-    """One line, no trace, no result."""
+    """One reason, no trace, no result."""
     code, stderr = job(mapper="grep -q xyz")
-    assert (code, stderr.count("\n")) == (1, 1)
+    assert code == 1
+    assert stderr.partition("exited 1\n")[2].startswith("Run it again:\ncd ")
+    assert stderr.count("\n") == 3
     assert stderr.startswith("Error: job 0 failed: map task ")
     assert " failed 4 times, the last time because grep -q xyz on the " in (
         stderr)

@@ -5,6 +5,7 @@ import platform
 import pytest
 
 from mapreduce.client.job_options import JobSpec
+from mapreduce.engines.spark import Settings, properties
 from mapreduce.engines.spark_stage import OF_PYSPARK, Failure, SparkTasks
 from mapreduce.manager.scheduling.plan import Plan
 from mapreduce.protocol.extensions import ExtendedJobMessage
@@ -30,6 +31,23 @@ def test_new_option_needs_a_meaning():
     assert {field.name for field in dataclasses.fields(JobSpec)} == FIELDS
 
 
+@pytest.mark.parametrize("master, conf, attempts, used, failures", [
+    ("local[2,4]", {}, None, "local[2,4]", "4"),
+    ("local[2,4]", {}, 1, "local[2]", "1"),
+    ("local[*,4]", {"spark.task.maxFailures": "3"}, 2, "local[*]", "3"),
+    ("yarn", {"spark.master": "local[1,8]"}, 7, "local[1]", "7"),
+    ("spark://host:1", {}, 2, "spark://host:1", "2")])
+def test_attempts_are_those_of_the_user(
+        master, conf, attempts, used, failures):
+    """Although a master may have a number of them, too."""
+    found = properties(ExtendedJobMessage(
+        input_paths=["in"], output_directory="out", mapper_executable="cat",
+        num_reducers=0, num_mappers=1, max_map_attempts=attempts),
+        Settings(master, conf, None), "")
+    assert (found["spark.master"], found["spark.task.maxFailures"]) == (
+        used, failures)
+
+
 @pytest.mark.parametrize("missing, what", [
     ("out", "output directory"), ("logs", "directory for logs")])
 def test_host_that_does_not_see_a_directory(
@@ -47,7 +65,7 @@ def test_host_that_does_not_see_a_directory(
     tasks = SparkTasks(
         Plan("1_0000", job, "", [], str(tmp_path / "out")), str(tmp_path))
     with pytest.raises(Failure) as caught:
-        list(tasks.map(0, 0, ()))
+        list(tasks.map(0, 0, print, ()))
     assert str(caught.value) == (
         f'mapreduce failure: ["map", 0, 1, "the host {platform.node()} does '
         f"not see the {what} '{tmp_path / missing}': all hosts must share "

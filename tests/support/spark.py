@@ -68,10 +68,10 @@ class SharedSpark:
             {**SMALL, "spark.master": master,
              "spark.driver.host": "127.0.0.1",
              "spark.local.dir": str(directory)},
-            str(directory), self.log, False)
+            str(directory), self.log)
         self.context = self._session._start()
 
-    def session(self, _conf, directory, log, verbose):
+    def session(self, _conf, directory, log):
         """Return a Session that uses this context."""
         context = self.context
 
@@ -83,7 +83,7 @@ class SharedSpark:
 
             def _start(self):
                 return context
-        return Session({}, directory, log, verbose)
+        return Session({}, directory, log)
 
     def close(self):
         """End it."""
