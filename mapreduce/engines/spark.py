@@ -24,6 +24,7 @@ from mapreduce.client.progress import Shown
 from mapreduce.display import text
 from mapreduce.engines import local, repro
 from mapreduce.engines.spark_session import (
+    LOG_LEVEL,
     STANDALONE,
     Session,
     check_installation,
@@ -144,7 +145,7 @@ def properties(
         "spark.python.worker.memory": "100m",
     }
     if settings.engine_log is not None:
-        conf["spark.log.level"] = "INFO"  # Otherwise only warnings.
+        conf[LOG_LEVEL] = "INFO"  # Otherwise only warnings.
     master = settings.url
     if master.startswith("local"):
         conf["spark.local.dir"] = directory

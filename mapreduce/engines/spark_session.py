@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import dataclasses
 import importlib
 import io
 import json
@@ -33,13 +34,19 @@ from typing import IO, Any
 
 import mapreduce
 from mapreduce.client.errors import NoSpark, UsageError
-from mapreduce.engines.spark_stage import FAILURE, Done, SparkTasks
+from mapreduce.engines.spark_stage import (
+    FAILURE,
+    OF_PYSPARK,
+    Done,
+    SparkTasks,
+)
 from mapreduce.utils import network
 
 END_TIME = 10.0  # seconds for Spark to end, before it is killed
 TAIL = 64 * 2**10  # bytes of Spark's log in which an error is looked for
 
 STANDALONE = "spark://"
+LOG_LEVEL = "spark.log.level"
 LOCAL = re.compile(r"local(?:\[(\d+|\*)\])?")
 
 
@@ -131,13 +138,23 @@ class Session:
         if found := LOCAL.fullmatch(conf.get("spark.master")):
             attempts = conf.get("spark.task.maxFailures")
             conf.setMaster(f"local[{found[1] or 1},{attempts}]")
-        return pyspark.SparkContext(conf=conf, gateway=gateway)
+        context = pyspark.SparkContext(conf=conf, gateway=gateway)
+        if level := self._conf.get(LOG_LEVEL):
+            # Spark takes INFO for the level that it has, and does nothing,
+            # although its shells leave out what is below warnings.
+            context.setLogLevel("OFF")
+            context.setLogLevel(level)
+        return context
 
     def _run(self, tasks: SparkTasks) -> None:
         self.context = context = self._start()
         # Not a result of the tasks: it is needed for a job that fails, too.
         self._done = context.accumulator([], importlib.import_module(
             "pyspark.accumulators").AddingAccumulatorParam([]))
+        if context.master.startswith("local"):
+            tasks = dataclasses.replace(tasks, variables={
+                name: os.environ[name] for name in OF_PYSPARK
+                if name in os.environ})
         number, job = tasks.plan.num_mappers, tasks.plan.submission
         rdd = context.parallelize(
             range(number), number).mapPartitionsWithIndex(

@@ -16,7 +16,7 @@ import os
 import platform
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from mapreduce.manager.scheduling.plan import Plan
 from mapreduce.protocol import layout
@@ -42,7 +42,7 @@ from mapreduce.worker.task import run_task
 # Bytes. PySpark collects up to 1,000 pieces before it passes them on.
 PIECE = 8 * 2**10
 
-# PySpark sets these for its own Python; they are unset for executables.
+# PySpark sets these for its own Python, not for executables.
 OF_PYSPARK = ("OMP_NUM_THREADS", "PYTHONHASHSEED", "PYTHONPATH",
               "PYTHONUNBUFFERED")
 
@@ -73,6 +73,8 @@ class SparkTasks:
     # output is kept for the user.
     plan: Plan
     working_directory: str  # to which the paths of the user are relative
+    # Of OF_PYSPARK, those that the command had, if the executor is beside it.
+    variables: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def map(
         self, task_id: int, attempt: int, report: Report, _: Iterable[object]
@@ -119,6 +121,7 @@ class SparkTasks:
         tempfile.tempdir = os.environ["SPARK_LOCAL_DIRS"].split(",")[0]
         for name in OF_PYSPARK:
             os.environ.pop(name, None)
+        os.environ.update(self.variables)
         previous = os.getcwd()
         try:
             with scratch.directory(layout.LOCAL_DIRECTORY_PREFIX) as directory:

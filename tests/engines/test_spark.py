@@ -2,6 +2,7 @@
 import gzip
 import logging
 import os
+import pathlib
 import re
 import shutil
 import types
@@ -128,6 +129,13 @@ def test_standard_error_is_kept_and_printed(job, tmp_path):
         "reduce-00000-attempt-1.stderr": b""}
 
 
+def test_log_is_kept_as_a_whole(shared, job):
+    """Its level is INFO, as with --engine-log."""
+    assert job("--quiet", "--nreducers", "0", "--nmappers", "1") == (0, "")
+    assert " INFO SparkContext: " in pathlib.Path(
+        shared.log.name).read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("options, code, state, number", [
     ([], 0, "done", 4),
     (["--max-attempts", "1", "--reducer", "false"], 1, "failed", 2)])
@@ -144,10 +152,12 @@ def test_page_is_written_at_the_end(
     assert "2 of 2" in page.words()
 
 
-def test_map_only_job(job, tmp_path):
+def test_map_only_job(job, tmp_path, monkeypatch):
     """With variables, counters, and what else is printed."""
+    # PySpark has another one.
+    monkeypatch.setenv("PYTHONPATH", "y")
     mapper = write_executable(
-        tmp_path / "mapper", 'echo "$mapreduce_task_id $LETTER"',
+        tmp_path / "mapper", 'echo "$mapreduce_task_id $LETTER$PYTHONPATH"',
         "echo reporter:counter:words,lines,4 >&2")
     code, stderr = job("--nreducers", "0", "--nmappers", "2",
                        "--cmdenv", "LETTER=x", mapper=mapper,
@@ -159,14 +169,14 @@ def test_map_only_job(job, tmp_path):
         "GROUP      COUNTER             AMOUNT",
         "mapreduce  input bytes         62",
         "mapreduce  input records       4",
-        "mapreduce  map output bytes    68",
+        "mapreduce  map output bytes    70",
         "mapreduce  map output records  2",
         "mapreduce  output records      2",
         "words      lines               8"]
     assert re.fullmatch(r"Done in [\d.]+ s: 2 parts in output", lines[-1])
     assert [re.sub(rb"\d{12}", b"TIME", part)
             for part in read_files(tmp_path / "output").values()] == [
-        b"task_TIME_0000_m_000000 x\n", b"task_TIME_0000_m_000001 x\n"]
+        b"task_TIME_0000_m_000000 xy\n", b"task_TIME_0000_m_000001 xy\n"]
 
 
 def test_map_output_is_kept(job, tmp_path):

@@ -43,9 +43,10 @@ def test_attempts_are_those_of_the_user(
     found = properties(ExtendedJobMessage(
         input_paths=["in"], output_directory="out", mapper_executable="cat",
         num_reducers=0, num_mappers=1, max_map_attempts=attempts),
-        Settings(master, conf, None), "")
+        Settings(master, conf, "log"), "")
     assert (found["spark.master"], found["spark.task.maxFailures"]) == (
         used, failures)
+    assert found["spark.log.level"] == "INFO"
 
 
 @pytest.mark.parametrize("missing, what", [

@@ -65,7 +65,7 @@ class SharedSpark:
         self.log = self._stack.enter_context(
             open(directory / "spark.log", "w+b"))
         self._session = spark_session.Session(
-            {**SMALL, "spark.master": master,
+            {**SMALL, "spark.master": master, "spark.log.level": "INFO",
              "spark.driver.host": "127.0.0.1",
              "spark.local.dir": str(directory)},
             str(directory), self.log)
