@@ -119,6 +119,13 @@ def test_every_option_is_documented(command, option):
     assert re.search(rf"`[^`]*(?<![\w-]){option}\b[^`]*`", text)
 
 
+@pytest.mark.parametrize("page", ["README.md", f"{DOCS}/hadoop.md"])
+def test_pages_tell_what_differs_from_hadoop(page):
+    for word in ("CR LF", "byte order mark", "TAB", "header", "`mapper_raw`",
+                 "`-i -`", "/dev/stdin`"):
+        assert word in text_of(page)
+
+
 @pytest.mark.parametrize("record", RECORDS)
 def test_every_field_of_json_is_documented(record):
     """By its name in JSON."""
