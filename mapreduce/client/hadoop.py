@@ -92,7 +92,9 @@ class Properties:
         name, equals, value = text.partition("=")
         name = name.strip()
         known = RENAMED.get(name, name)
-        if not equals or not name:
+        if not name:
+            self.errors.append("-D lacks a property: -D NAME=VALUE")
+        elif not equals:
             self.errors.append(f"-D {name} lacks a value: -D {name}=VALUE")
         elif known in PROPERTIES:
             self._set(name, *PROPERTIES[known], value)

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 
 MAX_DISTANCE = 2  # changes of a character, up to which a name is a slip
 
-# Options of hadoop-streaming.jar, and whether a value follows.
+# Options of hadoop-streaming.jar, and of madoop, and whether a value follows.
 IDLE_OPTIONS = {
     "-verbose": False, "-background": False, "-lazyOutput": False,
-    "-debug": False,
+    "-debug": False, "-v": False, "-vv": False,
     "-mapdebug": True, "-reducedebug": True, "-fs": True, "-jt": True,
     "-dfs": True, "-tokenCacheFile": True,
 }
@@ -191,7 +191,8 @@ def without_java(name: str) -> str:
 
 def unknown_option(name: str, known: Iterable[str]) -> str:
     """Return an error, with the option that the user may have meant."""
-    near = nearest(name, known)
+    near = nearest(name, [
+        *known, *IDLE_OPTIONS, *FORMAT_OPTIONS, *IMPOSSIBLE_OPTIONS])
     return f"unknown option {name!r}" + (
         f"; the nearest known one is {near}" if near else "")
 

@@ -116,6 +116,8 @@ def test_property_of_the_user_is_a_variable_of_the_tasks():
     ("-inptu", ["-input", "-io"], "-input"), ("-x", ["-D"], None),
     ("-numMapTasks", ["-numReduceTasks"], None),
     ("-reduser", ["-reducer"], "-reducer"),
+    ("-inputFormat", ["-input"], "-inputformat"),
+    ("-libjar", [], "-libjars"), ("-lazyoutput", [], "-lazyOutput"),
 ])
 def test_nearest_option_is_named_only_for_a_slip(name, known, nearest):
     hint = f"; the nearest known one is {nearest}" if nearest else ""

@@ -187,10 +187,10 @@ def test_program_in_a_file_of_the_job_need_not_be_here(planned, monkeypatch):
 def test_one_line_names_what_has_no_effect(mocker):
     mocker.patch.object(
         importlib.import_module("mapreduce.engines.local"), "_do")
-    options = [*REQUIRED, "-D", "mapreduce.map.memory.mb=9", "-verbose",
+    options = [*REQUIRED, "-D", "mapreduce.map.memory.mb=9", "-verbose", "-v",
                "-mapdebug", "x", "-jobconf", "mapred.job.queue.name=q"]
     assert start(*options) == (0, "", (
-        "Without effect here: -verbose, -mapdebug, -D "
+        "Without effect here: -verbose, -v, -mapdebug, -D "
         "mapreduce.map.memory.mb, -D mapred.job.queue.name\n"))
     assert start(*options, "--quiet") == (0, "", "")
 

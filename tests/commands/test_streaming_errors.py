@@ -25,6 +25,8 @@ from tests.support.streaming import INPUT, REQUIRED, start
      "-D mapreduce.job.output.key.comparator.class: no Java class 'a.b.C' "
      "can run here"),
     (["-Dx"], "-D x lacks a value: -D x=VALUE"),
+    (["-D"], "-D lacks a property: -D NAME=VALUE"),
+    (["-jobconf", "=5"], "-D lacks a property: -D NAME=VALUE"),
     (["-D", "mapreduce.job.maps"],
      "-D mapreduce.job.maps lacks a value: -D mapreduce.job.maps=VALUE"),
     (["-D", "mapreduce.job.maps=many"], "-D mapreduce.job.maps: 'many' is "),
