@@ -138,10 +138,11 @@ def check_output(path: str) -> None:
 
 
 def check_commands(job: JobSpec) -> None:
-    """Raise UsageError if a command of a job can't be started.
+    """Raise UsageError for all commands of a job that can't be started.
 
     Those in its files are there only when their task runs.
     """
+    problems = []
     placed = (*(job.files or ()), *(job.archives or ()))
     path = (job.environment or {}).get("PATH")
     for what, command in (
@@ -149,7 +150,12 @@ def check_commands(job: JobSpec) -> None:
             ("reducer", job.reducer_executable),
             ("combiner", job.combiner), ("partitioner", job.partitioner)):
         if not is_placed(command, placed):
-            check_command(what, command, path)
+            try:
+                check_command(what, command, path)
+            except UsageError as error:
+                problems.append(error.message)
+    if problems:
+        raise UsageError("\n".join(problems))
 
 
 def check_command(what: str, command: str | None, path: str | None) -> None:

@@ -1,4 +1,6 @@
 """mapreduce-streaming: what is refused, all of it at once."""
+import os
+
 import pytest
 
 from tests.support.streaming import INPUT, REQUIRED, start
@@ -70,6 +72,13 @@ def test_all_refusals_come_at_once():
         "Invalid value for '-numReduceTasks': 'many' is not a valid integer.",
         "unknown property 'mapreduce.job.reducs'; the nearest known one is "
         "mapreduce.job.reduces"]
+
+
+def test_all_missing_programs_are_named_at_once():
+    assert start(*REQUIRED[:4], "-mapper", "./a", "-reducer", "./b") == (
+        2, "", "Error: the mapper './a': there is no file './a' in "
+        f"{os.getcwd()}\nthe reducer './b': there is no file './b' in "
+        f"{os.getcwd()}\n")
 
 
 def test_hint_for_a_shell_names_the_options_of_this_command():
