@@ -167,7 +167,7 @@ def test_wait_shows_counters(mocker, state, code, last):
     """Before the line on how the job ended."""
     mocker.patch("mapreduce.client.progress.POLL_INTERVAL", 0.001)
     with FakeManager(
-            TYPES,
+            TYPES, cluster(),
             lambda question: cluster(job(state, key=question["job_key"])),
             {"job": job(state), "tasks": [], "counters": COUNTERS}
     ) as manager:
@@ -175,7 +175,8 @@ def test_wait_shows_counters(mocker, state, code, last):
                         "--cmdenv", "A=1")
     assert (outcome[0], outcome[2]) == (code, TABLE + last)
     assert manager.types() == [
-        "get_message_types", "new_extended_job", "get_status", "get_job"]
+        "get_message_types", "get_status", "new_extended_job", "get_status",
+        "get_job"]
 
 
 @pytest.mark.parametrize("options, error", [
