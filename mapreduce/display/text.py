@@ -280,7 +280,7 @@ def tasks_note(details: JobDetails) -> str:
             job.ended and job.tasks and job.seconds):
         return ""
     return ("The tasks of this job are no longer kept: the Manager keeps "
-            "those of the last jobs only")
+            "those of the last jobs since its own start")
 
 
 def logs_line(details: JobDetails) -> str:

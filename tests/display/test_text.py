@@ -142,7 +142,7 @@ def test_tasks_that_are_no_longer_kept():
     """One line says so."""
     assert text.text(details("done", 1.5)).endswith(
         "\n\nThe tasks of this job are no longer kept: the Manager keeps "
-        "those of the last jobs only")
+        "those of the last jobs since its own start")
 
 
 @pytest.mark.parametrize("told", [
