@@ -71,23 +71,32 @@ def main(
             "name manager or worker, then --, then the command that starts it")
     # These log lines are about the kit's own sockets, not the daemon.
     logging.disable()
-    process.pass_interrupts()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, lambda ended_by, _: sys.exit(128 + ended_by))
+    _handle_signals()
     if ways["junit"]:
         _write(ways["junit"], b"")  # An error now is better than at the end.
     results = []
-    for result in grading.check_all(rules, command, Times(timeout=timeout)):
-        results.append(result)
-        if not ways["as_json"]:
-            click.echo(report.text_of(result))
+    try:
+        for result in grading.check_all(
+                rules, command, Times(timeout=timeout)):
+            results.append(result)
+            if not ways["as_json"]:
+                click.echo(report.text_of(result))
+    finally:
+        process.end_all()
     click.echo(report.as_json(results) if ways["as_json"]
                else report.summary_of(results))
     if ways["junit"]:
         _write(ways["junit"], report.as_junit(results))
     if any(result.outcome is Outcome.FAILED for result in results):
         sys.exit(1)
+
+
+def _handle_signals() -> None:
+    """Have signals that end this process end the daemons first."""
+    process.pass_interrupts()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, lambda ended_by, _: sys.exit(128 + ended_by))
 
 
 def _write(path: str, content: bytes) -> None:

@@ -22,6 +22,7 @@ from mapreduce.conformance.rule import RuleBroken
 from mapreduce.protocol.signing import SECRET_VARIABLE
 
 MARK = "MAPREDUCE_CONFORMANCE"  # a variable of the environment
+KIT = uuid.uuid4().hex  # the part of all marks of this process
 TAIL = 2000  # characters of a log that are shown
 PROC = pathlib.Path("/proc")
 POLL_INTERVAL = 0.02  # seconds
@@ -57,7 +58,7 @@ class Daemon:
         `temporary` is its directory for temporary files. Raises RuleBroken if
         the command can't be started.
         """
-        self._mark = uuid.uuid4().hex
+        self._mark = f"{KIT}{uuid.uuid4().hex}"
         # The kit signs nothing, so the daemon must not demand it.
         inherited = {name: value for name, value in os.environ.items()
                      if name != SECRET_VARIABLE}
@@ -104,9 +105,7 @@ class Daemon:
 
     def others(self) -> list[int]:
         """Return the ids of all processes that the daemon has started."""
-        wanted = f"{MARK}={self._mark}".encode()
-        return [pid for pid in _processes()
-                if pid != self.pid and wanted in _environment(pid)]
+        return [pid for pid in _marked(self._mark) if pid != self.pid]
 
     def end(self) -> None:
         """Kill everything that still runs, and close the log."""
@@ -117,8 +116,9 @@ class Daemon:
         """Kill everything that still runs, and wait until it is gone."""
         # Some may have no mark: a daemon can start a process with another
         # environment. Without its parent, such a process can't be found.
-        for pid in self._descendants():
-            _kill(pid)
+        if self._process.poll() is None:
+            for pid in _descendants(self.pid):
+                _kill(pid)
         deadline = time.monotonic() + END_TIME
         while True:
             # A stopped process is killed by this, too.
@@ -131,17 +131,6 @@ class Daemon:
             for pid in others:
                 _kill(pid)
             time.sleep(POLL_INTERVAL)
-
-    def _descendants(self) -> list[int]:
-        """Return the children of the daemon, their children, and so on."""
-        if self._process.poll() is not None:
-            return []  # Another process may have its id now.
-        parents = {pid: int(fields[1]) for pid in _processes()
-                   if len(fields := _stat(pid)) > 1}
-        found = [self.pid]
-        for parent in found:
-            found += [pid for pid in parents if parents[pid] == parent]
-        return found[1:]
 
     def processor_seconds(self) -> float | None:
         """Return the processor time of the daemon; None if it is unknown."""
@@ -177,6 +166,33 @@ def _started(
     return subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
         start_new_session=True, env=environment)
+
+
+def end_all() -> None:
+    """Kill all children of this process, and all that daemons have started.
+
+    A signal may end this process while it starts a daemon.
+    """
+    for pid in {*_descendants(os.getpid()), *_marked(KIT)}:
+        _kill(pid)
+
+
+def _descendants(ancestor: int) -> list[int]:
+    """Return the children of a process, their children, and so on."""
+    parents = {pid: int(fields[1]) for pid in _processes()
+               if len(fields := _stat(pid)) > 1}
+    found = [ancestor]
+    for parent in found:
+        found += [pid for pid in parents if parents[pid] == parent]
+    return found[1:]
+
+
+def _marked(mark: str) -> list[int]:
+    """Return the processes whose mark begins in this way."""
+    wanted = f"{MARK}={mark}".encode()
+    return [pid for pid in _processes()
+            if any(variable.startswith(wanted)
+                   for variable in _environment(pid))]
 
 
 def _kill(pid: int) -> None:

@@ -1,5 +1,7 @@
 """The command of the conformance kit, and what it leaves behind."""
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -107,6 +109,27 @@ def test_command_that_does_not_exist_fails_the_rule():
     ended = run("manager", "-k", "registration-is", "--", "/no/such/program")
     assert ended.returncode == 1
     assert "/no/such/program: No such file or directory" in ended.stdout
+
+
+@pytest.mark.parametrize("number", [
+    signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signal_ends_the_kit_and_its_daemon(tmp_path, number):
+    lifeline = Lifeline(tmp_path / "alive")
+    script = write_executable(
+        tmp_path / "hangs", "trap '' TERM INT HUP", str(lifeline),
+        "echo started >&9", "while :; do sleep 999; done")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    with subprocess.Popen(
+            [sys.executable, "-m", "mapreduce.conformance", "worker", "-k",
+             "registration-is", "--timeout", "999", "--", str(script)],
+            cwd=ROOT, env={**os.environ, "TMPDIR": str(temporary)}) as kit:
+        lifeline.wait_for_start()
+        kit.send_signal(number)
+        assert kit.wait(TIMEOUT) == 128 + number
+    assert lifeline.all_ended()
+    lifeline.close()
+    assert not list(temporary.iterdir())
 
 
 def test_hanging_daemon_costs_its_timeout_only_and_is_ended(tmp_path):
