@@ -23,7 +23,7 @@ from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, needs_namespaces]
 
-TIMEOUT = 60.0  # seconds
+TIMEOUT = 100.0  # seconds
 INPUT = TESTDATA / "input"
 
 

@@ -27,7 +27,7 @@ from unittest import mock
 
 from tests.support import wire
 
-WAIT = 10.0  # seconds that a script waits for the code
+WAIT = 60.0  # seconds that a script waits for the code
 MOMENT = 0.001  # seconds for somebody to come between connect and sendall
 
 KINDS = {

@@ -21,7 +21,7 @@ COPIED = (".ci", "README.md", "bin", "mapreduce", "pyproject.toml",
           "requirements.txt", "tests")
 HOME = "/home/me/mapreduce"  # the directory of the project, in the pages
 
-TIMEOUT = 60.0  # seconds for one command, or until its output fits
+TIMEOUT = 100.0  # seconds for one command, or until its output fits
 LOOK_INTERVAL = 0.1  # seconds
 
 # Commands that change nothing: what they show may come a moment later.

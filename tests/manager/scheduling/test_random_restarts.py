@@ -146,7 +146,7 @@ def check_end(history):
             assert not parts, "parts of a job that failed stay"
 
 
-@hypothesis.settings(max_examples=300, deadline=None)
+@hypothesis.settings(max_examples=100, deadline=None)
 @hypothesis.given(STEPS, strategies.booleans())
 def test_each_accepted_job_ends_once(steps, keep_tail):
     """Whatever happens, and wherever the Manager dies."""
@@ -158,7 +158,7 @@ def test_each_accepted_job_ends_once(steps, keep_tail):
     check_end(history)
 
 
-@hypothesis.settings(max_examples=300, deadline=None)
+@hypothesis.settings(max_examples=100, deadline=None)
 @hypothesis.given(STEPS_OF_ONE, strategies.integers(6, 8))
 def test_job_with_backup_attempts_ends_once(steps, kind):
     """Both attempts may be done, fail, be lost, or be late."""

@@ -114,8 +114,14 @@ def test_there_may_be_very_many_partitions(its, n):
 
 @needs_native
 def test_largest_number_of_partitions_fits_into_64_bits():
-    block = join(b"%d\t1" % number for number in range(50))
-    check_partitions(NATIVE, block, 2**20)
+    keys_by_number = {
+        int(hashlib.md5(b"%d" % key).hexdigest(), 16) % 2**20: key
+        for key in range(50)}
+    parts = NATIVE.partition(
+        join(b"%d\t1" % key for key in range(50)), 2**20)
+    assert len(parts) == 2**20
+    assert {number: part for number, part in enumerate(parts) if part} == {
+        number: b"%d\t1\n" % key for number, key in keys_by_number.items()}
 
 
 @both
