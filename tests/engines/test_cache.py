@@ -122,8 +122,9 @@ def test_workers_of_a_cluster_share_a_cache(cluster, mapper, log, tmp_path):
             "-o", str(output), "-m", mapper, "-r", REDUCER, "--cache",
             str(tmp_path / "cache"))
         assert done.returncode == 0, done.stderr
+        # A counter says why something is not there.
         assert f"{number * runs} of {runs} map tasks from the cache" in (
-            done.stderr)
+            done.stderr), done.stderr
         assert in_order(b"".join(
             (output / name).read_bytes() for name in names_in(output))
         ) == in_order(pipeline(INPUT, MAPPER, REDUCER))
