@@ -115,7 +115,7 @@ def test_key_stays_if_only_other_things_change(changes):
         assert map_cache.KEY.fullmatch(before)
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(strategies.sampled_from((
     *OF_THE_TASK, *OF_THE_TIMES, reverse, fields(cache_by_content=True))),
        strategies.lists(strategies.sampled_from(OF_THE_PLACE), max_size=2))
@@ -128,7 +128,7 @@ def test_key_changes_with_any_one_thing(change, others):
         assert place.key() != before
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(strategies.sampled_from((*OF_THE_TASK, *OF_THE_TIMES, reverse)))
 def test_by_content_the_times_of_an_input_may_change(change):
     """And bytes outside of the range."""
