@@ -112,7 +112,9 @@ def missing_output(expected: ExpectedOutput) -> dict[int, str]:
     """
     directory = expected.directory
     try:
-        names = set(os.listdir(directory))
+        with os.scandir(directory) as entries:
+            names = {entry.name for entry in entries
+                     if entry.is_file(follow_symlinks=False)}
     except OSError as error:
         LOGGER.warning("Cannot list %r: %s", directory, error)
         names = set()
@@ -120,9 +122,8 @@ def missing_output(expected: ExpectedOutput) -> dict[int, str]:
     for task_id in range(expected.num_tasks):
         for name in layout.task_files(
                 task_id, expected.num_partitions, expected.compress):
-            # A network file system may show an old listing for some seconds,
-            # but not an old file.
-            if name not in names and not os.path.lexists(
+            # A listing of a network file system may be old; a file is not.
+            if name not in names and not os.path.isfile(
                     os.path.join(directory, name)):
                 missing[task_id] = name
                 break

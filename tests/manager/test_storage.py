@@ -305,25 +305,29 @@ def test_first_missing_file_of_each_task_is_named(place):
         2: "maptask00002-part00001"}
 
 
-def test_parts_of_a_result_are_looked_for(place):
-    (place / "output/part-00001").touch()
-    assert missing_output(ExpectedOutput(f"{place}/output", 2, 0)) == {
-        0: "part-00000"}
+def test_what_is_no_file_is_missing(place):
+    output = place / "output"
+    (output / "part-00000").mkdir()
+    (output / "part-00001").symlink_to("nowhere")
+    os.mkfifo(output / "part-00002")
+    (output / "part-00003").symlink_to("file")
+    (output / "file").touch()
+    assert list(missing_output(ExpectedOutput(str(output), 4, 0))) == [0, 1, 2]
 
 
 def test_directory_is_listed_once_for_all_tasks(place, mocker):
     for number in range(100):
         (place / f"output/part-{number:05d}").touch()
-    listdir = mocker.spy(os, "listdir")
-    lexists = mocker.spy(os.path, "lexists")
+    scandir = mocker.spy(os, "scandir")
+    stat = mocker.spy(os, "stat")
     assert not missing_output(ExpectedOutput(f"{place}/output", 100, 0))
-    assert (listdir.call_count, lexists.call_count) == (1, 0)
+    assert (scandir.call_count, stat.call_count) == (1, 0)
 
 
 def test_old_listing_is_no_proof(place, mocker):
     """Network file systems keep one for some seconds."""
     (place / "output/part-00000").touch()
-    mocker.patch("os.listdir", return_value=[])
+    mocker.patch("os.scandir")
     assert not missing_output(ExpectedOutput(f"{place}/output", 1, 0))
 
 
