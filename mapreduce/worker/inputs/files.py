@@ -13,6 +13,7 @@ from collections.abc import Generator, Iterator
 from mapreduce.worker.errors import BadInput, TaskError
 
 BLOCK = 64 * 2**10  # bytes of one read of a file
+OTHER_FILES = 32  # that a Worker has open beside its tasks' and slow sockets
 
 
 def open_input(path: str) -> io.FileIO:
@@ -26,13 +27,13 @@ def open_input(path: str) -> io.FileIO:
 def max_kept_open(number: int) -> int:
     """Return how many of a number of files a task may keep open.
 
-    That is up to half of what the process may have: the rest is for sockets,
-    and for the pipes of the processes that it starts.
+    Half of what the process may have is for slow connections, and some more
+    for its own sockets, and for the pipes of the processes that it starts.
     """
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if limit == resource.RLIM_INFINITY:
         return number
-    return min(number, limit // 2)
+    return min(number, max(0, limit // 2 - OTHER_FILES))
 
 
 def read_blocks(
