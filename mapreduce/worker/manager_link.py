@@ -9,7 +9,7 @@
     state       due    _unanswered  heartbeats
     AWAITING    None*  1 or more    only after an earlier registration
     REGISTERED  None   0**          every 2 s
-    PLANNED     time   0            go on, so that refusals are noticed
+    PLANNED     time   0            none after a register that was not sent
 
     *  Before the first ack of all, a time: the Manager may have ended between
        a registration and its ack. No heartbeat is sent yet, which would show
@@ -20,9 +20,8 @@
 
 The Manager is lost when it refuses an outcome or several heartbeats, when it
 asks this Worker to register again, or when no heartbeat could be sent for so
-long that the Manager has marked it dead: the network was away, for example.
-The Worker then registers again, with growing delays, until this Manager or the
-next one at its address accepts it.
+long that it has marked this Worker dead. The Worker then registers again, with
+growing delays, until this Manager or the next one at its address accepts it.
 
 Which thread may call what: main registers and sends outcomes; the heartbeat
 thread runs `keep`; the listener calls `acknowledge`; the progress thread calls
@@ -118,6 +117,9 @@ class ManagerLink:
         self._on_loss = on_loss
         self._registration = _Registration()
         self._refusals_left = MAX_REFUSALS
+        # While register can't be sent. The Manager must not go on to wait for
+        # a task that was given up only because heartbeats reach it.
+        self._is_silent = False
         # Set by the first ack. No Manager knows an earlier heartbeat.
         self._known = threading.Event()
 
@@ -145,7 +147,9 @@ class ManagerLink:
                 *self._contact.manager,
                 self._identified(self._contact.registration),
                 self._contact.seal)
+            self._is_silent = False
         except OSError as error:
+            self._is_silent = True
             delay = self._registration.plan()
             LOGGER.warning(
                 "Cannot reach the Manager at %s:%d: %s; next try in %.1f s",
@@ -183,10 +187,7 @@ class ManagerLink:
             self._on_loss(f"cannot report a task: {error}")
 
     def _retry(self, message: Message) -> None:
-        """Send a message, again for as long as only this machine is at fault.
-
-        Raises OSError.
-        """
+        """Send a message, repeatedly if this machine fails; raise OSError."""
         for _ in range(MAX_OWN_FAILURES):
             try:
                 outbox.send_tcp(
@@ -230,11 +231,9 @@ class ManagerLink:
                 self._on_loss(
                     f"no heartbeat was sent for {tried - sent:.4g} s")
                 sent = tried
-            if not self._known.is_set():
-                sent = tried
-                continue
-            news = self._stop
-            if self._beat():
+            if self._known.is_set():
+                news = self._stop
+            if news is self._known or self._is_silent or self._beat():
                 sent = tried
 
     def _warn_if_unacknowledged(self) -> None:

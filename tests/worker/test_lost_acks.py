@@ -17,9 +17,13 @@ def _link(mocker):
     """Return a ManagerLink, whose sends all succeed, without jitter."""
     mocker.patch("mapreduce.utils.outbox.send_tcp")
     mocker.patch("mapreduce.worker.manager_link.JITTER", 0.0)
+    return new_link(threading.Event())
+
+
+def new_link(stop):
+    """Return a ManagerLink with a stop flag."""
     return ManagerLink(
-        base_contact(("localhost", 6000), ("localhost", 6001)),
-        threading.Event(), print)
+        base_contact(("localhost", 6000), ("localhost", 6001)), stop, print)
 
 
 @pytest.fixture(name="impatient")
@@ -53,6 +57,30 @@ def test_later_acknowledgement_is_waited_for_without_another_try(link):
     link.plan_registration()
     link.register()
     assert link.seconds_to_registration() is None
+
+
+def test_lost_worker_is_silent_until_it_could_register(mocker):
+    """The Manager would wait for ever for a task that was given up."""
+    mocker.patch("mapreduce.worker.manager_link.HEARTBEAT_INTERVAL", 0.0)
+    send_tcp = mocker.patch("mapreduce.utils.outbox.send_tcp")
+    beats = mocker.patch("mapreduce.utils.outbox.send_udp")
+    stop = mocker.Mock(**{"is_set.side_effect": lambda: beats.called})
+    link = new_link(stop)
+    link.register()
+    link.acknowledge()
+    link.plan_registration()
+    send_tcp.side_effect = TimeoutError
+    link.register()
+
+    def register_at_last(_):
+        if stop.wait.call_count == 3:
+            assert not beats.called
+            send_tcp.side_effect = None
+            link.register()
+
+    stop.wait.side_effect = register_at_last
+    link.keep()
+    beats.assert_called_once()
 
 
 def test_repeated_registrations_have_an_acknowledgement_each(link, clock):
