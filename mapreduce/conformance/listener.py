@@ -87,7 +87,7 @@ class Inbox:
         received = self.next(timeout)
         if received is None:
             raise RuleBroken(
-                f"{expected} within {timeout:g} s", "nothing was received")
+                f"{expected} within {timeout:.3g} s", "nothing was received")
         if received.type != expected:
             raise RuleBroken(expected, shown(received.message))
         return received

@@ -34,7 +34,7 @@ def _messages(trial: WorkerTrial) -> list[dict[str, Any]]:
 
 def _with_nul(trial: WorkerTrial) -> list[bytes]:
     """Return a task whose executable has a NUL in its name."""
-    task = trial.map_task("/bin/cat\0", [])
+    task = trial.map_task("/bin/cat\0", [trial.file(b"line\n")])
     return [json.dumps(task).encode()]
 
 
