@@ -128,7 +128,7 @@ class StateDirectory:
             self.journal = Journal(path)
         if fresh or self.journal.get("ended"):
             # Elsewhere, a relative path would mean another directory.
-            if fresh and self.journal.get("directory") == os.getcwd():
+            if self.journal.get("directory") == os.getcwd():
                 recovery.abandon(list(self.known().values()), self.owner)
             self._remove_state()
             self.journal = Journal(path)
@@ -213,11 +213,14 @@ class StateDirectory:
         """Return all facts of earlier starts by their numbers."""
         return self.journal.read()
 
-    def end(self) -> None:
-        """Remove the state: the next start begins anew. Raises OSError."""
+    def note_end(self) -> None:
+        """Note that the next start begins anew, before any file is removed."""
         # A full disk has no room for that, but files can be removed there.
         with contextlib.suppress(sqlite3.Error):
             self.journal.set(ended="yes")
+
+    def end(self) -> None:
+        """Remove the state. Raises OSError."""
         remove_directory(self.shared_directory)
         self._remove_state()
 

@@ -222,6 +222,7 @@ class Recorder(NoRecorder):
 
     def end(self) -> None:
         """Remove what was kept: the Manager was shut down."""
+        self._state.note_end()
         self._storage.remove_all()
         try:
             self._state.end()

@@ -124,6 +124,7 @@ def test_state_ends_on_a_full_disk_too(tmp_path, monkeypatch):
     def fail(**_):
         raise sqlite3.OperationalError("database or disk is full")
     monkeypatch.setattr(state.journal, "set", fail)
+    state.note_end()
     state.end()
     state.close()
     assert os.listdir("state") == ["lock"]

@@ -43,15 +43,18 @@ def test_map_output_moves_to_another_file_system(place, monkeypatch):
     assert os.listdir("shared") == []
 
 
-def test_fresh_start_leaves_no_hidden_directory(place):
-    """Of a job that was to replace a result at its end."""
+@pytest.mark.parametrize("is_shut_down", [False, True])
+def test_state_that_ends_leaves_no_hidden_directory(place, is_shut_down):
+    """Of a job that was to replace a result; a kill may follow a shutdown."""
     shell = Shell(place / "state")
     shell.submit(extended_job(
         environment=None, num_mappers=1, max_mappers=None, keep_old=True))
     shell.register(1)
+    if is_shut_down:
+        shell.state.note_end()
     shell.kill()
     before = sorted(os.listdir())
-    Shell(place / "state", fresh=True).kill()
+    Shell(place / "state", fresh=not is_shut_down).kill()
     assert len(before) == 4
     assert sorted(os.listdir()) == ["in", "shared", "state"]
 
