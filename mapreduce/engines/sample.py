@@ -8,13 +8,7 @@ import contextlib
 import dataclasses
 import os
 import shutil
-from collections.abc import (
-    Callable,
-    Generator,
-    Iterable,
-    Iterator,
-    Sequence,
-)
+from collections.abc import Generator, Iterable, Iterator, Sequence
 
 from mapreduce.client import submission
 from mapreduce.client.errors import JobFailed
@@ -43,7 +37,9 @@ MAX_OUTPUT = 16 * SIZE  # bytes that an executable may print for it
 MAX_FILES = 16  # that a sample is taken from
 MAX_KEYS = 3  # that are shown
 TIMEOUT = 60.0  # seconds for which an executable may do nothing
-PARTITIONS = 3  # that the result must not depend on
+# Partitions that the result must not depend on: the first of these numbers with
+# which the keys are not all in one of them.
+PARTITIONS = range(3, 20)
 INDENT = " " * 14  # as wide as the titles of the plan
 
 
@@ -180,8 +176,8 @@ class _Trial:
         result = text.count(sum(1 for _ in _lines(one)), "line")
         yield f"{INDENT}and {result} of the result"
         has_warned = False
-        for name, words, make in self._ways():
-            other = self._result(name, make(ordered))
+        for name, words, files in self._ways(ordered):
+            other = self._result(name, files)
             missing, unknown = difference(one, other)
             if missing or unknown:
                 has_warned = True
@@ -192,30 +188,36 @@ class _Trial:
             yield (f"{INDENT}which depend neither on the number of reduce "
                    "tasks nor on the order of the values of a key")
 
-    def _ways(self) -> Iterator[
-            tuple[str, str, Callable[[str], list[str]]]]:
-        """Return the other ways to the result: names, words, functions.
+    def _ways(self, ordered: str) -> Iterator[tuple[str, str, list[str]]]:
+        """Make the input of the reducer for the other ways to the result.
 
-        A function returns the files of sorted lines, one for each reducer.
+        Iterate over names, words and the files of sorted lines, one for each
+        reducer.
         """
-        number = self._num_parts
-        if number > 1:
-            yield ("parts", f"the number of reduce tasks: 1 or {number}",
-                   self._parts)
+        parts = self._several_parts(ordered)
+        if len(parts) > 1:
+            yield ("parts", f"the number of reduce tasks: 1 or {len(parts)}",
+                   parts)
         elif self._job.partitioner:
-            yield "parts", "the partitioner", self._parts
+            yield "parts", "the partitioner", parts
         yield ("turned", "the order of the values of a key"
                + " for which --sort says nothing"
-               * bool(self._job.sort_options), self._turned)
+               * bool(self._job.sort_options), self._turned(ordered))
         if self._job.combiner:
             yield ("combined", "whether the combiner runs",
-                   lambda ordered: [self._pipeline.combine(ordered)])
+                   [self._pipeline.combine(ordered)])
 
-    @property
-    def _num_parts(self) -> int:
-        # A partitioner may be written for one number only.
-        return (self._job.num_reducers if self._job.partitioner
-                else PARTITIONS)
+    def _several_parts(self, ordered: str) -> list[str]:
+        """Distribute lines to several files, if it can be to more than one."""
+        if self._job.partitioner:
+            # It may be written for one number only.
+            return self._parts(ordered, self._job.num_reducers)
+        for number in PARTITIONS:
+            parts = self._parts(ordered, number)
+            if sum(map(os.path.getsize, parts)) > max(
+                    map(os.path.getsize, parts)):
+                return parts
+        return self._parts(ordered, PARTITIONS[0])
 
     def _result(self, name: str, ordered: Sequence[str]) -> str:
         """Return the path of the sorted result of some reduce tasks."""
@@ -223,9 +225,8 @@ class _Trial:
                  for number, path in enumerate(ordered)]
         return self._pipeline.sort(f"{name}-result", parts, [])
 
-    def _parts(self, ordered: str) -> list[str]:
-        """Distribute lines to several files, as a map task does it."""
-        number = self._num_parts
+    def _parts(self, ordered: str, number: int) -> list[str]:
+        """Distribute lines to so many files, as a map task does it."""
         paths = self._paths("part", number)
         if self._job.partitioner:
             self._pipeline.partition(ordered, paths)

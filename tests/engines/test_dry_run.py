@@ -76,6 +76,15 @@ def test_total_across_keys_is_found(dry, source):
     assert f"{DEPENDS} the order" not in shown
 
 
+def test_total_across_keys_of_one_partition_is_found(dry, tmp_path):
+    """With three partitions, both keys are in the same one."""
+    write_files(tmp_path / "in", b"d\t1\nk\t2\n")
+    total = "awk '{sum += $2} END {if (NR) print sum}'"
+    _, shown = dry("-i", tmp_path / "in", mapper="cat", reducer=total)
+    assert f"{DEPENDS} the number of reduce tasks: 1 or 4" in shown
+    assert f"{DEPENDS} the order" not in shown
+
+
 def test_last_value_is_found(dry, tmp_path):
     write_files(tmp_path / "in", b"a\t1\na\t2\nb\t1\n")
     code, shown = dry("-i", tmp_path / "in", mapper="cat", reducer=(
