@@ -93,6 +93,8 @@ def run(job: JobSpec, quiet: bool, options: EngineOptions) -> None:
     else:
         refuse(options, "is for --engine spark", *OF_SPARK)
     if options.dry_run:
+        if options.report:
+            report.check(options.report)
         local.show_plan(job, options.workers)
         return
     extras = local.Extras(

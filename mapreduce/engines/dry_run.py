@@ -18,11 +18,11 @@ from mapreduce.client.job_options import STDIN, STDOUT, JobSpec
 from mapreduce.client.placed_files import check_placed, is_placed
 from mapreduce.display import text
 from mapreduce.engines import sample
-from mapreduce.manager import output_safety
+from mapreduce.manager import kept_output, output_safety
 from mapreduce.manager.output_safety import StorageError
 from mapreduce.manager.scheduling.plan import Plan
 from mapreduce.protocol.extensions import ExtendedJobMessage
-from mapreduce.protocol.layout import SHARED_DIRECTORY_PREFIX
+from mapreduce.protocol import layout
 from mapreduce.system import inputs
 from mapreduce.system.commands import words
 
@@ -44,9 +44,9 @@ def show(job: JobSpec, num_workers: int | None = None) -> None:
     if num_workers is not None:
         job = submission.with_splits(job, files, num_workers)
     message = submission.build_extended(job, follow=False)
-    if output != STDOUT:
-        _check_output(message)
-    for title, value in (*_plan(message, files), *_places(output)):
+    _check_places(message)
+    for title, value in (
+            *_plan(message, files), *_places(output), *_removed(message)):
         _print(f"{title:14}{value}")
     for line in _warnings(output, files):
         _print(f"Warning: {line}")
@@ -54,15 +54,39 @@ def show(job: JobSpec, num_workers: int | None = None) -> None:
         _print(line)
 
 
-def _check_output(job: ExtendedJobMessage) -> None:
-    """Raise UsageError if the Manager would not replace the output."""
+def _check_places(job: ExtendedJobMessage) -> None:
+    """Raise UsageError if the Manager would not use a directory of the job."""
+    shared = os.path.join(
+        tempfile.gettempdir(), layout.SHARED_DIRECTORY_PREFIX)
     try:
-        output_safety.check_output(
-            job, output_safety.find_inputs(
-                job.input_paths, inputs.rules_of(job)),
-            os.path.join(tempfile.gettempdir(), SHARED_DIRECTORY_PREFIX))
+        found = output_safety.find_inputs(
+            job.input_paths, inputs.rules_of(job))
+        if job.output_directory != STDOUT:
+            output_safety.check_output(job, found, shared)
+        kept_output.check_places(job, found, shared)
     except StorageError as error:
         raise UsageError(str(error)) from error
+    for path in filter(None, (
+            job.keep_intermediate, job.logs, job.cache, job.keep_failed)):
+        _check_writable(path, _existing(path))
+
+
+def _existing(path: str) -> str:
+    """Return a path, or that of its parents in which it would be made."""
+    path = os.path.abspath(path)
+    while not os.path.lexists(path):
+        path = os.path.dirname(path)
+    return path
+
+
+def _check_writable(path: str, directory: str) -> None:
+    """Raise UsageError unless files for a path can be made in a directory."""
+    if not os.path.isdir(directory):
+        raise UsageError(f"cannot use the directory {path!r}: {directory!r} "
+                         "is no directory")
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise UsageError(f"cannot use the directory {path!r}: no permission "
+                         f"to write in {directory!r}")
 
 
 def _print(line: str) -> None:
@@ -98,19 +122,26 @@ def _places(output: str) -> Iterator[tuple[str, str]]:
                      f"at {directory}")
 
 
+def _removed(job: ExtendedJobMessage) -> Iterator[tuple[str, str]]:
+    """Return the lines on old files in other directories of the job."""
+    for title, directory, is_removed in (
+            ("logs", job.logs, layout.parse_stderr_log),
+            ("map output", job.keep_intermediate, layout.is_map_output)):
+        if directory and os.path.isdir(directory):
+            number = sum(map(bool, map(is_removed, os.listdir(directory))))
+            yield title, (f"{directory}, where {text.count(number, 'file')} "
+                          "would be removed")
+
+
 def _disks(output: str) -> Iterator[tuple[str, str]]:
     """Return the directories that must have space, and what they are for."""
     yield "temporary", tempfile.gettempdir()
     if output == STDOUT:
         return
-    parent = os.path.abspath(output)
-    while not os.path.isdir(parent):
-        parent = os.path.dirname(parent)
+    parent = _existing(output)
     # An old result is replaced by a rename, in its parent.
-    if not os.access(os.path.dirname(os.path.abspath(output))
-                     if os.path.isdir(output) else parent, os.W_OK):
-        raise UsageError(f"no permission to write in {parent!r}, where the "
-                         "output directory would be")
+    _check_writable(output, os.path.dirname(parent) if os.path.isdir(output)
+                    else parent)
     yield "result", parent
 
 
@@ -141,16 +172,20 @@ def _check_interpreters(job: JobSpec) -> None:
     """Raise UsageError for a script whose first line names no program."""
     path = (job.environment or {}).get("PATH")
     placed = (*(job.files or ()), *(job.archives or ()))
-    for command in (job.mapper_executable, job.reducer_executable,
-                    job.combiner, job.partitioner):
-        if command is not None and not is_placed(command, placed):
-            _check_interpreter(words(command, path)[0], path)
+    files = {name: os.path.abspath(file) for file, name in job.files or ()}
+    for command in filter(None, (
+            job.mapper_executable, job.reducer_executable, job.combiner,
+            job.partitioner)):
+        program = words(command, path)[0]
+        if is_placed(command, placed):
+            found = files.get(program.removeprefix("./"))
+        else:
+            found = shutil.which(program, path=path)
+        if found is not None:
+            _check_interpreter(found, path)
 
 
-def _check_interpreter(program: str, search_path: str | None) -> None:
-    path = shutil.which(program, path=search_path)
-    if path is None:
-        return
+def _check_interpreter(path: str, search_path: str | None) -> None:
     with contextlib.suppress(OSError), open(path, "rb") as file:
         line = file.readline(256)
         if not line.startswith(b"#!"):

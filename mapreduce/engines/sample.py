@@ -37,8 +37,8 @@ MAX_OUTPUT = 16 * SIZE  # bytes that an executable may print for it
 MAX_FILES = 16  # that a sample is taken from
 MAX_KEYS = 3  # that are shown
 TIMEOUT = 60.0  # seconds for which an executable may do nothing
-# Partitions that the result must not depend on: the first of these numbers with
-# which the keys are not all in one of them.
+# Partitions that the result must not depend on: the first of these numbers
+# with which the keys are not all in one of them.
 PARTITIONS = range(3, 20)
 INDENT = " " * 14  # as wide as the titles of the plan
 

@@ -76,18 +76,36 @@ def _remove_file(path: str) -> None:
         os.remove(path)
 
 
-def prepare_logs(
+def check_places(
     submission: ExtendedJobMessage, found: Inputs, shared_directory: str
 ) -> None:
-    """Make the directory, and remove what an older job left there.
+    """Raise StorageError if files can't be kept where their user wants them.
+
+    Nothing is made here.
+    """
+    output, cache = submission.output_directory, submission.cache
+    for kept, what in (
+            (submission.keep_intermediate, "the map output is"),
+            (submission.logs, "the logs are"), (cache, "the cache is")):
+        if kept is not None:
+            check_kept(kept, output, found, shared_directory, what)
+    if cache is None:
+        return
+    check_apart(cache, [*found.directories, *filter(None, [
+        output, submission.logs, submission.keep_intermediate])])
+    try:
+        map_cache.check(cache)
+    except map_cache.CacheError as error:
+        raise StorageError(str(error)) from error
+
+
+def prepare_logs(logs: str | None) -> None:
+    """Make the directory, if any, and remove what an older job left there.
 
     Other files stay. Raises StorageError with a reason for the user.
     """
-    logs = submission.logs
     if logs is None:
         return
-    check_kept(logs, submission.output_directory, found, shared_directory,
-               "the logs are")
     try:
         os.makedirs(logs, exist_ok=True)
         for name in filter(layout.parse_stderr_log, os.listdir(logs)):
@@ -99,22 +117,13 @@ def prepare_logs(
         ) from error
 
 
-def prepare_cache(
-    submission: ExtendedJobMessage, found: Inputs, shared_directory: str
-) -> None:
-    """Make the directory of the cache, if the job has one.
+def prepare_cache(cache: str | None) -> None:
+    """Make the directory of a cache, if the job has one.
 
     Raises StorageError with a reason for the user.
     """
-    cache = submission.cache
     if cache is None:
         return
-    check_kept(cache, submission.output_directory, found, shared_directory,
-               "the cache is")
-    check_apart(cache, [
-        *found.directories, *filter(None, [
-            submission.output_directory, submission.logs,
-            submission.keep_intermediate])])
     try:
         map_cache.prepare(cache)
     except map_cache.CacheError as error:

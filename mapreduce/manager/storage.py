@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 
 from mapreduce.manager.kept_output import (
+    check_places,
     keep_map_output,
     make_kept_directory,
     prepare_cache,
@@ -21,7 +22,6 @@ from mapreduce.manager.kept_output import (
 )
 from mapreduce.manager.output_safety import (
     StorageError,
-    check_kept,
     check_output,
     check_state,
     find_inputs,
@@ -226,19 +226,19 @@ class Storage:
         # result of an earlier one.
         found = find_inputs(submission.input_paths, rules_of(submission))
         splits = make_splits(submission, found.files)
-        output, kept = (
-            submission.output_directory, submission.keep_intermediate)
+        output = submission.output_directory
+        kept = submission.keep_intermediate
         checked = status_of(output)
         check_output(submission, found, self._shared_directory)
         if self._state_directory:
             check_state([output, *filter(None, [
                 kept, submission.logs, submission.cache])],
                         self._state_directory)
+        check_places(submission, found, self._shared_directory)
         if kept is not None:
-            check_kept(kept, output, found, self._shared_directory)
             make_kept_directory(kept)
-        prepare_logs(submission, found, self._shared_directory)
-        prepare_cache(submission, found, self._shared_directory)
+        prepare_logs(submission.logs)
+        prepare_cache(submission.cache)
         # Before the old result is touched: this may fail, too.
         self._make_job_directory(job_id, submission)
         try:
@@ -252,8 +252,7 @@ class Storage:
             self.clean_up(job_id)
             raise StorageError(
                 f"cannot make the output directory {output!r}: "
-                f"{error.strerror or error}"
-            ) from error
+                f"{error.strerror or error}") from error
         return splits
 
     def adopt(

@@ -19,6 +19,7 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
 import stat
 import tempfile
@@ -88,20 +89,39 @@ def prepare(path: str) -> None:
 
     One that is a cache stays as it is. Raises CacheError.
     """
-    try:
+    with _unusable(path):
         os.makedirs(path, mode=stat.S_IRWXU, exist_ok=True)
-        names = [name for name in os.listdir(path)
-                 if not name.startswith((NEW, OLD))]
-        if not names:
+        if not _members(path):
             _tag(path)
-        elif TAG not in names:
-            raise CacheError(
-                f"the directory {path!r} is no cache: it holds {min(names)!r}"
-                "; name one that is new or empty")
+    check(path)
+
+
+def check(path: str) -> None:
+    """Raise CacheError unless a cache is here, or can be. Makes nothing."""
+    with _unusable(path):
+        if not os.path.lexists(path):
+            return
+        names = _members(path)
+    if TAG in names:
+        Cache(path)
+    elif names:
+        raise CacheError(
+            f"the directory {path!r} is no cache: it holds {min(names)!r}"
+            "; name one that is new or empty")
+
+
+@contextlib.contextmanager
+def _unusable(path: str) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise CacheError(f"cannot use the directory {path!r} as a cache: "
                          f"{error.strerror}") from error
-    Cache(path)
+
+
+def _members(path: str) -> list[str]:
+    return [name for name in os.listdir(path)
+            if not name.startswith((NEW, OLD))]
 
 
 def _tag(path: str) -> None:
@@ -198,14 +218,13 @@ class Cache:
     def remove(self, key: str) -> bool:
         """Remove an entry, also one in use; return whether it was there."""
         # Without a lock: a process that loses an entry while it links its
-        # files runs the mapper.
-        old = tempfile.mkdtemp(prefix=OLD, dir=self._path)
+        # files runs the mapper. Without a new directory: the disk may be full.
+        old = os.path.join(self._path, f"{OLD}{secrets.token_hex(8)}")
         try:
-            os.rename(self._of(key), os.path.join(old, key))
+            os.rename(os.path.join(self._path, key), old)
         except FileNotFoundError:
             return False
-        finally:
-            shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
         return True
 
     def entries(self) -> Iterator[Entry]:

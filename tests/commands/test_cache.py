@@ -1,4 +1,5 @@
 """mapreduce-cache: what it shows of a cache, and what it removes."""
+import errno
 import os
 import re
 
@@ -84,6 +85,13 @@ def test_entries_used_longest_ago_are_removed_first(cache):
         r"Removed 1 entry, 2\.\d K\n2 entries, 4\.\d K in the cache\n",
         stdout)
     assert names_in(cache) == [map_cache.TAG, *KEYS[:2]]
+    assert run(cache, "--max-size", "0", "--quiet") == (0, "", "")
+    assert names_in(cache) == [map_cache.TAG]
+
+
+def test_full_disk_can_be_pruned(cache, mocker):
+    """No new directory is needed for that."""
+    mocker.patch("os.mkdir", side_effect=OSError(errno.ENOSPC, "full"))
     assert run(cache, "--max-size", "0", "--quiet") == (0, "", "")
     assert names_in(cache) == [map_cache.TAG]
 

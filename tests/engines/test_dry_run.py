@@ -114,6 +114,46 @@ def test_bad_interpreter_is_found(dry, source, tmp_path, lines, words):
     assert words in shown
 
 
+def test_interpreter_of_a_file_of_the_job_is_checked(dry, source, tmp_path):
+    (tmp_path / "script").write_bytes(b"#!/bin/sh\r\ncat\r\n")
+    code, shown = dry("-i", source, "--file", "script#map", mapper="map")
+    assert code == 2
+    assert "/script' ends with CR LF" in shown
+
+
+@pytest.mark.parametrize("options, words", [
+    (["--cache", "in"], "the cache is not kept in 'in': there is the input"),
+    (["--cache", "in/new"], "must not lie in each other"),
+    (["--cache", "kept"], "is no cache: it holds 'mine'"),
+    (["--logs", "in"], "the logs are not kept in 'in'"),
+    (["--logs", "in/0000/new"], "in/0000' is no directory"),
+    (["--keep-intermediate", "in"], "not kept in 'in'"),
+    (["--keep-failed", "in/0000"], "in/0000' is no directory"),
+])
+def test_directory_that_the_job_would_refuse_is_found(
+        dry, source, tmp_path, options, words):
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept/mine").touch()
+    code, shown = dry("-i", source, *options)
+    assert code == 2
+    assert words in shown
+
+
+def test_files_of_older_jobs_that_would_be_removed_are_counted(
+        dry, source, tmp_path):
+    for name in ("logs/map-00000-attempt-1.stderr", "logs/other",
+                 "kept/maptask00000-part00000"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    code, shown = dry("-i", source, "--logs", "logs", "--keep-intermediate",
+                      "kept", "--cache", "new")
+    assert code == 0
+    assert "logs          logs, where 1 file would be removed" in shown
+    assert "map output    kept, where 1 file would be removed" in shown
+    assert len(names_in(tmp_path / "logs")) == 2
+    assert names_in(tmp_path) == ["in", "kept", "logs", "temporary"]
+
+
 def test_failing_reducer_is_found(dry, source, tmp_path):
     code, shown = dry("-i", source, reducer=write_executable(
         tmp_path / "bad", "echo why >&2; exit 3"))
