@@ -5,6 +5,7 @@ directory.
 """
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -115,14 +116,25 @@ class Pipeline:
                 mapped.add(self._limited(job.mapper_executable, mapper.read(
                     read_all(splits, bool(job.decompress)))))
         else:
-            for split in splits:
-                self._map_file(
-                    split, names.get(split.path, split.path), mapped)
+            # A sample shows records, as single files have them.
+            for group in self._groups(splits) if not names else zip(splits):
+                mapped.add(itertools.chain.from_iterable(
+                    self._map_file(split, names.get(split.path, split.path))
+                    for split in group))
         if job.num_reducers:
             mapped.complete()
         return path
 
-    def _map_file(self, split: Split, name: str, mapped: JoinedFile) -> None:
+    def _groups(self, splits: Sequence[Split]) -> list[Sequence[Split]]:
+        """Return the splits between whose output the job adds newlines."""
+        if self._job.num_reducers:
+            return [[split] for split in splits]
+        # A part of the result is exactly what the mappers of a task print.
+        number = Plan("", self._job, "", list(splits)).num_mappers
+        return [splits[task::number] for task in range(number)]
+
+    def _map_file(self, split: Split, name: str) -> Iterator[bytes]:
+        """Run the mapper on a split; iterate over what it prints."""
         job = self._job
         executor = self._executor(Stage.MAP)
         with open_input(split.path) as file:
@@ -137,8 +149,8 @@ class Pipeline:
                                str(os.path.getsize(split.path))},
                     stdin=file if blocks is None else subprocess.PIPE,
                     stdout=subprocess.PIPE) as mapper:
-                mapped.add(self._limited(
-                    job.mapper_executable, mapper.read(blocks)))
+                yield from self._limited(
+                    job.mapper_executable, mapper.read(blocks))
 
     def _limited(
         self, command: str, blocks: Iterable[bytes]

@@ -33,6 +33,17 @@ def test_right_result_is_verified(client, options):
     assert SAME in stderr
 
 
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_map_output_without_newlines_is_verified(client, tmp_path, number):
+    source = tmp_path / "in"
+    write_files(source, b"one", b"two", b"a\nb", b"last")
+    code, stderr = client(
+        "run", "--verify", "-i", source, "-o", "output", "-m", "cat",
+        "--workers", 1, "--nreducers", 0, "--nmappers", number)
+    assert code == 0, stderr
+    assert SAME in stderr
+
+
 def test_reducer_across_keys_is_found(verify, client):
     code, stderr = verify("--nreducers", 2, "--quiet", reducer="wc -l")
     assert code == 1
