@@ -90,14 +90,17 @@ class Contact:
     registration: Message
     heartbeat: Message
     seal: Seal | None = None  # signs all messages
+    advice: str = ""  # on options of this Worker, if no ack comes
 
 
 def base_contact(
     manager: Address, worker: Address, seal: Seal | None = None
 ) -> Contact:
     """Return the contact that the specification describes."""
-    return Contact(manager, worker, manager, RegisterMessage(*worker),
-                   HeartbeatMessage(*worker), seal)
+    return Contact(
+        manager, worker, manager, RegisterMessage(*worker),
+        HeartbeatMessage(*worker), seal, ", see --host, and have the same "
+        "secret, if any, see --secret-file")
 
 
 class ManagerLink:
@@ -117,8 +120,7 @@ class ManagerLink:
         self._on_loss = on_loss
         self._registration = _Registration()
         self._refusals_left = MAX_REFUSALS
-        # While register can't be sent. The Manager must not go on to wait for
-        # a task that was given up only because heartbeats reach it.
+        # While register can't be sent: heartbeats would keep void tasks alive.
         self._is_silent = False
         # Set by the first ack. No Manager knows an earlier heartbeat.
         self._known = threading.Event()
@@ -240,9 +242,8 @@ class ManagerLink:
         if self._registration.is_overdue():
             LOGGER.warning(
                 "The Manager at %s:%d has not acknowledged this Worker: it "
-                "must be able to connect to %s:%d, see --host, and have the "
-                "same secret, if any, see --secret-file",
-                *self._contact.manager, *self._contact.worker)
+                "must be able to connect to %s:%d%s", *self._contact.manager,
+                *self._contact.worker, self._contact.advice)
 
     def wake(self) -> None:
         """Make `keep` check the stop flag at once."""

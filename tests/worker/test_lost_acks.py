@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from mapreduce.worker.manager_link import ManagerLink, base_contact
+from mapreduce.worker.manager_link import Contact, ManagerLink, base_contact
 from tests.support import wire
 from tests.support.files import write_executable, write_files
 from tests.support.mocked_worker import REGISTERED, finished, run_worker
@@ -81,6 +81,24 @@ def test_lost_worker_is_silent_until_it_could_register(mocker):
     stop.wait.side_effect = register_at_last
     link.keep()
     beats.assert_called_once()
+
+
+def test_warning_names_no_option_that_the_worker_may_lack(
+        clock, mocker, caplog):
+    """The Worker of the other dialect has neither --host nor a secret."""
+    mocker.patch("mapreduce.utils.outbox.send_tcp")
+    address = "localhost", 6001
+    stop = mocker.Mock(**{"is_set.side_effect": [False, True]})
+    link = ManagerLink(Contact(address, address, address, None, None),
+                       stop, print)
+    link.register()
+    clock.return_value += 6
+    link.wake()
+    mocker.patch("mapreduce.utils.outbox.send_udp")
+    link.keep()
+    assert caplog.messages == [
+        "The Manager at localhost:6001 has not acknowledged this Worker: it "
+        "must be able to connect to localhost:6001"]
 
 
 def test_repeated_registrations_have_an_acknowledgement_each(link, clock):
