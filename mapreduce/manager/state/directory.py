@@ -12,6 +12,7 @@ mark (see system/scratch), so no other Manager takes it for a leftover.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import glob
 import logging
@@ -111,11 +112,18 @@ class StateDirectory:
             self._touched = time.monotonic()
             with contextlib.suppress(OSError):
                 os.utime(self._lock)
-            if not os.fstat(self._lock).st_nlink:
+            if self._is_removed():
                 self._touched = float("inf")  # never again
                 LOGGER.error(
                     "The state directory %s was removed: jobs end with this "
                     "Manager; start another one", self.path)
+
+    def _is_removed(self) -> bool:
+        try:
+            return os.fstat(self._lock).st_nlink == 0
+        except OSError as error:
+            # NFS reports ESTALE for a file that another machine removed.
+            return error.errno == errno.ESTALE
 
     def _open(self, fresh: bool) -> None:
         path = os.path.join(self.path, JOURNAL)

@@ -59,13 +59,23 @@ def test_state_that_ends_leaves_no_hidden_directory(place, is_shut_down):
     assert sorted(os.listdir()) == ["in", "shared", "state"]
 
 
-def test_state_that_is_removed_is_missed_once(place, monkeypatch, caplog):
+@pytest.mark.parametrize("is_on_nfs", [False, True])
+def test_removed_state_is_logged_once(place, monkeypatch, caplog, is_on_nfs):
+    """NFS reports a file that another machine has removed as stale."""
     monkeypatch.setattr(directory, "TOUCH_INTERVAL", 0.0)
     shell = Shell(place / "state")
     shell.recorder.tick()
     assert "was removed" not in caplog.text
     shutil.rmtree(place / "state")
-    for _ in range(2):
-        shell.recorder.tick()
+    with monkeypatch.context() as patched:
+        if is_on_nfs:
+            patched.setattr(os, "fstat", refuse_stale)
+        for _ in range(2):
+            shell.recorder.tick()
     shell.kill()
     assert caplog.text.count("was removed: jobs end with this Manager") == 1
+
+
+def refuse_stale(_):
+    """Raise the error of NFS."""
+    raise OSError(errno.ESTALE, "Stale file handle")
