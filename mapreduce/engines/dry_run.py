@@ -128,7 +128,12 @@ def _removed(job: ExtendedJobMessage) -> Iterator[tuple[str, str]]:
             ("logs", job.logs, layout.parse_stderr_log),
             ("map output", job.keep_intermediate, layout.is_map_output)):
         if directory and os.path.isdir(directory):
-            number = sum(map(bool, map(is_removed, os.listdir(directory))))
+            try:
+                names = os.listdir(directory)
+            except OSError as error:
+                raise UsageError(f"cannot use the directory {directory!r}: "
+                                 f"{error.strerror}") from error
+            number = sum(map(bool, map(is_removed, names)))
             yield title, (f"{directory}, where {text.count(number, 'file')} "
                           "would be removed")
 

@@ -1,5 +1,7 @@
 """The option --dry-run: the plan, the checks and the sample."""
+import errno
 import gzip
+import os
 import tempfile
 import types
 
@@ -152,6 +154,23 @@ def test_files_of_older_jobs_that_would_be_removed_are_counted(
     assert "map output    kept, where 1 file would be removed" in shown
     assert len(names_in(tmp_path / "logs")) == 2
     assert names_in(tmp_path) == ["in", "kept", "logs", "temporary"]
+
+
+@pytest.mark.parametrize("option", ["--logs", "--keep-intermediate"])
+def test_directory_that_can_not_be_listed_is_refused(
+        dry, source, tmp_path, monkeypatch, option):
+    """The job would not see what it has to remove there."""
+    (tmp_path / "kept").mkdir()
+    listdir = os.listdir
+
+    def refuse(path="."):
+        if path == "kept":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return listdir(path)
+    monkeypatch.setattr(os, "listdir", refuse)
+    code, shown = dry("-i", source, option, "kept")
+    assert (code, shown.splitlines()[-1]) == (
+        2, "Error: cannot use the directory 'kept': Permission denied")
 
 
 def test_failing_reducer_is_found(dry, source, tmp_path):
