@@ -273,7 +273,7 @@ class _SparkRun:
                     JobState.DONE, (self._job.num_mappers,
                                     self._job.submission.num_reducers))
         except StorageError as error:
-            return self._fail(str(error), done)
+            return self._fail(problem or str(error), done)
 
     def _reason(self, session: Session, trace: str) -> str:
         """Return why the job fails; note the task if one is the cause."""

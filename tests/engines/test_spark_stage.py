@@ -1,15 +1,26 @@
 """What is sent to Spark, and tasks in an executor, without Spark."""
+import concurrent.futures
 import dataclasses
 import platform
 
 import pytest
 
+from mapreduce import run
 from mapreduce.client.job_options import JobSpec
+from mapreduce.engines import spark
 from mapreduce.engines.spark import Settings, properties
-from mapreduce.engines.spark_stage import OF_PYSPARK, Failure, SparkTasks
+from mapreduce.engines.spark_stage import (
+    FAILURE,
+    OF_PYSPARK,
+    Failure,
+    SparkTasks,
+)
+from mapreduce.manager.output_safety import StorageError
 from mapreduce.manager.scheduling.plan import Plan
 from mapreduce.protocol.extensions import ExtendedJobMessage
+from mapreduce.protocol.status import Stage, TaskState, TaskStatus
 from tests.support.files import names_in
+from tests.support.spark import invoke
 
 
 # Each has a meaning with Spark, or is refused by name.
@@ -73,3 +84,50 @@ def test_host_that_does_not_see_a_directory(
         'it"]')
     assert names_in(tmp_path) == before
     assert names_in(temporary) == []
+
+
+class FailedSession:
+    """A Session in which the map stage is done, and a reduce task fails."""
+
+    context = object()
+
+    def __init__(self, conf, directory, log):
+        """Start nothing."""
+
+    def submit(self, _):
+        """Return how the job ends."""
+        result = concurrent.futures.Future()
+        result.set_exception(RuntimeError(
+            f'{FAILURE}["reduce", 0, 4, "cat exited 3"]'))
+        return result
+
+    def done(self):
+        """Return the only map task."""
+        return [(TaskStatus(
+            Stage.MAP, 0, TaskState.DONE, None, 1, 0.0, None), {})]
+
+    def num_done(self):
+        """Return how many map and reduce tasks are done."""
+        return 1, 0
+
+    def end(self):
+        """Do nothing."""
+
+
+@pytest.mark.usefixtures("temporary")
+def test_task_that_failed_is_named_although_its_input_is_not_kept(
+        tmp_path, monkeypatch):
+    """The other error would hide it."""
+    def fail(*_):
+        raise StorageError("cannot keep the map output")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").write_text("a\n")
+    monkeypatch.setattr(spark, "check_installation", lambda: None)
+    monkeypatch.setattr(spark, "Session", FailedSession)
+    monkeypatch.setattr(spark, "keep_map_output", fail)
+    code, stderr = invoke(
+        run.main, "-i", "in", "-o", "out", "-m", "cat", "-r", "cat",
+        "--engine", "spark", "--keep-intermediate", "kept", "--nmappers", "1",
+        "--nreducers", "1")
+    assert code == 1
+    assert "reduce task 0 failed 4 times, the last time because cat" in stderr
