@@ -84,7 +84,7 @@ def make_folder(old_cluster):
 
 
 def test_heartbeats(worker, foreign_master):
-    """The first one comes at once."""
+    """They come every two seconds."""
     def gaps():
         seen = None
         while True:
