@@ -82,7 +82,7 @@ class Identities:
         if not os.path.isdir(path):
             return self.of_file(path)[0]
         files = []
-        for number, name in enumerate(_files_below(path)):
+        for number, name in enumerate(files_below(path)):
             if number == MAX_FILES:
                 raise Uncertain(
                     f"{path!r} holds more than {MAX_FILES} files")
@@ -98,8 +98,24 @@ class Identities:
                 status.st_ino]
 
 
-def _files_below(path: str) -> Iterator[str]:
-    for directory, names, files in os.walk(path, followlinks=True):
+def files_below(top: str) -> Iterator[str]:
+    """Iterate over all files in a directory, also in those that links name.
+
+    Raises Uncertain if a link leads back to a directory that holds it.
+    """
+    for directory, names, files in os.walk(top, followlinks=True):
+        if os.path.islink(directory) and _leads_back(directory, top):
+            raise Uncertain(f"{directory!r} is a link to a directory above it")
         names.sort()
         for name in sorted(files):
             yield os.path.join(directory, name)
+
+
+def _leads_back(link: str, top: str) -> bool:
+    """Return whether a link below a directory names one on its own path."""
+    real, above = os.path.realpath(link), os.path.dirname(link)
+    while len(above) >= len(top):
+        if os.path.realpath(above) == real:
+            return True
+        above = os.path.dirname(above)
+    return False

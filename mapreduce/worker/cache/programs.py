@@ -14,7 +14,11 @@ from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from mapreduce.worker.cache.identities import Identities, Uncertain
+from mapreduce.worker.cache.identities import (
+    Identities,
+    Uncertain,
+    files_below,
+)
 from mapreduce.worker.cache.names import (
     MODULES,
     Listing,
@@ -133,10 +137,9 @@ class Programs:
                 self._add_all(path)
 
     def _add_all(self, path: str, endings: tuple[str, ...] = ("",)) -> None:
-        for directory, _, names in os.walk(path, followlinks=True):
-            for name in names:
-                if name.endswith(endings):
-                    self._add(os.path.join(directory, name))
+        for file in files_below(path):
+            if file.endswith(endings):
+                self._add(file)
 
     def _add(self, path: str) -> None:
         path = os.path.normpath(path)
