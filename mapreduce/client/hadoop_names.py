@@ -1,7 +1,7 @@
-"""Know the names of Hadoop's options and properties, and what they mean here.
+"""Classify names of Hadoop that have no effect or are not possible here.
 
-These have no effect, or are not possible, or are unknown; the names of what is
-known are in client/hadoop and client/key_options.
+These are names of options and properties. Those that have a meaning here are
+in client/hadoop and client/key_options.
 """
 from __future__ import annotations
 

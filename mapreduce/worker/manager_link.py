@@ -122,7 +122,7 @@ class ManagerLink:
         self._refusals_left = MAX_REFUSALS
         # While register can't be sent: heartbeats would keep void tasks alive.
         self._is_silent = False
-        # Set by the first ack. No Manager knows an earlier heartbeat.
+        # Set by the first ack. Before it, a heartbeat would be a stranger's.
         self._known = threading.Event()
 
     def seconds_to_registration(self) -> float | None:

@@ -145,7 +145,7 @@ def queued_job_status(job: QueuedJob, working_directory: str) -> JobStatus:
 def unreadable_job_status(
     job_id: int, state: JobState, reason: str | None, working_directory: str
 ) -> JobStatus:
-    """Return the status of a job of which only this can be told."""
+    """Return the status of a job of which nothing else is left."""
     unknown = ExtendedJobMessage(
         input_paths=[""], output_directory="", mapper_executable="",
         num_mappers=0, num_reducers=0)

@@ -148,7 +148,7 @@ class Names:
         return self._code[max(0, place.start() - NEAR):place.start()]
 
     def _is_of_written_variable(self, place: re.Match[bytes]) -> bool:
-        """Return whether a variable gets the name, and only such files."""
+        """Return whether a variable has the name, and is only written to."""
         variable = ASSIGNED.search(self._before(place))
         if variable is None:
             return False
