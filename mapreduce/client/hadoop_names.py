@@ -83,7 +83,7 @@ _IDLE = re.compile(
     r"|stream\.map\.input\.(ignoreKey|field\..*)"
     r"|stream\.(jobLog_|joindelay|minRec|numinputspecs|sideoutput).*"
     r"|mapreduce\.job\.(tags|jar|ugi|id|skiprecords|split(file|\.metainfo)"
-    r"|jobjar|complete|credentials|submithost|userhistory|finish)\b.*"
+    r"|complete|credentials|finish)\b.*"
     r"|mapreduce\.job\.(jar\.unpack|submithost|userhistory|jobjar).*"
     r"|mapreduce\.task\.(id|ismap|partition|debugout\.lines)"
     r"|mapreduce\.outputcommitter\..*"

@@ -28,7 +28,10 @@ def _other_port(mapreduce):
 
 
 def test_two_clusters_side_by_side(mapreduce, other_port, monkeypatch):
-    """One of them is signed, which each command finds out."""
+    """One of them is signed, which each command finds out.
+
+    The secret of the user is that of neither.
+    """
     secret = mapreduce.directory / "secret"
     secret.write_text("s" * 40)
     secret.chmod(0o600)
@@ -41,11 +44,18 @@ def test_two_clusters_side_by_side(mapreduce, other_port, monkeypatch):
         f"manager-{other_port}.log", f"worker-{other_port + 1}.log"])
     log = mapreduce.directory / f"var/log/manager-{other_port}.log"
     assert "[DEBUG]" in log.read_text()
+    (mapreduce.directory / "other").write_text("o" * 40)
+    (mapreduce.directory / "other").chmod(0o600)
+    monkeypatch.setenv(
+        "MAPREDUCE_SECRET_FILE", str(mapreduce.directory / "other"))
     assert mapreduce("add-worker", "--port", str(other_port)) == (
         f"starting mapreduce worker on port {other_port + 2} ...\n", 0)
     assert answers(other_port + 2)
     assert wait_until(lambda: log.read_text().count("Registered Worker") == 2)
     assert mapreduce("stop") == (STOP, 0)
+    # It was told to shut down, not terminated: then its state would stay.
+    manager = mapreduce.directory / "var/log/manager.log"
+    assert "Ignored a TCP message" not in manager.read_text()
     monkeypatch.setenv("MAPREDUCE_PORT", str(other_port))
     assert mapreduce("status") == ("manager running\nworkers running\n", 0)
     assert mapreduce("stop") == (STOP, 0)

@@ -5,7 +5,7 @@ from tests.support.cluster import REDUCER
 from tests.support.files import write_executable
 from tests.support.waiting import Gate, wait_until
 
-# Milliseconds; on a machine with a load, all of this is slow.
+# On a machine with a load, all of this is slow.
 TIMEOUT = 100_000  # milliseconds
 
 pytestmark = pytest.mark.timeout(300, func_only=True)

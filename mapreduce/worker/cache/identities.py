@@ -14,6 +14,7 @@ from mapreduce.worker.inputs.files import open_input
 from mapreduce.worker.inputs.ranges import read_range
 
 MAX_CONTENT = 4 * 2**20  # bytes of a program that is read each time
+MAX_TOTAL = 256 * 2**20  # bytes that are read so for one task
 MAX_FILES = 1000  # in a directory
 # Seconds. A file system gives two changes within one step of its clock the
 # same time. So a file that has just been changed may change again and look
@@ -31,10 +32,11 @@ class Identities:
     def __init__(self, by_content: bool, pause: Callable[[], object]) -> None:
         """Describe inputs by content, or by times and numbers.
 
-        `pause` is called between two blocks of a file, and may raise.
+        `pause` is called between two files or blocks, and may raise.
         """
         self._by_content = by_content
         self._pause = pause
+        self._total = 0
         self._last_change = 0.0  # of what is described by its times
         self._begin = time.time()
 
@@ -67,12 +69,18 @@ class Identities:
     def of_file(self, path: str) -> tuple[list[Any], bytes | None]:
         """Return what identifies a file, and its content.
 
-        A large file is not read, and its content is None.
+        A large file is not read, and its content is None. Raises Uncertain if
+        too much is read.
         """
+        self._pause()
         with open_input(path) as file:
             status = os.fstat(file.fileno())
             if status.st_size > MAX_CONTENT:
                 return self._times(status), None
+            self._total += status.st_size
+            if self._total > MAX_TOTAL:
+                raise Uncertain("its programs and their files have more than "
+                                f"{MAX_TOTAL // 2**20} MiB")
             content = file.read()
         # Its rights decide whether it can be run.
         return [status.st_mode, hashlib.sha256(content).hexdigest()], content

@@ -283,24 +283,6 @@ def test_key_stays_with_a_file_that_is_not_read(
         assert place.key() == before
 
 
-@pytest.mark.parametrize("links", [
-    {"data/a": ".", "data/b": "."},
-    {"data/one/a": "../two", "data/two/b": "../one"}], ids=str)
-def test_links_that_lead_back_end_the_search(tmp_path, monkeypatch, links):
-    """Two of them would lead to more paths than can be visited."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("data/one", "data/two"):
-        (tmp_path / name).mkdir(parents=True)
-    for name, target in links.items():
-        (tmp_path / name).symlink_to(target)
-    for changes in ({"executable": "cat data"},
-                    {"files": [["data", "data"]]}):
-        with world() as place:
-            place.change(**changes)
-            with pytest.raises(Uncertain, match="link to a directory above"):
-                place.key()
-
-
 def test_placed_files_and_archives_are_known_by_their_content(tmp_path):
     """Also if nothing names them."""
     (tmp_path / "directory").mkdir()
