@@ -40,6 +40,8 @@ from tests.support.ports import free_port
 
 NUM_WORKERS = 4
 MAX_DEATHS = 3  # of Workers in a job: over a task of a fourth, a job fails
+# Ends of the Manager in a job: with each, its Workers begin their tasks anew.
+MAX_INTERRUPTIONS = 4
 JOB_TIMEOUT = 90.0  # seconds; a job takes 10 or 20 when Workers fall silent
 POLL_INTERVAL = 0.01  # seconds
 FAULT_INTERVAL = 0.4  # seconds between two faults, on average
@@ -57,6 +59,7 @@ class Chaos:
         self._random = random.Random(seed)
         self._later = []  # a heap of (time, number, function)
         self._deaths = 0  # in this job
+        self._interruptions = 0  # of the Manager, in this job
         self._stopped = set()
         self._network = network
         # For a network in which nobody else is.
@@ -94,7 +97,7 @@ class Chaos:
     def _run_job(self):
         num_reducers = self._random.randint(1, 6)
         shutil.rmtree(self._output, ignore_errors=True)
-        self._deaths = 0
+        self._deaths = self._interruptions = 0
         self.manager.submit(self._job(num_reducers))
         deadline = time.monotonic() + JOB_TIMEOUT
         next_fault = 0
@@ -121,7 +124,8 @@ class Chaos:
             num_mappers=self._random.randint(1, 15),
             num_reducers=num_reducers)
         options = {
-            "split_size": self._random.randint(500, 20_000),
+            # Not smaller: each split starts a mapper.
+            "split_size": self._random.randint(3_000, 20_000),
             "combiner": reducer, "task_timeout": JOB_TIMEOUT,
             "environment": {}, "keep_intermediate": str(
                 self._cluster.directory / "kept"),
@@ -152,15 +156,17 @@ class Chaos:
             self._kill, self._kill, self._stop_briefly, self._stop_for_long,
             self._send_garbage, self._send_garbage, self._send_datagram,
             self._say_nothing]
-        # Not often: each restart takes all tasks from the Workers.
-        if not self._outage and self._random.random() < 0.3:
-            faults += self.manager.faults()
+        ends = self.manager.faults()
+        if not self._outage and self._interruptions < MAX_INTERRUPTIONS and (
+                self._random.random() < 0.3):
+            faults += ends
         if self._cluster.secret:
             faults += [self._forge, self._replay]
         if self._network and not self.manager.is_away:
             faults += [self._interrupt]
         fault = self._random.choice(faults)
         if fault():
+            self._interruptions += fault in ends
             self.faults[fault.__name__.strip("_")] += 1
 
     def _after(self, seconds, function):
