@@ -10,7 +10,7 @@ import json
 import pathlib
 import signal
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from mapreduce.conformance.listener import HOST, Listener
@@ -24,47 +24,12 @@ IDLE_TRIES = 3
 QUERY = {"message_type": "get_message_types"}
 SHUTDOWN = {"message_type": "shutdown"}
 
-# Not JSON, or JSON that is no message, or a message that can't be used.
-UNUSABLE = {
-    "text that is no JSON": b"{\"message_type\": ",
-    "bytes that are no UTF-8": b"{\"message_type\": \"\xff\xfe\"}",
-    "JSON that is no object": b"[1, 2, 3]",
-    "an unknown message_type": b"{\"message_type\": \"no_such_type\"}",
-    "no message_type": b"{\"worker_host\": \"localhost\"}",
-    "a message_type that is no string": b"{\"message_type\": [\"shutdown\"]}",
-    "an empty connection": b"",
-}
 LONG = 300_000  # bytes; far more than one `recv` returns
-HOSTILE = {
-    "100,000 nested brackets": b"[" * 100_000,
-    "an integer of 5,000 digits":
-        b'{"message_type": "finished", "task_id": ' + b"9" * 5000 + b"}",
-}
 
 
 def long_form(message: dict[str, Any]) -> bytes:
     """Return a message in which JSON's white space makes it long."""
     return json.dumps(message)[:-1].encode() + b" " * LONG + b"}"
-
-
-def without_a_field(messages: Iterable[dict[str, Any]]) -> list[bytes]:
-    """Return each message without each of its fields, one at a time."""
-    return [_encoded({name: value for name, value in message.items()
-                      if name != missing})
-            for message in messages
-            for missing in message if missing != "message_type"]
-
-
-def with_a_wrong_type(messages: Iterable[dict[str, Any]]) -> list[bytes]:
-    """Return each message with null in each of its fields, one at a time.
-
-    Texts are in place of numbers and lists, too.
-    """
-    return [_encoded({**message, name: wrong})
-            for message in messages
-            for name, value in message.items() if name != "message_type"
-            for wrong in ((None,) if isinstance(value, str)
-                          else (None, str(value)))]
 
 
 class Trial:

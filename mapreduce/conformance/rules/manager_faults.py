@@ -4,23 +4,22 @@ The daemon must lose nothing, and no peer may wait for it for ever.
 """
 from __future__ import annotations
 
-import functools
-import json
 import os
 import signal
 import time
-from collections.abc import Callable
 from typing import Any
 
 from mapreduce.conformance.manager_trial import SHARED, ManagerTrial
 from mapreduce.conformance.rule import RuleBook, RuleBroken
-from mapreduce.conformance.transcript import shown
-from mapreduce.conformance.trial import (
-    HOSTILE,
+from mapreduce.conformance.rules.unusable import (
     UNUSABLE,
+    Payloads,
+    add_rules,
+    with_a_nul,
     with_a_wrong_type,
     without_a_field,
 )
+from mapreduce.conformance.transcript import shown
 
 BOOK = RuleBook("manager", "faults")
 
@@ -38,47 +37,27 @@ def _messages(trial: ManagerTrial) -> list[dict[str, Any]]:
             trial.job().message]
 
 
-def _with_nul(trial: ManagerTrial) -> list[bytes]:
-    """Return a job whose input directory has a NUL in its name."""
-    message = trial.job().message
-    message["input_directory"] += "\0"
-    return [json.dumps(message).encode()]
-
-
-MALFORMED: dict[str, Callable[[ManagerTrial], list[bytes]]] = {
+MALFORMED: dict[str, Payloads[ManagerTrial]] = {
     "a message without one of its fields":
         lambda trial: without_a_field(_messages(trial)),
     "a field of a wrong type":
         lambda trial: with_a_wrong_type(_messages(trial)),
     "a port that does not exist": lambda _: PORTS,
-    "a path with a NUL": _with_nul,
+    "a path with a NUL":
+        lambda trial: with_a_nul(trial.job().message, "input_directory"),
 }
 
 
-def _only(payload: bytes, _trial: ManagerTrial) -> list[bytes]:
-    return [payload]
+def _check_ignored(trial: ManagerTrial, payloads: list[bytes]) -> None:
+    worker, = trial.workers(1)
+    for payload in payloads:
+        trial.send(payload)
+    worker.expect_nothing("no message can be used")
+    trial.expect_job_works(worker)
+    trial.expect_alive()
 
 
-def _add_unusable(
-    what: str, payloads: Callable[[ManagerTrial], list[bytes]]
-) -> None:
-    """Add a rule for messages that can't be used."""
-    def check(trial: ManagerTrial) -> None:
-        worker, = trial.workers(1)
-        for payload in payloads(trial):
-            trial.send(payload)
-        worker.expect_nothing("no message can be used")
-        trial.expect_job_works(worker)
-        trial.expect_alive()
-
-    check.__name__ = "ignores-" + what.replace(" ", "-").replace(",", "")
-    BOOK.rule(f"The Manager ignores {what}, and goes on.")(check)
-
-
-for _what, _payload in (UNUSABLE | HOSTILE).items():
-    _add_unusable(_what, functools.partial(_only, _payload))
-for _what, _payloads in MALFORMED.items():
-    _add_unusable(_what, _payloads)
+add_rules(BOOK, "Manager", MALFORMED, _check_ignored)
 
 
 @BOOK.rule("Datagrams that can't be used are ignored: heartbeats still count "
@@ -210,25 +189,19 @@ def _lying_worker_is_not_trusted(trial: ManagerTrial) -> None:
     worker.expect_task("reduce")
 
 
-@BOOK.rule("SIGTERM ends the Manager with exit code 0, and no "
-           "mapreduce-shared-* stays.")
-def _sigterm_leaves_nothing(trial: ManagerTrial) -> None:
-    trial.workers(1)
-    trial.expect_clean_end(SHARED)
+def _add_signal(number: signal.Signals, note: str = "") -> None:
+    def check(trial: ManagerTrial) -> None:
+        trial.workers(1)
+        trial.expect_clean_end(SHARED, number)
+
+    check.__name__ = f"{number.name.lower()}-leaves-nothing"
+    BOOK.rule(f"{number.name}{note} ends the Manager with exit code 0, and no "
+              f"{SHARED} stays.")(check)
 
 
-@BOOK.rule("SIGINT (Ctrl-C) ends the Manager with exit code 0, and no "
-           "mapreduce-shared-* stays.")
-def _sigint_leaves_nothing(trial: ManagerTrial) -> None:
-    trial.workers(1)
-    trial.expect_clean_end(SHARED, signal.SIGINT)
-
-
-@BOOK.rule("SIGHUP ends the Manager with exit code 0, and no "
-           "mapreduce-shared-* stays.")
-def _sighup_leaves_nothing(trial: ManagerTrial) -> None:
-    trial.workers(1)
-    trial.expect_clean_end(SHARED, signal.SIGHUP)
+_add_signal(signal.SIGTERM)
+_add_signal(signal.SIGINT, " (Ctrl-C)")
+_add_signal(signal.SIGHUP)
 
 
 @BOOK.rule("A second Manager at the same port ends with an error; the first "

@@ -1,22 +1,20 @@
 """Rules for Workers: tasks, messages and peers that are not as they should."""
 from __future__ import annotations
 
-import functools
-import json
 import os
 import signal
 import time
-from collections.abc import Callable
 from typing import Any
 
 from mapreduce.conformance.rule import RuleBook, RuleBroken
-from mapreduce.conformance.trial import (
-    HOSTILE,
-    SHUTDOWN,
-    UNUSABLE,
+from mapreduce.conformance.rules.unusable import (
+    Payloads,
+    add_rules,
+    with_a_nul,
     with_a_wrong_type,
     without_a_field,
 )
+from mapreduce.conformance.trial import SHUTDOWN
 from mapreduce.conformance.worker_trial import LOCAL, Gate, WorkerTrial
 
 BOOK = RuleBook("worker", "faults")
@@ -32,44 +30,25 @@ def _messages(trial: WorkerTrial) -> list[dict[str, Any]]:
     return [task, reduce_task]
 
 
-def _with_nul(trial: WorkerTrial) -> list[bytes]:
-    """Return a task whose executable has a NUL in its name."""
-    task = trial.map_task("/bin/cat\0", [trial.file(b"line\n")])
-    return [json.dumps(task).encode()]
-
-
-MALFORMED: dict[str, Callable[[WorkerTrial], list[bytes]]] = {
+MALFORMED: dict[str, Payloads[WorkerTrial]] = {
     "a task without one of its fields":
         lambda trial: without_a_field(_messages(trial)),
     "a field of a wrong type":
         lambda trial: with_a_wrong_type(_messages(trial)),
-    "a path with a NUL": _with_nul,
+    "a path with a NUL":
+        lambda trial: with_a_nul(_messages(trial)[0], "executable"),
 }
 
 
-def _only(payload: bytes, _trial: WorkerTrial) -> list[bytes]:
-    return [payload]
+def _check_ignored(trial: WorkerTrial, payloads: list[bytes]) -> None:
+    trial.ready()
+    for payload in payloads:
+        trial.send(payload)
+    trial.expect_nothing("no message can be used")
+    trial.expect_task_works()
 
 
-def _add_unusable(
-    what: str, payloads: Callable[[WorkerTrial], list[bytes]]
-) -> None:
-    """Add a rule for messages that can't be used."""
-    def check(trial: WorkerTrial) -> None:
-        trial.ready()
-        for payload in payloads(trial):
-            trial.send(payload)
-        trial.expect_nothing("no message can be used")
-        trial.expect_task_works()
-
-    check.__name__ = "ignores-" + what.replace(" ", "-").replace(",", "")
-    BOOK.rule(f"The Worker ignores {what}, and goes on.")(check)
-
-
-for _what, _payload in (UNUSABLE | HOSTILE).items():
-    _add_unusable(_what, functools.partial(_only, _payload))
-for _what, _payloads in MALFORMED.items():
-    _add_unusable(_what, _payloads)
+add_rules(BOOK, "Worker", MALFORMED, _check_ignored)
 
 
 def _add_failure(what: str, stage: str, line: str) -> None:
@@ -235,28 +214,20 @@ def _expect_no_process(trial: WorkerTrial, gate: Gate) -> None:
         f"{sorted(set(pids) & set(trial.daemon.others()))}", KILL_TIME)
 
 
-@BOOK.rule("SIGTERM ends the Worker and the processes of its task, with exit "
-           "code 0, and no mapreduce-local-* stays.")
-def _sigterm_leaves_nothing(trial: WorkerTrial) -> None:
-    gate = _run_until_killed(trial)
-    trial.expect_clean_end(LOCAL)
-    _expect_no_process(trial, gate)
+def _add_signal(number: signal.Signals, note: str = "") -> None:
+    def check(trial: WorkerTrial) -> None:
+        gate = _run_until_killed(trial)
+        trial.expect_clean_end(LOCAL, number)
+        _expect_no_process(trial, gate)
+
+    check.__name__ = f"{number.name.lower()}-leaves-nothing"
+    BOOK.rule(f"{number.name}{note} ends the Worker and the processes of its "
+              f"task, with exit code 0, and no {LOCAL} stays.")(check)
 
 
-@BOOK.rule("SIGINT (Ctrl-C) ends the Worker and the processes of its task, "
-           "with exit code 0, and no mapreduce-local-* stays.")
-def _sigint_leaves_nothing(trial: WorkerTrial) -> None:
-    gate = _run_until_killed(trial)
-    trial.expect_clean_end(LOCAL, signal.SIGINT)
-    _expect_no_process(trial, gate)
-
-
-@BOOK.rule("SIGHUP ends the Worker and the processes of its task, with exit "
-           "code 0, and no mapreduce-local-* stays.")
-def _sighup_leaves_nothing(trial: WorkerTrial) -> None:
-    gate = _run_until_killed(trial)
-    trial.expect_clean_end(LOCAL, signal.SIGHUP)
-    _expect_no_process(trial, gate)
+_add_signal(signal.SIGTERM)
+_add_signal(signal.SIGINT, " (Ctrl-C)")
+_add_signal(signal.SIGHUP)
 
 
 @BOOK.rule("A task that runs once more replaces the files that it has left.")
