@@ -9,12 +9,15 @@ import click
 from mapreduce.display import text
 
 
-def option_of(field: str, otherwise: str) -> str:
-    """Return the shortest name of this command's option for a field."""
+def option_of(field: str, otherwise: str, is_long: bool = False) -> str:
+    """Return a name of this command's option for a field of the job.
+
+    It is the shortest one, or the longest.
+    """
     context = click.get_current_context(silent=True)
     for option in context.command.params if context else ():
         if option.name == field:
-            return min(option.opts, key=len)
+            return sorted(option.opts, key=len)[-1 if is_long else 0]
     return otherwise
 
 

@@ -18,7 +18,7 @@ from typing import IO
 import click
 
 from mapreduce.client.command import ignore_signals, postponed_signals
-from mapreduce.client.errors import NoSpark, UsageError
+from mapreduce.client.errors import NoSpark, UsageError, option_of
 from mapreduce.client.job_options import STDIN, STDOUT, JobSpec
 from mapreduce.client.progress import Shown
 from mapreduce.display import text
@@ -123,11 +123,8 @@ def _check_streams(job: JobSpec, verbose: bool) -> None:
 
 
 def _option_of(name: str) -> str:
-    """Return the longest form of the option for a field of the job."""
-    for option in click.get_current_context().command.params:
-        if option.name == name:
-            return max(option.opts, key=len)
-    return f"the option for {name.replace('_', ' ')}"
+    return option_of(
+        name, f"the option for {name.replace('_', ' ')}", is_long=True)
 
 
 def properties(
