@@ -7,6 +7,9 @@
     partitionBy                   the shuffle of Spark
     collect      <--------------  reduce: pieces to files, then run_task
 
+Here is also what must be there before: PySpark, Java and a master that
+answers.
+
 A thread of its own waits for Spark, so that a signal can end the main thread
 at any time. Spark's own ways to read and write files are not used, since they
 decode text.

@@ -293,13 +293,13 @@ class _Registration:
         # `begin` is called: the listener runs already.
         self._unanswered = 1
         self.acknowledged = clock()  # when the last ack came
-        # Until when the ack of the last try may come; None after that.
-        self._overdue: float | None = None
+        # Of the last try, by `clock`; None after that.
+        self._ack_deadline: float | None = None
 
     def plan(self, asked: float | None = None) -> float:
         """Plan the next try, if none is planned; return its delay."""
         now = time.monotonic()
-        if asked and self._overdue and asked < self._overdue:
+        if asked and self._ack_deadline and asked < self._ack_deadline:
             # A new Manager may ask for what is on its way: its ack ends this.
             if self.acknowledged < asked and self.due is None:
                 self.due = now + _shortened(FIRST_DELAY)
@@ -321,10 +321,10 @@ class _Registration:
 
     def is_overdue(self) -> bool:
         """Return whether an ack is overdue; True once for each try."""
-        if not (self._unanswered and self._overdue) or (
-                clock() < self._overdue):
+        if not (self._unanswered and self._ack_deadline) or (
+                clock() < self._ack_deadline):
             return False
-        self._overdue = None
+        self._ack_deadline = None
         return True
 
     def begin(self) -> None:
@@ -332,7 +332,7 @@ class _Registration:
         self._unanswered = 1 if self.due is None else self._unanswered + 1
         self.due = None if self._was_known else (
             time.monotonic() + _shortened(LOST_ACK_TIMEOUT))
-        self._overdue = clock() + ACK_TIMEOUT
+        self._ack_deadline = clock() + ACK_TIMEOUT
 
     def complete(self) -> bool:
         """Note an ack; return whether it was expected."""

@@ -91,8 +91,8 @@ def _unpack(path: str, target: str, unique: str) -> None:
 def _extract(path: str, directory: str) -> None:
     if not ZIPPED.fullmatch(path):
         with tarfile.open(path) as archive:
-            # No name leads out of the directory. The first versions of Python
-            # 3.10 and 3.11 lack this filter.
+            # With this filter, no name leads out of the directory. The first
+            # versions of Python 3.10 and 3.11 lack it.
             archive.extraction_filter = getattr(tarfile, "data_filter", None)
             archive.extractall(directory)
         return
