@@ -8,6 +8,7 @@ from tests.support.cluster import MAPPER, REDUCER
 from tests.support.files import write_executable
 from tests.support.job_client import INPUT, Client
 from tests.support.local_run import Run
+from tests.support.spark import invoke
 
 
 @pytest.fixture(name="client")
@@ -61,3 +62,11 @@ def _open_gate(tmp_path, gate):
             gate.open()
             yield
     return open_gate
+
+
+@pytest.fixture(name="command")
+def _command(tmp_path, monkeypatch, temporary):
+    """Return a function: run a command; return exit code, standard error."""
+    assert temporary
+    monkeypatch.chdir(tmp_path)
+    return invoke

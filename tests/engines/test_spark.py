@@ -21,7 +21,7 @@ from tests.support.files import (
     write_files,
 )
 from tests.support.page_records import Page
-from tests.support.spark import SharedSpark, invoke, needs_spark
+from tests.support.spark import SharedSpark, needs_spark
 
 pytestmark = needs_spark
 
@@ -34,14 +34,6 @@ def _shared(tmp_path_factory):
     shared = SharedSpark(tmp_path_factory.mktemp("spark"))
     yield shared
     shared.close()
-
-
-@pytest.fixture(name="command")
-def _command(tmp_path, monkeypatch, temporary):
-    """Return a function: run a command; return exit code, standard error."""
-    assert temporary
-    monkeypatch.chdir(tmp_path)
-    return invoke
 
 
 @pytest.fixture(name="job")

@@ -4,19 +4,11 @@ import pytest
 from mapreduce import run, streaming
 from tests.support.cluster import MAPPER, REDUCER
 from tests.support.files import TESTDATA
-from tests.support.spark import invoke, needs_spark
+from tests.support.spark import needs_spark
 
 pytestmark = [pytest.mark.timeout(90), needs_spark]
 
 INPUT = str(TESTDATA / "input")
-
-
-@pytest.fixture(name="command")
-def _command(tmp_path, monkeypatch, temporary):
-    """Return a function: run a command; return exit code, standard error."""
-    assert temporary
-    monkeypatch.chdir(tmp_path)
-    return invoke
 
 
 @pytest.fixture(name="job")

@@ -1,5 +1,6 @@
 """The key of a map task: it changes with all that the output depends on."""
 import os
+import pathlib
 
 import pytest
 from hypothesis import given, settings, strategies
@@ -209,6 +210,27 @@ def test_key_changes_with_a_program_of_the_user_on_the_path(tmp_path):
 SHELL, PYTHON = "#!/bin/sh\n", "#!/usr/bin/env python3\n"
 
 
+def keys_of(path, command, script, variables):
+    """Return the keys before and after a change of a file.
+
+    The command runs in the directory of the script m, and {} in a variable
+    stands for that.
+    """
+    place_of_script = pathlib.Path.cwd()
+    path.write_text("1")
+    (place_of_script / "m").write_text(
+        f"{PYTHON if 'import' in script else SHELL}{script}\n")
+    (place_of_script / "m").chmod(0o755)
+    with world() as place:
+        place.change(executable=command, combiner=None, environment={
+            **place.task.environment, **{
+                key: value.format(place_of_script)
+                for key, value in variables.items()}})
+        before = place.key()
+        path.write_text("2")
+        return before, place.key()
+
+
 @pytest.mark.parametrize("command, script, name, variables", [
     ("grep -f 'my words'", "", "my words", {}),
     ('grep -f "it\'s, a=b"', "", "it's, a=b", {}),
@@ -245,18 +267,8 @@ def test_key_changes_with_a_file_that_is_named_in_another_way(
     monkeypatch.chdir(tmp_path)
     path = tmp_path / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("1")
-    (tmp_path / "m").write_text(f"{PYTHON if 'import' in script else SHELL}"
-                                f"{script}\n")
-    (tmp_path / "m").chmod(0o755)
-    with world() as place:
-        place.change(executable=command, combiner=None, environment={
-            **place.task.environment, **{
-                key: value.format(tmp_path)
-                for key, value in variables.items()}})
-        before = place.key()
-        path.write_text("2")
-        assert place.key() != before
+    before, after = keys_of(path, command, script, variables)
+    assert before != after
 
 
 @pytest.mark.parametrize("command, script, variables", [
@@ -270,17 +282,8 @@ def test_key_stays_with_a_file_that_is_not_read(
         tmp_path, monkeypatch, command, script, variables):
     """Although its name, or a part of it, is there."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "log").write_text("1")
-    (tmp_path / "m").write_text(f"{SHELL}{script}\n")
-    (tmp_path / "m").chmod(0o755)
-    with world() as place:
-        place.change(executable=command, combiner=None, environment={
-            **place.task.environment, **{
-                key: value.format(tmp_path)
-                for key, value in variables.items()}})
-        before = place.key()
-        (tmp_path / "log").write_text("2")
-        assert place.key() == before
+    before, after = keys_of(tmp_path / "log", command, script, variables)
+    assert before == after
 
 
 def test_placed_files_and_archives_are_known_by_their_content(tmp_path):
