@@ -7,7 +7,6 @@ from hypothesis import given, settings, strategies
 
 from mapreduce.protocol.fields import Split
 from mapreduce.system import map_cache
-from mapreduce.worker.cache.identities import Uncertain
 from mapreduce.worker.cache.key import HIDDEN, SESSION, difference, key_of
 from mapreduce.worker.processes.variables import OLD_NAMES
 from tests.support.cache_world import world
