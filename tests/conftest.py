@@ -10,7 +10,7 @@ from tests.support.cluster import Cluster
 from tests.support.fake_sockets import FakeSockets
 from tests.support.kinds import Watch, kind_of
 from tests.support.one_process import Scheduling
-from tests.support.waiting import Gate
+from tests.support.waiting import TIMEOUT, Gate
 
 # Tests of these kinds run first, so that none of them is the last to end.
 ORDER = ["style", "processes", "mocked", "sockets", "files", "pure"]
@@ -69,6 +69,16 @@ def _is_of_its_kind(request, watch):
     """No test does what its kind forbids."""
     with watch.test_of(kind_of(request.node)):
         yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_thread_is_left():
+    """What goes on in a thread would disturb the tests of other files."""
+    before = set(threading.enumerate())
+    yield
+    for thread in set(threading.enumerate()) - before:
+        thread.join(TIMEOUT)
+        assert not thread.is_alive(), thread
 
 
 @pytest.fixture(name="sockets")

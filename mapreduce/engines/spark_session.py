@@ -215,7 +215,11 @@ class Session:
         with _no_logs():
             # If Spark could not be started, that error was reported already.
             with contextlib.suppress(Exception):
-                _end_process(self._gateway.result().proc)
+                gateway = self._gateway.result()
+                _end_process(gateway.proc)
+                # Else a thread of Py4J goes on: it connects to Java for each
+                # object that Python lets go.
+                gateway.shutdown()
             self._thread.shutdown()
 
 

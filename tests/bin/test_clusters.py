@@ -71,7 +71,8 @@ def test_worker_that_dies_is_started_again(mapreduce, other_port):
     def starts():
         return log.read_text().count("Listening on")
 
-    assert starts() == 1
+    # Its port answers a moment before it logs that.
+    assert wait_until(lambda: starts() == 1)
     [worker] = workers_of(other_port)
     os.kill(worker, signal.SIGKILL)
     assert wait_until(lambda: starts() == 2)

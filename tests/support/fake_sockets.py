@@ -126,7 +126,7 @@ class FakeSockets:
         """Fail if the contract was broken, or a script waited in vain."""
         if self.connected:
             self.problems.append("connect without sendall")
-        assert not self.problems
+        assert not self.problems, self.problems
 
     # For the sockets
 
