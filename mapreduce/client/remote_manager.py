@@ -162,13 +162,11 @@ class RemoteManager:
     def _check_length(self, message: messages.Message) -> None:
         """Raise UsageError for a message that no Manager would accept."""
         try:
-            outbox.check_acceptable(message, self.is_signed)
+            outbox.check_acceptable(message)
         except outbox.MessageTooLong as error:
             raise UsageError(
                 f"the job is too long to send ({error}): name directories or "
-                "patterns in quotes instead of so many files" + (
-                    "" if self._seal else ", or sign it by --secret-file")
-            ) from error
+                "patterns in quotes instead of so many files") from error
 
     def _wrong_secret(self) -> NoManager:
         return NoManager(

@@ -108,10 +108,10 @@ def name_of(cls: type[Message]) -> str:
 
 
 def may_be_long(cls: type[Message]) -> bool:
-    """Return whether messages of a class list the many files of a task."""
+    """Return whether messages of a class list the files of a job or a task."""
     if issubclass(cls, DialectMessage):
         return cls.is_long
-    return _TYPES[cls].startswith("new_") and not issubclass(cls, JobMessage)
+    return _TYPES[cls].startswith("new_")
 
 
 def capabilities(cls: type[Message], options: object = None) -> set[str]:

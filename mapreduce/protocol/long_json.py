@@ -19,12 +19,13 @@ MAX_VALUES = 500_000
 MAX_COST = 9
 SLACK = 2**19  # bytes of memory that any message may cost
 MAX_DEPTH = 30  # of lists and objects; messages have 3
-MAX_TEXT = 2**20  # bytes of one text; the longest are commands
+MAX_TEXT = 2**20  # bytes of one text with escapes
 PIECE = 4 * 2**10  # bytes for json.loads, at most, if they are several items
 # Bytes in CPython, about: of a small list, a small dict, an item of a list,
 # and an entry of a dict, without the key and the value.
 LIST_COST, DICT_COST, ITEM_COST, ENTRY_COST = 96, 248, 9, 100
 
+_SPACES = b" \t\n\r"
 _SPACE = rb"[ \t\n\r]*"
 _TEXT = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
 # A text, or a number or a word such as null. json.loads checks the latter.
@@ -58,9 +59,8 @@ def parse(payload: bytes) -> Any:
 
     Raises ValueError if it is neither, or takes too much.
     """
-    parser = _Parser(payload)
-    start = parser.match(_BEGIN, 0).end()
-    value, end = parser.container(start, 1)
+    payload = payload.strip(_SPACES)
+    value, end = _Parser(payload).container(0, 1)
     if end != len(payload):
         raise ValueError("more than one value")
     return value
@@ -149,6 +149,9 @@ class _Parser:
         """Return the end of a text, which may be long, or of another value."""
         if not self._payload.startswith(b'"', start):
             return self.match(_ONE_PLAIN, start).end()
+        close = self._payload.find(b'"', start + 1)
+        if close > 0 > self._payload.find(b"\\", start, close):
+            return close + 1
         end, before = start + 1, start
         while end > before:
             before, part = end, _PART.match(

@@ -109,7 +109,7 @@ class DialectMessage:
     """A message of another dialect, whose class has its message_type."""
 
     message_type: ClassVar[str]
-    is_long: ClassVar[bool] = False  # if its task has very many files
+    is_long: ClassVar[bool] = False  # if it may list very many files
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from mapreduce.protocol import codec, long_json, messages, signing
 from mapreduce.protocol.fields import ProtocolError
 from mapreduce.protocol.signing import SignatureError
 from mapreduce.utils import network
-from mapreduce.utils.door import MAX_UNSIGNED, REFUSAL, Seal, signed
+from mapreduce.utils.door import REFUSAL, Seal, signed
 from mapreduce.utils.incoming import MAX_MESSAGE
 
 LOGGER = logging.getLogger(__name__)
@@ -46,14 +46,12 @@ def send_tcp(
     network.tcp_client(host, port, signed(payload, seal)[0])
 
 
-def check_acceptable(message: messages.Message, is_signed: bool) -> None:
+def check_acceptable(message: messages.Message) -> None:
     """Raise MessageTooLong for a message that a Manager would not accept."""
     payload = codec.encode(message)
-    limit = MAX_MESSAGE - MAX_HEAD if is_signed else MAX_UNSIGNED
-    if len(payload) > limit:
+    if len(payload) > MAX_MESSAGE - MAX_HEAD:  # It may have to be signed.
         raise MessageTooLong(
-            f"{len(payload)} bytes {'with' if is_signed else 'without'} a "
-            f"signature, more than {limit}")
+            f"{len(payload)} bytes, more than {MAX_MESSAGE - MAX_HEAD}")
     if codec.has_too_many_values(payload):
         raise MessageTooLong(f"more than {long_json.MAX_VALUES} values")
 

@@ -79,8 +79,14 @@ def test_long_text_is_accepted(size, unit):
     assert long_json.parse(payload) == json.loads(payload)
 
 
-@pytest.mark.parametrize("unit", [b"x", b"\\n", b'\\"'])
-def test_text_of_more_than_a_mebibyte_is_refused(unit):
+def test_text_without_escapes_and_space_around_may_be_longer():
+    text = "x\u00e9" * 2**20
+    payload = f'{" " * 2**21}{{"a": ["{text}"], "b": "{text}"}}{" " * 2**21}'
+    assert long_json.parse(payload.encode()) == {"a": [text], "b": text}
+
+
+@pytest.mark.parametrize("unit", [b"\\n", b'\\"'])
+def test_text_with_escapes_of_more_than_a_mebibyte_is_refused(unit):
     with pytest.raises(ValueError):
         long_json.parse(b'["' + unit * (2**20 // len(unit)) + b'"]')
 

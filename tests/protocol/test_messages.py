@@ -290,10 +290,11 @@ def test_flood_of_values_is_not_sent(unit):
 
 
 def test_messages_that_may_be_long_are_told_from_others():
-    """Jobs are none of them: a user can name a directory instead."""
+    """They have a list of files."""
     assert sorted(name for name, cls in codec.CLASSES.items()
                   if codec.may_be_long(cls)) == [
-        "new_extended_map_task", "new_extended_reduce_task", "new_map_task",
+        "new_extended_job", "new_extended_map_task",
+        "new_extended_reduce_task", "new_manager_job", "new_map_task",
         "new_reduce_task"]
 
 

@@ -104,11 +104,8 @@ def make_open_inbox(port):
         yield inbox
 
 
-JOB = codec.encode(messages.ManagerJobMessage("in", "out", "m", "r", 1, 1))
-
-
 @pytest.mark.parametrize("start", [
-    JOB[:-1], b'{"message_type": "new_extended_job", ', PAYLOAD[:-1],
+    PAYLOAD[:-1],
     b'{"x": ["new_map_task"], "message_type": "new_map_task", ',
     b'{"message_type": "cancel", "x": "message_type", "new_map_task": 1, ',
     b'["new_map_task", ', b" "], ids=str)
@@ -125,11 +122,17 @@ def test_unsigned_message_may_have_1_mib(open_inbox, port, start):
     assert open_inbox.get(WAIT)[0] == MESSAGE
 
 
-def test_task_without_a_signature_may_be_longer(open_inbox, port):
-    """It may have very many input files, and no other list of them exists."""
-    task = messages.MapTaskMessage(0, ["in/0"] * 300_000, "cat", "out", 1)
-    outbox.send_tcp("localhost", port, task)
-    assert open_inbox.get(WAIT)[0] == task
+@pytest.mark.parametrize("message", [
+    messages.MapTaskMessage(0, ["in/0"] * 300_000, "cat", "out", 1),
+    messages.ExtendedJobMessage(["in/0"] * 300_000, "out", "cat", 0,
+                                num_mappers=1),
+], ids=["task", "job"])
+def test_list_of_files_without_a_signature_may_be_longer(
+        open_inbox, port, message):
+    """A task and a job may have very many of them."""
+    outbox.send_tcp("localhost", port, message)
+    event = open_inbox.get(WAIT)[0]
+    assert getattr(event, "job", event) == message
 
 
 @pytest.mark.parametrize("command, taken", [
