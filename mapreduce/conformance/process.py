@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import IO
 
 from mapreduce.conformance.rule import RuleBroken
@@ -117,20 +117,12 @@ class Daemon:
         # Some may have no mark: a daemon can start a process with another
         # environment. Without its parent, such a process can't be found.
         if self._process.poll() is None:
-            for pid in _descendants(self.pid):
-                _kill(pid)
-        deadline = time.monotonic() + END_TIME
-        while True:
-            # A stopped process is killed by this, too.
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)
-            self._process.wait()
-            others = self.others()
-            if not others or time.monotonic() > deadline:
-                return
-            for pid in others:
-                _kill(pid)
-            time.sleep(POLL_INTERVAL)
+            self.signal(signal.SIGSTOP)  # It starts no more of them.
+            _kill_all(lambda: _descendants(self.pid))
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()
+        _kill_all(self.others)
 
     def processor_seconds(self) -> float | None:
         """Return the processor time of the daemon; None if it is unknown."""
@@ -173,18 +165,33 @@ def end_all() -> None:
 
     A signal may end this process while it starts a daemon.
     """
-    for pid in {*_descendants(os.getpid()), *_marked(KIT)}:
-        _kill(pid)
+    _kill_all(lambda: {*_descendants(os.getpid()), *_marked(KIT)})
+
+
+def _kill_all(find: Callable[[], Collection[int]]) -> None:
+    """Kill the processes that are found, until no more are.
+
+    One may start another one after it was found, and before it is killed.
+    """
+    deadline = time.monotonic() + END_TIME
+    while (found := find()) and time.monotonic() < deadline:
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(POLL_INTERVAL)
 
 
 def _descendants(ancestor: int) -> list[int]:
-    """Return the children of a process, their children, and so on."""
-    parents = {pid: int(fields[1]) for pid in _processes()
-               if len(fields := _stat(pid)) > 1}
+    """Return the children of a process, their children, and so on.
+
+    Those that have ended, and wait for their parents, are left out.
+    """
+    stats = {pid: fields for pid in _processes()
+             if len(fields := _stat(pid)) > 1}
     found = [ancestor]
     for parent in found:
-        found += [pid for pid in parents if parents[pid] == parent]
-    return found[1:]
+        found += [pid for pid in stats if int(stats[pid][1]) == parent]
+    return [pid for pid in found[1:] if stats[pid][0] != "Z"]
 
 
 def _marked(mark: str) -> list[int]:
@@ -193,11 +200,6 @@ def _marked(mark: str) -> list[int]:
     return [pid for pid in _processes()
             if any(variable.startswith(wanted)
                    for variable in _environment(pid))]
-
-
-def _kill(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.kill(pid, signal.SIGKILL)
 
 
 def _processes() -> Iterator[int]:

@@ -40,7 +40,6 @@ from mapreduce.protocol.messages import (
     GetTaskMessage,
     GetStatusMessage,
     HeartbeatMessage,
-    JobMessage,
     ManagerJobMessage,
     MapTaskMessage,
     Message,

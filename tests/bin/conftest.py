@@ -39,7 +39,9 @@ def _script(tmp_path):
 def _mapreduce(alone, script, tmp_path, monkeypatch):
     """The init script on a machine where no daemon of this user runs."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))  # The killed leave files.
-    if script("status") != NOT_RUNNING or daemons_of_this_user():
+    if found := daemons_of_this_user():
+        pytest.skip(f"this user runs already: {' '.join(found[0])}")
+    if script("status") != NOT_RUNNING:
         pytest.skip("a Manager or a Worker of this user runs already")
     if any(map(answers, PORTS)):
         pytest.skip("one of the ports 6000 to 6002 is in use")

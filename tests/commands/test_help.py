@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.support.commands import command, run
+from tests.support.commands import command, run, words_of
 from tests.support.files import ROOT
 
 COMMANDS = ["manager", "worker", "submit", "status", "cancel"]
@@ -36,7 +36,7 @@ def test_output_that_cannot_be_written(name, option):
     """The disk is full, for example."""
     with open("/dev/full", "wb") as full:
         outcome = subprocess.run(
-            [command(name), option], stdout=full, stderr=subprocess.PIPE,
+            [*words_of(name), option], stdout=full, stderr=subprocess.PIPE,
             text=True, check=False)
     assert (outcome.returncode, outcome.stderr) == (
         1, "Error: cannot write the output: No space left on device\n")

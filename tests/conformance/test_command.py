@@ -132,6 +132,30 @@ def test_signal_ends_the_kit_and_its_daemon(tmp_path, number):
     assert not list(temporary.iterdir())
 
 
+# The first look at all processes, twice, finds one that starts others.
+STARTS_MEANWHILE = """
+import os, subprocess, sys
+from mapreduce.conformance import process
+child = subprocess.Popen(
+    ["sh", "-c", sys.argv[1]], stdout=subprocess.PIPE,
+    env={**os.environ, process.MARK: process.KIT})
+child.stdout.readline()
+real = process._processes
+looks = [[child.pid], [child.pid]]
+process._processes = lambda: looks.pop() if looks else real()
+process.end_all()
+"""
+
+
+def test_process_that_starts_while_others_are_killed_is_killed(tmp_path):
+    lifeline = Lifeline(tmp_path / "alive")
+    subprocess.run(
+        [sys.executable, "-c", STARTS_MEANWHILE,
+         f"{lifeline}; sleep 999 & echo started; wait"], cwd=ROOT, check=True)
+    assert lifeline.all_ended()
+    lifeline.close()
+
+
 def test_hanging_daemon_costs_its_timeout_only_and_is_ended(tmp_path):
     lifeline = Lifeline(tmp_path / "alive")
     script = write_executable(
