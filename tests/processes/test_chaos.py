@@ -15,7 +15,7 @@ from tests.support.namespaces import needs_namespaces
 def test_some_seconds_of_chaos(options):
     """The seed is another one each time; a failure tells it."""
     result = subprocess.run(
-        [sys.executable, "-m", "tests.support.chaos", "--seconds", "10",
+        [sys.executable, "-m", "tests.support.chaos", "--seconds", "7",
          *options], cwd=ROOT, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True, check=False)
     assert result.returncode == 0, result.stdout
