@@ -67,6 +67,7 @@ class Journal:
         self.path = path
         self._pending: list[facts.Fact] = []
         self._due = float("inf")
+        self._must_commit = False
         self._is_compact = False
         try:
             if not os.path.lexists(path):
@@ -189,7 +190,7 @@ class Journal:
     @property
     def must_commit(self) -> bool:
         """Whether a fact must be on the disk before the next action."""
-        return any(fact.durable for fact in self._pending)
+        return self._must_commit
 
     @property
     def pending(self) -> list[facts.Fact]:
@@ -198,6 +199,8 @@ class Journal:
 
     def add(self, fact: facts.Fact) -> None:
         """Add a fact, which the next commit stores."""
+        # A final fact that replaces a durable one must not be late, either.
+        self._must_commit = self._must_commit or fact.durable
         if fact.final:
             # While the disk is full, the memory must not fill up as well.
             self._pending = [other for other in self._pending
@@ -212,7 +215,7 @@ class Journal:
         """Store what was added, all or nothing of it."""
         if not self._pending:
             return
-        with self._transaction(self.must_commit):
+        with self._transaction(self._must_commit):
             num_jobs = max(fact.job_id for fact in self._pending) + 1
             if num_jobs > int(self.get("num_jobs") or 0):
                 self._put({"num_jobs": str(num_jobs)})
@@ -220,6 +223,7 @@ class Journal:
                 self._store(fact)
         self._pending = []
         self._due = float("inf")
+        self._must_commit = False
 
     def _store(self, fact: facts.Fact) -> None:
         if fact.final:

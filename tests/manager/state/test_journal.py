@@ -59,6 +59,14 @@ def test_durable_fact_must_be_stored_at_once(journal):
     assert not journal.must_commit
 
 
+def test_final_fact_is_stored_at_once_if_it_replaces_a_durable_one(journal):
+    journal.add(facts.JobAborted(0, JobState.CANCELLED, None, None, False))
+    journal.add(facts.JobForgotten(0))
+    assert journal.must_commit
+    journal.commit()
+    assert not journal.must_commit
+
+
 def test_hundred_facts_are_due(journal, monkeypatch):
     monkeypatch.setattr(journal_module, "MAX_DELAY", 1_000.0)
     for number in range(100):
