@@ -28,7 +28,7 @@ def test_help(script, arguments):
     (["status", "--port", "0"], "0 is not a port from 1 to 65535"),
     (["status", "--port=x"], "x is not a port from 1 to 65535"),
     (["start", "many"], "many is not a number of Workers"),
-    (["add-worker"], "no mapreduce-manager runs on port 6000"),
+    (["add-worker", "--port", "1"], "no mapreduce-manager runs on port 1"),
 ])
-def test_wrong_values(mapreduce, arguments, what):
-    assert mapreduce(*arguments) == (f"Error: {what}\n", 1)
+def test_wrong_values(script, arguments, what):
+    assert script(*arguments) == (f"Error: {what}\n", 1)
