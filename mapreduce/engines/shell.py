@@ -1,6 +1,7 @@
 """Write words and pipelines for a POSIX shell. Runs nothing."""
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
@@ -9,18 +10,31 @@ from collections.abc import Iterable, Iterator, Sequence
 from mapreduce.client.errors import JobFailed
 from mapreduce.protocol.fields import Split
 from mapreduce.protocol.layout import is_compressed
+from mapreduce.worker.errors import BadInput
+from mapreduce.worker.inputs.files import BLOCK
 from mapreduce.worker.inputs.ranges import bounds
+from mapreduce.worker.inputs.splits import read_all
 
 # Gives a last line its newline, and changes nothing else.
 END_LINE = r"sed '$a\'"
-PYTHON = ("python3 -c 'import sys, zlib; sys.stdout.buffer.write("
-          "zlib.decompress(sys.stdin.buffer.read()))'")
+# Decompresses all streams on standard input, with zeros after each.
+PYTHON = (
+    "python3 -c 'import bz2, lzma, sys, zlib; data = sys.stdin.buffer.read(); "
+    "end = \"it ends too early\"; exec(\"while 1:\\n stream = {new}; "
+    "sys.stdout.buffer.write(stream.decompress(data)); "
+    "stream.eof or sys.exit(end); "
+    "data = stream.unused_data.lstrip(bytes(1))\\n if not data: break\")'")
+# What makes a decompressor of one stream there.
+STREAMS = {
+    ".gz": "zlib.decompressobj(31)", ".bz2": "bz2.BZ2Decompressor()",
+    ".xz": "lzma.LZMADecompressor()", ".deflate": "zlib.decompressobj()"}
 # What tests a compressed file on standard input, and what prints what it
 # holds.
 PROGRAMS = {
     ".gz": ("gzip -t", "gzip -dc"), ".bz2": ("bzip2 -t", "bzip2 -dc"),
-    ".xz": ("xz -t", "xz -dc"), ".zst": ("zstd -qt", "zstd -dc"),
-    ".deflate": (f"{PYTHON} > /dev/null", PYTHON)}
+    ".xz": ("xz -t", "xz -dc"), ".zst": ("zstd -qt", "zstd -dc")}
+# How a stream begins after zeros, which these programs do not skip.
+PADDED = {".gz": b"\0\x1f\x8b\x08", ".bz2": b"\0BZh", ".xz": b"\0\xfd7zXZ\0"}
 MIN_PATTERN = 4  # files that a pattern stands for
 
 
@@ -102,10 +116,27 @@ def feed(split: Split, decompress: bool) -> str | None:
 
 def _programs(path: str) -> tuple[str, str]:
     ending = os.path.splitext(path)[1]
-    if ending not in PROGRAMS:
+    if ending in PROGRAMS and not _is_padded(path, ending):
+        return PROGRAMS[ending]
+    if ending not in STREAMS:
         raise JobFailed(f"no program is known here that decompresses "
                         f"{path!r} as the Worker does")
-    return PROGRAMS[ending]
+    program = PYTHON.format(new=STREAMS[ending])
+    return f"{program} > /dev/null", program
+
+
+def _is_padded(path: str, ending: str) -> bool:
+    """Return whether zeros may follow a stream; also if by chance."""
+    if ending not in PADDED:
+        return False
+    last = b""
+    with open(path, "rb") as file:
+        while block := file.read(BLOCK):
+            # The file may be large, and a stream begin in two blocks.
+            last = last[-len(PADDED[ending]):] + block
+            if PADDED[ending] in last:
+                return True
+    return ending != ".gz" and last.endswith(b"\0")
 
 
 def concatenated(
@@ -113,9 +144,12 @@ def concatenated(
 ) -> Iterator[str]:
     """Iterate over commands that print splits, with newlines if needed."""
     whole: list[str] = []
-    for number, split in enumerate(splits):
+    # There is no newline before what is empty. If all is, any split will do.
+    filled = [split for split in splits
+              if not _is_empty(split, decompress)] or splits[:1]
+    for number, split in enumerate(filled):
         command = feed(split, decompress)
-        is_last = number == len(splits) - 1
+        is_last = number == len(filled) - 1
         if command is None:
             whole.append(split.path)
             if is_last or _ends_line(split.path):
@@ -128,6 +162,14 @@ def concatenated(
         yield command if is_last else f"{command} | {END_LINE}"
     if whole:
         yield f"cat -- {' '.join(map(quote, whole))}"
+
+
+def _is_empty(split: Split, decompress: bool) -> bool:
+    """Return whether a mapper reads nothing of a split."""
+    # What can't be read fails in the line, too.
+    with contextlib.suppress(BadInput):
+        return next(read_all([split], decompress), None) is None
+    return False
 
 
 def _ends_line(path: str) -> bool:

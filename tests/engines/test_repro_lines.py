@@ -16,6 +16,9 @@ from mapreduce.protocol.status import Stage, TaskCommand
 from tests.support.files import write_executable
 from tests.support.waiting import TIMEOUT
 
+COMPRESS = ((".gz", gzip.compress), (".bz2", bz2.compress),
+            (".xz", lzma.compress), (".deflate", zlib.compress))
+
 
 def run(line, program="sh", **fields):
     """Run a line in a shell, elsewhere."""
@@ -68,9 +71,7 @@ def test_word_that_ends_with_a_newline_needs_bash():
     assert run(f"printf %s {quoted}", "bash").stdout == b"it's\n"
 
 
-@pytest.mark.parametrize("ending, compress", [
-    (".gz", gzip.compress), (".bz2", bz2.compress), (".xz", lzma.compress),
-    (".deflate", zlib.compress)])
+@pytest.mark.parametrize("ending, compress", COMPRESS)
 def test_damaged_input_fails_before_the_mapper(
         line, tmp_path, ending, compress):
     path = tmp_path / f"in put{ending}"
@@ -83,6 +84,15 @@ def test_damaged_input_fails_before_the_mapper(
     path.write_bytes(path.read_bytes()[:-6])
     assert run(good).returncode != 0
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("ending, compress", COMPRESS)
+def test_zeros_after_streams_are_skipped_as_by_the_worker(
+        line, tmp_path, ending, compress):
+    padded = compress(b"one\n") + bytes(3)
+    put(tmp_path, {f"1{ending}": padded, f"2{ending}": padded * 2})
+    again = run(line("cat", [f"1{ending}", f"2{ending}"]))
+    assert (again.stdout, again.stderr) == (b"one\n" * 3, b"")
 
 
 @pytest.mark.parametrize("ending", [".snappy", ".lz4"])
@@ -107,13 +117,6 @@ def test_line_holds_only_the_input_that_failed(line, tmp_path, split, place):
     assert line("cat", others, reason) == line("cat", [split])
 
 
-def test_mapper_of_all_inputs_is_given_all_of_them_again(line, tmp_path):
-    put(tmp_path / "in", {"a": b"one", "b": b"two\n"})
-    reason = "cat on the input 'in/a' and 1 more exited 3"
-    assert run(line("cat", ["in/a", "in/b"], reason, concatenate=True)
-               ).stdout == b"one\ntwo\n"
-
-
 def test_input_that_cannot_be_read_is_the_only_one(line, tmp_path):
     put(tmp_path, {"a": b"one\n", "b": b"two\n"})
     reason = "cannot read the input 'b': Permission denied"
@@ -129,17 +132,22 @@ def test_line_of_many_whole_files_is_one_cat(line, tmp_path):
     assert run(made).stdout == b"0\n1\n3\n"
 
 
+@pytest.mark.parametrize("names, seen", [
+    (["a", "z.gz"], b"one\ntwo"), (["a", "no"], b"one"), (["no"] * 2, b""),
+    (["z.gz", "no.gz"], b"two"), (["no", "a", "no", "z.gz"], b"one\ntwo")])
+def test_mapper_of_all_inputs_is_given_all_of_them_again(
+        line, tmp_path, names, seen):
+    put(tmp_path, {"a": b"one", "no": b"", "no.gz": gzip.compress(b""),
+                   "z.gz": gzip.compress(b"two")})
+    reason = f"cat on the input {names[0]!r} and 1 more exited 3"
+    assert run(line("cat", names, reason, concatenate=True)).stdout == seen
+
+
 def test_mapper_of_each_file_runs(line, tmp_path):
     put(tmp_path, {"a": b"one\n", "b": b"two"})
     assert run(line("cat", ["a", "b"])).stdout == b"one\ntwo"
-
-
-def test_mapper_of_each_file_runs_if_no_exit_code_is_a_failure(
-        line, tmp_path):
-    put(tmp_path, {"a": b"one\n", "b": b"two\n"})
-    paths = ["a", "b"]
-    assert run(line("grep two", paths)).stdout == b""
-    assert run(line("grep two", paths, any_exit_code=True)
+    assert run(line("grep two", ["a", "b"])).stdout == b""
+    assert run(line("grep two", ["a", "b"], any_exit_code=True)
                ).stdout == b"two\n"
 
 
@@ -298,15 +306,11 @@ def test_odd_names_and_arguments_work(line, tmp_path):
         b"0\none\n" * 2)
 
 
-def test_program_that_is_missing_is_missing_again(line, tmp_path):
+def test_mapper_that_is_missing_or_killed_is_so_again(line, tmp_path):
     put(tmp_path, {"x": b""})
     assert run(line("./missing", ["x"])).returncode == 127
-
-
-def test_mapper_that_is_killed_is_killed_again(line, tmp_path):
-    put(tmp_path, {"x": b""})
-    mapper = write_executable(tmp_path / "dies", "kill -9 $$")
-    assert run(line(mapper, ["x"])).returncode in (137, -9)
+    write_executable(tmp_path / "dies", "kill -9 $$")
+    assert run(line("./dies", ["x"])).returncode in (137, -9)
 
 
 def test_files_of_the_job_are_placed_again(line, tmp_path):
