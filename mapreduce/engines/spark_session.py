@@ -7,8 +7,7 @@
     partitionBy                   the shuffle of Spark
     collect      <--------------  reduce: pieces to files, then run_task
 
-Here is also what must be there before: PySpark, Java and a master that
-answers.
+Here are also the checks of PySpark, Java and the master.
 
 A thread of its own waits for Spark, so that a signal can end the main thread
 at any time. Spark's own ways to read and write files are not used, since they
@@ -28,6 +27,7 @@ import pathlib
 import pickle
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -101,23 +101,29 @@ class Session:
         self.context: Any = None  # None until Spark has started
         self._done: Any = None  # an accumulator, likewise
         self._conf = dict(conf)
-        self._directory = directory
         self._log = log
+        self._java: subprocess.Popen[bytes] | None = None
         self._thread = concurrent.futures.ThreadPoolExecutor(1)
-        self._gateway = self._thread.submit(self._launch)
+        self._gateway = self._thread.submit(self._launch, directory)
 
-    def _launch(self) -> Any:
+    def _launch(self, directory: str) -> Any:
         """Start the Java machine, which ends with its standard input."""
         os.environ["PYSPARK_PYTHON"] = (
             self._conf.pop("spark.pyspark.python", "")
             or os.environ.get("PYSPARK_PYTHON") or self._python())
-        java_gateway = importlib.import_module("pyspark.java_gateway")
+        java_gateway: Any = importlib.import_module("pyspark.java_gateway")
+        java_gateway.Popen = self._start_java
         # In a session of its own, which Ctrl-C does not reach; and in a
         # directory without modules, since PySpark imports them from there.
         conf = importlib.import_module("pyspark").SparkConf(False)
         return java_gateway.launch_gateway(conf.setAll(self._conf.items()), {
             "stdout": self._log, "stderr": self._log,
-            "cwd": self._directory, "start_new_session": True})
+            "cwd": directory, "start_new_session": True})
+
+    def _start_java(self, *args: Any, **kwargs: Any) -> _Java:
+        """Start the Java machine; note it before PySpark waits for it."""
+        self._java = _Java(*args, **kwargs)
+        return self._java
 
     def _python(self) -> str:
         """Return the command of Python for the executors."""
@@ -205,9 +211,7 @@ class Session:
         return first[-1].strip(": ") if first else "no reason is known"
 
     def _has_ended(self) -> bool:
-        with contextlib.suppress(Exception):  # It was never started.
-            return self._gateway.result().proc.poll() is not None
-        return False
+        return self._java is not None and self._java.poll() is not None
 
     def end(self) -> None:
         """End the Java machine, and with it all that it has started."""
@@ -215,12 +219,30 @@ class Session:
         with _no_logs():
             # If Spark could not be started, that error was reported already.
             with contextlib.suppress(Exception):
+                self._end_start()
                 gateway = self._gateway.result()
                 _end_process(gateway.proc)
                 # Else a thread of Py4J goes on: it connects to Java for each
                 # object that Python lets go.
                 gateway.shutdown()
             self._thread.shutdown()
+
+    def _end_start(self) -> None:
+        """End a Java machine that has not started: that may take for ever."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if self._java and not self._gateway.done():
+                # Not it alone: a script starts Java as a child.
+                os.killpg(self._java.pid, number)
+            concurrent.futures.wait([self._gateway], END_TIME)
+
+
+class _Java(subprocess.Popen[bytes]):
+    """A Java machine. PySpark waits for its port while `poll` is not true."""
+
+    def poll(self) -> int | None:
+        """Return None while it runs, later a number that is not 0."""
+        code = super().poll()
+        return 1 if code == 0 else code
 
 
 # Errors of Spark, and the line that a user reads instead.

@@ -1,4 +1,5 @@
 """Jobs by Spark: the results, messages and exit codes of other jobs."""
+import contextlib
 import gzip
 import logging
 import os
@@ -10,7 +11,7 @@ import types
 import pytest
 
 from mapreduce import run, streaming
-from mapreduce.engines import spark
+from mapreduce.engines import spark, spark_session
 from tests.support.cluster import MAPPER, REDUCER
 from tests.support.files import (
     EXECUTABLES,
@@ -20,8 +21,10 @@ from tests.support.files import (
     write_executable,
     write_files,
 )
+from tests.support.local_run import lives
 from tests.support.page_records import Page
 from tests.support.spark import SharedSpark, needs_spark
+from tests.support.waiting import wait_until
 
 pytestmark = needs_spark
 
@@ -287,12 +290,57 @@ def test_streaming_job(shared, command, monkeypatch, tmp_path):
     assert names_in(tmp_path / "output") == ["part-00000"]
 
 
+@pytest.fixture(name="start_java")
+def _start_java(monkeypatch, tmp_path, temporary):
+    """Return a function: start a Session with a script as its Java."""
+    assert temporary
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    monkeypatch.setattr(spark_session, "END_TIME", 0.1)
+    (tmp_path / "bin").mkdir()
+
+    @contextlib.contextmanager
+    def start_java(*lines):
+        write_executable(tmp_path / "bin/java", *lines)
+        with open(tmp_path / "log", "w+b") as log:
+            yield spark.Session({}, str(tmp_path), log)
+    return start_java
+
+
+# What the first Java of Spark prints: the command of the second one.
+NEXT = "printf '\\0\\n%s\\0' "
+
+
+@pytest.mark.parametrize("is_second", [False, True])
+def test_java_that_never_starts_is_ended(
+        start_java, tmp_path, temporary, is_second):
+    """Neither a signal to the command nor Spark waits for it."""
+    pid = tmp_path / "pid"
+    ignoring = write_executable(
+        tmp_path / "ignoring", "trap '' TERM", f"echo $$ > '{pid}.new'",
+        f"mv '{pid}.new' '{pid}'", "exec sleep 600")
+    line = f"{NEXT}'{ignoring}'" if is_second else (
+        f"echo $$ > '{pid}.new'; mv '{pid}.new' '{pid}'; exec sleep 600")
+    with start_java(line) as session:
+        assert wait_until(pid.exists)
+        session.end()
+    assert wait_until(lambda: not lives(int(pid.read_text())))
+    assert names_in(temporary) == []
+
+
+def test_java_that_ends_at_once_without_an_error(start_java):
+    """PySpark would wait for it for ever."""
+    with start_java(NEXT + "/bin/true") as session:
+        with pytest.raises(Exception, match="JAVA_GATEWAY_EXITED"):
+            session.submit(None).result()
+        session.end()
+
+
 def test_signal_while_spark_is_asked(monkeypatch, tmp_path, caplog):
     """Py4J logs it, and nothing of that is printed."""
     def status_tracker():
         logging.error("KeyboardInterrupt while sending command.")
         raise KeyboardInterrupt
-    monkeypatch.setattr(spark.Session, "_launch", lambda self: None)
+    monkeypatch.setattr(spark.Session, "_launch", lambda self, _: None)
     with open(tmp_path / "log", "w+b") as log:
         session = spark.Session({}, str(tmp_path), log)
         session.context = types.SimpleNamespace(statusTracker=status_tracker)

@@ -78,7 +78,7 @@ class SharedSpark:
         class Session(spark_session.Session):
             """A Session that starts nothing."""
 
-            def _launch(self):
+            def _launch(self, _):
                 return None
 
             def _start(self):
