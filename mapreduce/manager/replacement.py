@@ -137,15 +137,18 @@ def undo_replacement(submission: ExtendedJobMessage, owner: str) -> None:
 def undo_publication(
     submission: ExtendedJobMessage, directory: str, identity: tuple[int, ...]
 ) -> None:
-    """Undo what `publish` did before its Manager died.
+    """Undo what `publish` did before its Manager died, if anything.
 
     The directory is that of the parts, with the numbers of its device and
     inode. Raises OSError.
     """
     output = os.path.join(*split_output(submission.output_directory))
+    hidden = os.path.dirname(directory)
     if not os.path.lexists(directory) and identity_of(output) == identity:
+        # It is gone if the job ended while the disk was full.
+        os.makedirs(hidden, 0o700, exist_ok=True)
         os.rename(output, directory)
-    _give_back(os.path.join(os.path.dirname(directory), "old"), output)
+    _give_back(os.path.join(hidden, "old"), output)
 
 
 def _give_back(old: str, output: str) -> None:

@@ -133,6 +133,7 @@ class StateDirectory:
             if not fresh:
                 raise
             remove_database(path)
+            self._remove_lost()
             self.journal = Journal(path)
         if fresh or self.journal.get("ended"):
             # Elsewhere, a relative path would mean another directory.
@@ -153,6 +154,13 @@ class StateDirectory:
             remove_directory(directory)
         self.journal.close()
         remove_database(self.journal.path)
+
+    def _remove_lost(self) -> None:
+        """Remove the directories of a state whose id can't be read."""
+        prefix = os.path.join(self.path, layout.SHARED_DIRECTORY_PREFIX)
+        for path in glob.glob(glob.escape(prefix) + "*"):
+            if re.fullmatch(r"[0-9a-f]{8}-\d+", path.removeprefix(prefix)):
+                remove_directory(path)
 
     def _check_working_directory(self) -> None:
         # Relative paths of jobs would mean other files, and an output
@@ -190,7 +198,8 @@ class StateDirectory:
         """
         last = int(self.journal.get("epoch") or 0)
         last_boot = self.journal.get("boot_id")
-        self.epoch = last + 1
+        # A copy of the database that was brought back knows fewer starts.
+        self.epoch = max([last, *self._directories()]) + 1
         # Before any file is touched: no other start may have this number.
         self.journal.set(
             epoch=str(self.epoch), boot_id=_boot_id(),
@@ -203,14 +212,19 @@ class StateDirectory:
 
     def old_directories(self) -> list[str]:
         """Return the directories of earlier starts, the last one last."""
+        return [path for epoch, path in sorted(self._directories().items())
+                if epoch != self.epoch]
+
+    def _directories(self) -> dict[int, str]:
+        """Return the directories of all starts by their numbers."""
         found = {}
-        for parent in self._parents():
+        for parent in {self._parent, *self._parents()}:
             prefix = self._shared(parent, "")
             for path in glob.glob(glob.escape(prefix) + "*"):
                 epoch = path.removeprefix(prefix)
-                if re.fullmatch(r"\d+", epoch) and int(epoch) != self.epoch:
+                if re.fullmatch(r"\d+", epoch):
                     found[int(epoch)] = path
-        return [path for _, path in sorted(found.items())]
+        return found
 
     def remove_old(self) -> None:
         """Remove the directories of earlier starts."""

@@ -97,12 +97,15 @@ class Journal:
                 problems = self._connection.execute(
                     "PRAGMA quick_check(1)").fetchall()
                 if problems != [("ok",)]:
-                    raise sqlite3.DatabaseError(problems[0][0])
+                    # The first line may tell only which database it is.
+                    raise sqlite3.DatabaseError(
+                        problems[0][0].rpartition("\n")[2])
                 self._check_tables()
         except sqlite3.OperationalError as error:
-            raise StateError(
-                f"cannot use the state in {self.path!r}: {error}; is another "
-                "Manager using it?") from error
+            hint = ("; is another Manager using it?"
+                    if "locked" in str(error) else "")
+            raise StateError(f"cannot use the state in {self.path!r}: {error}"
+                             f"{hint}") from error
         except sqlite3.DatabaseError as error:
             raise _damaged(self.path, str(error)) from error
         if owner != APPLICATION_ID:

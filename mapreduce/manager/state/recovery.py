@@ -64,7 +64,8 @@ def take_over(
     if planned is None:
         undo_replacement(job.submission, place.owner)
         return list(known), None
-    if job.published and not job.over:
+    # Also if that could not be stored, because the disk was full.
+    if planned.output_directory is not None and not job.over:
         undo_publication(job.submission, planned.result_directory,
                          planned.identity)
     place.storage.adopt(

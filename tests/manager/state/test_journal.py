@@ -210,8 +210,9 @@ def test_torn_database_is_refused(journal, path):
     with open(path, "r+b") as file:
         file.seek(8192)
         file.write(b"\xff" * 20_000)
-    with pytest.raises(StateError, match="damaged"):
+    with pytest.raises(StateError, match="damaged") as caught:
         Journal(path)
+    assert "\n" not in str(caught.value)
 
 
 def test_database_of_another_program_is_refused(path):

@@ -2,10 +2,13 @@
 import errno
 import os
 import shutil
+import sqlite3
 
 import pytest
 
 from mapreduce.manager.state import directory
+from mapreduce.manager.state.journal import Journal
+from mapreduce.protocol.status import JobState
 from tests.support.manager_shell import Shell
 from tests.support.scheduler_world import extended_job, job
 
@@ -57,6 +60,63 @@ def test_state_that_ends_leaves_no_hidden_directory(place, is_shut_down):
     Shell(place / "state", fresh=not is_shut_down).kill()
     assert len(before) == 4
     assert sorted(os.listdir()) == ["in", "shared", "state"]
+
+
+def test_result_of_which_the_full_disk_has_no_fact_is_made_again(
+        place, monkeypatch):
+    """It has replaced the old one, and its hidden directory is gone."""
+    def refuse(_):
+        raise sqlite3.OperationalError("database or disk is full")
+    shell = Shell(place / "state")
+    shell.submit(extended_job(
+        environment=None, num_mappers=1, max_mappers=None, keep_old=True))
+    shell.register(1)
+    with monkeypatch.context() as patched:
+        patched.setattr(Journal, "commit", refuse)
+        _do_all(shell)
+        shell.kill()
+    result = sorted(os.listdir("out"))
+    before = sorted(os.listdir())
+    shell = Shell(place / "state")
+    assert not os.path.exists("out")
+    shell.register(1)
+    _do_all(shell)
+    shell.kill()
+    assert sorted(os.listdir("out")) == result != []
+    assert sorted(os.listdir()) == before == ["in", "out", "shared", "state"]
+
+
+def _do_all(shell):
+    while not shell.state_of(0).is_final:
+        shell.finish_task()
+    assert shell.state_of(0) is JobState.DONE
+
+
+def test_older_copy_of_the_database_goes_on(place):
+    """It knows fewer starts than there are directories."""
+    for number in range(2):
+        Shell(place / "state").kill()
+        if not number:
+            shutil.copy("state/journal.sqlite3", "copy")
+    shutil.copy("copy", "state/journal.sqlite3")
+    shell = Shell(place / "state")
+    shell.kill()
+    assert shell.state.epoch == 3
+    names = [name for name in os.listdir("state") if "shared" in name]
+    assert len(names) == 1
+    assert names[0].endswith("-3")
+
+
+def test_files_of_a_damaged_state_are_removed_if_fresh(place):
+    """Its id can't be read; files of others are left."""
+    shell = Shell(place / "state")
+    directory_of_jobs = shell.state.shared_directory
+    shell.kill()
+    os.mkdir("state/mapreduce-shared-_random_")
+    os.truncate("state/journal.sqlite3", 100)
+    Shell(place / "state", fresh=True).kill()
+    assert not os.path.exists(directory_of_jobs)
+    assert os.path.exists("state/mapreduce-shared-_random_")
 
 
 @pytest.mark.parametrize("is_on_nfs", [False, True])
