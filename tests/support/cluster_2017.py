@@ -77,7 +77,7 @@ class Cluster2017:
         """Keep everything in a new directory; start nothing yet."""
         directory.mkdir()
         self.directory = directory
-        self.port = free_port()
+        self.port = free_port(-1)  # below, for UDP
         self.master = None
         self.workers = []  # processes, in the order of their start
 

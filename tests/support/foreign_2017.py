@@ -59,7 +59,7 @@ class ForeignMaster:
 
     def __init__(self):
         """Listen on a free port, and on UDP at the port below it."""
-        self.port = free_port()
+        self.port = free_port(-1)
         self._udp = socket.socket(type=socket.SOCK_DGRAM)
         self._udp.bind(("localhost", self.port - 1))
         self._tcp = Listener(self.port)
