@@ -9,7 +9,7 @@ from mapreduce.manager.scheduling.remote_worker import RemoteWorker
 from mapreduce.utils import outbox
 from mapreduce.utils.inbox import Inbox
 
-WAIT = 5.0  # seconds for what is only late if it never comes
+WAIT = 60.0  # seconds for what is only late if it never comes
 KNOWN = {"message_types": ["new_map_task"]}
 
 

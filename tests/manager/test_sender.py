@@ -22,7 +22,7 @@ SHUTDOWN = messages.ShutdownMessage()
 TASK = messages.MapTaskMessage(3, ["in/a"], "map", "jobs/0", 1)
 REFUSED = ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
 NO_FILES = OSError(errno.EMFILE, "Too many open files")
-WAIT = 10.0  # seconds for what comes late only if it never comes
+WAIT = 60.0  # seconds for what comes late only if it never comes
 
 
 class Network:

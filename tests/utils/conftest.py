@@ -1,22 +1,21 @@
 """What the tests of the network share."""
-import socket
-
 import pytest
 
 from mapreduce.utils import network, tcp_client, udp_client
-from tests.support.listeners import HOST, serving
+from tests.support.listeners import serving
+from tests.support.ports import free_port
+
+
+@pytest.fixture(autouse=True)
+def drop_late(mocker):
+    """Drop slow clients later than any test waits for something."""
+    mocker.patch("mapreduce.utils.connections.SLOW_LIFETIME", 120.0)
 
 
 @pytest.fixture(name="port")
 def find_port():
     """Return a port that is free for TCP and UDP."""
-    with (
-        socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
-    ):
-        tcp.bind((HOST, 0))
-        udp.bind(tcp.getsockname())
-        return tcp.getsockname()[1]
+    return free_port()
 
 
 @pytest.fixture(name="tcp")

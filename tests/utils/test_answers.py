@@ -10,7 +10,7 @@ from mapreduce.utils import network, outbox
 from tests.support.ports import free_port
 
 HOST = "localhost"
-WAIT = 5.0  # seconds for what is only late if it never comes
+WAIT = 60.0  # seconds for what is only late if it never comes
 # Bytes: more than the system takes at once.
 LONG = b'"new_' + b"x" * 10_000_000
 

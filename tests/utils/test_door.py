@@ -18,12 +18,7 @@ SECRET = Secret.derive([b"s" * 32])
 SEAL = Seal(SECRET, MANAGER)
 MESSAGE = messages.CancelMessage(3)
 PAYLOAD = codec.encode(MESSAGE)
-WAIT = 5.0  # seconds for what is only late if it never comes
-
-
-@pytest.fixture(name="port")
-def _port():
-    return network.free_port("localhost")
+WAIT = 60.0  # seconds for what is only late if it never comes
 
 
 @pytest.fixture(name="inbox")

@@ -8,7 +8,7 @@ from mapreduce.utils import network
 from tests.support.ports import free_port
 
 HOST = "localhost"
-WAIT = 5.0  # seconds for what is only late if it never comes
+WAIT = 60.0  # seconds for what is only late if it never comes
 
 
 @pytest.fixture(name="serve", params=[

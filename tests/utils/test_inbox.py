@@ -8,12 +8,13 @@ import pytest
 from mapreduce.protocol import codec, messages
 from mapreduce.utils import network, outbox
 from mapreduce.utils.inbox import Inbox
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 REGISTER = messages.RegisterMessage("localhost", 6001)
 ACK = messages.RegisterAckMessage()
 SHUTDOWN = messages.ShutdownMessage()
-WAIT = 5.0  # seconds for what is only late if it never comes
+WAIT = 60.0  # seconds for what is only late if it never comes
 
 
 class FakeServer:
@@ -196,7 +197,7 @@ def test_leaving_it_stops_and_joins_every_thread():
 
 def test_who_asks_is_told_which_messages_are_taken(inbox):
     """At once: it is nothing that the taker of the messages hears of."""
-    port = network.free_port("localhost")
+    port = free_port()
     with network.tcp_server("localhost", port) as server:
         inbox.listen_tcp(server, messages.CancelMessage)
         assert outbox.ask(

@@ -7,7 +7,7 @@ from mapreduce.protocol.extensions import ProgressMessage
 from mapreduce.worker import progress_sender
 from mapreduce.worker.progress_sender import ProgressSender
 
-WAIT = 10.0  # seconds for what comes at once
+WAIT = 60.0  # seconds for what is only late if it never comes
 
 
 def message(status):
