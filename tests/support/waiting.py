@@ -67,6 +67,9 @@ class Lifeline:
 
     def all_ended(self):
         """Tell whether all who held the pipe open end in time."""
+        # Also if each of them was killed before it opened the pipe: the system
+        # tells only of an end that comes after a beginning.
+        os.close(os.open(self._path, os.O_WRONLY))
         return self._poll() == select.POLLHUP
 
     def close(self):

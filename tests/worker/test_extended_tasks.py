@@ -265,8 +265,9 @@ def test_nothing_is_said_of_a_cancelled_task(
 
 @TASKS
 def test_silent_executable_fails_the_task(
-        do, paths, output, executable, lifeline, task):
-    path = executable(f"{lifeline}; sleep 600 & exec sleep 600")
+        do, paths, output, executable, lifeline, idle, task):
+    path = executable(
+        f"{lifeline}; sleep 600 & touch '{idle}'; exec sleep 600")
     [failure] = do(task(0, paths, path, output, task_timeout=0.5))
     assert failure[2]["message_type"] == "failed"
     assert failure[2]["reason"].startswith(path)

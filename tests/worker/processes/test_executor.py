@@ -3,6 +3,7 @@ import os
 import re
 import subprocess
 import sys
+import types
 
 import pytest
 
@@ -140,8 +141,22 @@ def _file(tmp_path):
 
 COMPLAINT = (f"job neither read, wrote nor reported for {SHORT:g} s "
              "(see --task-timeout)")
-# Longer than SHORT in all, and far below it each time.
-OFTEN = "for _ in 1 2 3 4 5 6 7 8; do sleep 0.25;"
+
+
+@pytest.fixture(name="often")
+def _often(tmp_path, mocker):
+    """Return the start of a loop of the shell, in which the time goes on.
+
+    By more than SHORT in all, and less than that each time, however slow the
+    machine is.
+    """
+    clock = tmp_path / "clock"
+    clock.touch()
+    mocker.patch("mapreduce.worker.processes.idle_timeout.time",
+                 types.SimpleNamespace(
+                     monotonic=lambda: SHORT * clock.stat().st_size / 2))
+    return ("for _ in 1 2 3 4 5 6 7 8; do sleep 0.1; "
+            f"printf x >> '{clock}';")
 
 
 @pytest.mark.parametrize("script", [
@@ -150,18 +165,20 @@ OFTEN = "for _ in 1 2 3 4 5 6 7 8; do sleep 0.25;"
     "while true; do true; done",
     "trap '' TERM; echo out; sleep 600; echo out",
 ])
-def test_silent_process_is_killed_with_its_children(start, lifeline, script):
+def test_silent_process_is_killed_with_its_children(
+        start, lifeline, idle, script):
     with pytest.raises(TaskError) as caught:
-        with start(f"{lifeline}; sleep 600 & {script}") as process:
+        with start(f"{lifeline}; sleep 600 & touch '{idle}'; "
+                   f"{script}") as process:
             for _ in process.read():
                 pass
     assert str(caught.value) == COMPLAINT
     assert lifeline.all_ended()
 
 
-def test_last_words_of_a_silent_process_are_told(start):
+def test_last_words_of_a_silent_process_are_told(start, idle):
     with pytest.raises(TaskError) as caught:
-        with start("echo 'waiting for y' >&2; sleep 600"):
+        with start(f"echo 'waiting for y' >&2; touch '{idle}'; sleep 600"):
             pass
     assert str(caught.value) == COMPLAINT + ":\nwaiting for y"
 
@@ -174,9 +191,9 @@ def test_process_that_neither_reads_nor_ends_is_killed(start):
 
 @pytest.mark.parametrize("sign", [
     "echo out", "printf x >&2", "echo reporter:status:busy >&2"])
-def test_process_that_says_something_may_take_its_time(start, sign):
+def test_process_that_says_something_may_take_its_time(start, often, sign):
     with pytest.raises(TaskError, match="^job exited 3"):
-        with start(f"{OFTEN} {sign}; done; exit 3") as process:
+        with start(f"{often} {sign}; done; exit 3") as process:
             for _ in process.read():
                 pass
 
@@ -185,23 +202,23 @@ def test_process_that_says_something_may_take_its_time(start, sign):
     ("file", subprocess.DEVNULL, "head -c 8192 > /dev/null"),
     (subprocess.DEVNULL, "file", "echo out"),
 ])
-def test_files_tell_of_life(start, file, stdin, stdout, sign):
-    with start(f"{OFTEN} {sign}; done",
+def test_files_tell_of_life(start, often, file, stdin, stdout, sign):
+    with start(f"{often} {sign}; done",
                file if stdin == "file" else stdin,
                file if stdout == "file" else stdout):
         pass
 
 
-def test_process_that_is_fed_may_take_its_time(start):
-    with start(f"{OFTEN} head -c 65536 > /dev/null; done",
+def test_process_that_is_fed_may_take_its_time(start, often):
+    with start(f"{often} head -c 65536 > /dev/null; done",
                subprocess.PIPE) as process:
         list(process.read([bytes(65536)] * 9))
 
 
 @pytest.mark.parametrize("size", [10, 2**17])
-def test_process_may_read_a_pipe_byte_by_byte(start, size):
+def test_process_may_read_a_pipe_byte_by_byte(start, often, size):
     """All that is left of a small input is in the pipe from the start."""
-    with start(f"{OFTEN} read -r line; done", subprocess.PIPE) as process:
+    with start(f"{often} read -r line; done", subprocess.PIPE) as process:
         list(process.read([b"x\n" * size]))
 
 

@@ -1,6 +1,8 @@
 """Standard output that children write after the exit of their parent."""
 import logging
+import os
 import re
+import signal
 import subprocess
 
 import pytest
@@ -49,13 +51,22 @@ def test_output_of_a_failed_process_is_not_waited_for(start, lifeline):
 
 @pytest.fixture(name="held")
 def make_held(mocker, interruption):
-    """Return a function: read the output of a script, return statuses."""
+    """Return a function: read the output of a script, return statuses.
+
+    What holds the output is killed when a status names it.
+    """
     mocker.patch.object(held_output, "WARNING_AFTER", 0.1)
 
     def held(script, timeout=20):
         statuses = []
+
+        def publish(status):
+            statuses.append(status)
+            if holder := re.search(r"held by process (\d+)", status):
+                os.kill(int(holder[1]), signal.SIGKILL)
+
         executor = Executor(Launcher(interruption), {}, timeout,
-                            Reporter(statuses.append))
+                            Reporter(publish))
         with executor.running("sh", "job", arguments=["-c", script],
                               stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE) as process:
@@ -64,8 +75,13 @@ def make_held(mocker, interruption):
     return held
 
 
+# A script that ends when its child has become the program sleep.
+SLEEPS = ("sleep 600 & echo out; "
+          "until grep -q sleep /proc/$!/comm; do sleep 0.01; done")
+
+
 def test_warning_names_what_holds_the_output(held, caplog):
-    statuses = held("(exec sleep 2) & echo out")
+    statuses = held(SLEEPS)
     (record,) = caplog.record_tuples
     assert record[1] == logging.WARNING
     assert re.fullmatch(
@@ -84,9 +100,12 @@ def test_output_that_ends_soon_gives_no_warning(held, caplog, mocker):
     assert not caplog.records
 
 
-def test_attempt_fails_when_nothing_comes_for_too_long(held, lifeline):
+def test_attempt_fails_when_nothing_comes_for_too_long(
+        held, lifeline, mocker):
+    mocker.patch.object(held_output, "WARNING_AFTER", 60.0)
+    mocker.patch.object(held_output, "TIMEOUT", 0.4)
     with pytest.raises(TaskError) as caught:
-        held(f"{lifeline}; (exec sleep 600) & echo out", timeout=0.4)
+        held(f"{lifeline}; {SLEEPS}", timeout=None)
     assert re.fullmatch(
         r"job exited, but process \d+ \(sleep\) still held its standard "
         r"output, and wrote nothing for 0\.4 s \(see --task-timeout\)",

@@ -303,11 +303,11 @@ def test_timeout_is_no_death(task, tmp_path):
     assert task.statuses == []
 
 
-def test_timeout_is_one_for_each_run(task, tmp_path):
+def test_timeout_is_one_for_each_run(task, tmp_path, idle):
     """Here, that of the first half."""
     mapper = write_executable(
-        tmp_path / "mapper",
-        'case "$(cat)" in *bad*) exit 1;; ?*) exec sleep 60;; esac')
+        tmp_path / "mapper", 'case "$(cat)" in *bad*) exit 1;; '
+        f"?*) touch '{idle}'; exec sleep 60;; esac")
     [path] = write_files(tmp_path / "input", b"a\nb\nc\nbad\n")
     with pytest.raises(TaskError, match="neither read, wrote nor reported"):
         task.map([path], mapper, task_timeout=0.2)
