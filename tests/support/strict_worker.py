@@ -22,13 +22,16 @@ class StrictWorker:
         self._manager_port = manager_port
         self._server = socket.create_server(("localhost", 0))
         self._port = self._server.getsockname()[1]
-        self._thread = threading.Thread(target=self._serve)
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=target)
+                         for target in (self._serve, self._beat)]
 
     def __enter__(self):
         """Register with the Manager, and serve until the end of the block."""
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         self._send(wire.register(self._port))
-        assert wait_until(lambda: self.types == ["register_ack"])
+        assert wait_until(lambda: "register_ack" in self.types)
         return self
 
     def __exit__(self, *_):
@@ -36,7 +39,9 @@ class StrictWorker:
         with contextlib.suppress(OSError):
             self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
-        self._thread.join()
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
 
     @property
     def types(self):
@@ -59,6 +64,13 @@ class StrictWorker:
         for partition in range(task["num_partitions"]):
             (directory / f"maptask{task['task_id']:05d}-part{partition:05d}"
              ).touch()
+
+    def _beat(self):
+        """Send heartbeats: a client that waits may take its time."""
+        payload = wire.encode(wire.heartbeat(self._port))
+        with socket.socket(type=socket.SOCK_DGRAM) as sock:
+            while not self._stop.wait(2):
+                sock.sendto(payload, ("localhost", self._manager_port))
 
     def _serve(self):
         while True:
