@@ -6,6 +6,8 @@ import pytest
 from tests.support.clients import process
 from tests.support.cluster import Cluster
 
+# On a machine with a load, a browser is slow.
+TIMEOUT = 100_000  # milliseconds
 # Debian's, and those of other systems.
 CHROMIUM = "chromium", "chromium-browser", "google-chrome"
 
@@ -22,7 +24,7 @@ def _chromium():
         # Its sandbox needs rights that containers do not have. It visits only
         # the dashboard.
         browser = driver.chromium.launch(
-            executable_path=path, args=["--no-sandbox"])
+            executable_path=path, args=["--no-sandbox"], timeout=TIMEOUT)
         yield browser
         browser.close()
 
@@ -43,6 +45,7 @@ def _page(chromium, watched):
     """A page of the dashboard that no message and no foreign request has."""
     _, address = watched
     context = chromium.new_context()
+    context.set_default_timeout(TIMEOUT)
     page = context.new_page()
     seen = []
     page.on("console", lambda message: seen.append(message.text))
