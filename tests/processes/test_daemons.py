@@ -5,6 +5,7 @@ import importlib.metadata
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -151,7 +152,7 @@ def test_job_is_known_while_its_directories_are_made(mocker):
         raise StorageError(f"{job_id} {submission.output_directory}")
 
     mocker.patch("mapreduce.manager.daemon.Storage.prepare", prepare)
-    port = network.free_port("localhost")
+    port = free_port()
     listening = threading.Event()
     thread = threading.Thread(target=Manager, args=(
         "localhost", port, ManagerEnvironment(on_listening=listening.set)))
@@ -162,7 +163,7 @@ def test_job_is_known_while_its_directories_are_made(mocker):
         assert preparing.wait(TIMEOUT)
         assert wait_until(lambda: [
             job["state"] for job in outbox.ask(
-                "localhost", port, GetStatusMessage())["jobs"]] == ["map"], 5)
+                "localhost", port, GetStatusMessage())["jobs"]] == ["map"])
     finally:
         asked.set()
         network.tcp_client("localhost", port, wire.encode(wire.SHUTDOWN))
@@ -184,10 +185,12 @@ def test_parent_ends(tmp_path, number):
     os.mkfifo(tmp_path / "pid")
     program = ("import subprocess, sys; "
                "subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE).wait()")
-    with subprocess.Popen(
+    # A Manager that does not answer. With none, the Worker would register
+    # again a moment later, and then give up its task.
+    with socket.create_server(("localhost", 0)) as manager, subprocess.Popen(
             [sys.executable, "-c", program, *daemon_command("worker"),
              "--port", "0", "--end-with-stdin", "--manager-port",
-             str(free_port())],
+             str(manager.getsockname()[1])],
             env={**os.environ, "TMPDIR": str(tmp_path / "temporary")},
             stdout=subprocess.PIPE, stderr=subprocess.PIPE) as parent:
         port = port_of(parent)

@@ -4,20 +4,24 @@ import filecmp
 import json
 import os
 import socket
-import time
 
 from tests.support import wire
 from tests.support.faults import COPY, ONE_TASK, check_next_job, needs_proc
 from tests.support.files import write_files
 from tests.support.ports import free_port
 from tests.support.strangers import GARBAGE
+from tests.support.waiting import TIMEOUT
 
 # Messages
 
 
 @needs_proc
-def test_worker_registers_beside_500_silent_clients(cluster):
-    """Before the first of them is dropped, after five seconds."""
+def test_worker_registers_beside_500_silent_clients(cluster, tmp_path):
+    """Before the first of them is dropped: here, that would take very long."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "from mapreduce.utils import connections\n"
+        "connections.SLOW_LIFETIME = 10_000.0\n")
+    cluster.env["PYTHONPATH"] = str(tmp_path)
     cluster.start_manager()
     port = free_port()
     files = f"/proc/{cluster.manager.process.pid}/fd"
@@ -28,15 +32,13 @@ def test_worker_registers_beside_500_silent_clients(cluster):
             for _ in range(100):
                 stack.enter_context(socket.create_connection(
                     ("localhost", cluster.port)))
-            # Where all is slow, the first ones may have been dropped by now.
             cluster.wait_for(
-                lambda number=number: len(os.listdir(files))
-                + cluster.manager.log.read_text().count("Dropped") > number)
-        began = time.monotonic()
+                lambda number=number: len(os.listdir(files)) > number)
         cluster.send(wire.register(port))
+        listener.settimeout(TIMEOUT)
         connection = stack.enter_context(listener.accept()[0])
         assert json.loads(connection.recv(1000)) == wire.ACK
-        assert time.monotonic() - began < 4
+    assert not cluster.manager.says("Dropped")
 
 
 def garbage(output):
@@ -74,8 +76,9 @@ def test_garbage_changes_nothing(cluster, tmp_path, output):
             with contextlib.suppress(ConnectionError):  # Dropped: fine.
                 sock.sendall(payload)
 
-    # Who is slow meets a thread that is there from then on.
-    for daemon in (cluster.manager, cluster.workers[0]):
+    # Who is slow meets a thread that is there from then on. On a busy machine,
+    # also a daemon may be slow.
+    for daemon in (cluster.manager, *cluster.workers):
         with socket.create_connection(("localhost", daemon.port)):
             send(socket.SOCK_STREAM, daemon.port, b"{")
             cluster.wait_for(lambda daemon=daemon: daemon.says("Ignored a"))

@@ -93,7 +93,8 @@ def test_client_without_a_secret_is_told(guarded, secret, words):
     status = client(guarded, "status", "--secret-file", secret)
     assert (status.returncode, status.stderr) == (0, "")
     assert "No jobs" in status.stdout
-    assert guarded.manager.says("it is not signed", warnings + 1)
+    assert wait_until(
+        lambda: guarded.manager.says("it is not signed", warnings + 1))
 
 
 def test_other_dialect_has_no_secret(signed, secret):
