@@ -37,7 +37,7 @@ from mapreduce.worker.output import (
 from mapreduce.worker.processes.executor import Executor
 from mapreduce.worker.processes.launcher import Launcher, Stream
 from mapreduce.worker.processes.process import Process
-from mapreduce.worker.records import count_file, counted
+from mapreduce.worker.records import count_file, count_none, counted
 from mapreduce.worker.shuffle import loops
 from mapreduce.worker.shuffle.command_partitioner import run_partitioner
 from mapreduce.worker.shuffle.key_fields import (
@@ -76,6 +76,7 @@ def run_map(
         cached = open_cache(task, executor)
         if cached and cached.fetch(output, os.path.basename(directory)):
             return
+        count_none(executor, *layout.INPUT, *layout.MAP_OUTPUT)
         if task.num_partitions:
             paths = _make_partitions(task, directory, executor, skips)
         else:
@@ -94,6 +95,7 @@ def _make_result(
     """Make the one file of a task whose job has no reduce stage."""
     path = os.path.join(
         directory, layout.reduce_output(task.task_id, task.compress))
+    count_none(executor, *layout.OUTPUT)
     with open_part(path, task.compress) as part:
         def take(blocks: Iterable[bytes]) -> None:
             for block in counted(blocks, executor, *layout.OUTPUT):

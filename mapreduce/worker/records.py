@@ -41,6 +41,12 @@ def counted(
             executor.count(layout.RECORDS, name, amount)
 
 
+def count_none(executor: Executor, *names: str) -> None:
+    """Begin counters with 0: a task may have no file, and run nothing."""
+    for name in names:
+        executor.count(layout.RECORDS, name, 0)
+
+
 def count_file(path: str, executor: Executor, *names: str) -> None:
     """Count the lines, and the bytes, of a file that a process has read."""
     if not executor.counts:

@@ -72,6 +72,14 @@ def test_map_output_that_is_the_result_is_output(count, tmp_path):
         **map_counters(2, 4, 4, 8), "output records": 4}
 
 
+@pytest.mark.parametrize("options, more", [
+    ({}, {}), ({"concatenate": True}, {}),
+    ({"num_partitions": 0}, {"output records": 0})], ids=str)
+def test_map_task_without_a_file_counts_nothing(count, options, more):
+    assert count(map_task([], "cat", **options)) == {
+        **map_counters(0, 0, 0, 0), **more}
+
+
 @pytest.mark.parametrize("contents", [
     [b"a\nb\n"], [b"a\n", b"b\n"]], ids=["one input", "two inputs"])
 def test_reduce_task_counts_what_goes_in_and_out(count, tmp_path, contents):
