@@ -40,8 +40,6 @@ from mapreduce.system.access import secret_option
 from mapreduce.system.command_line import check_host
 
 NO_REDUCER = "NONE"
-# A comma between names. In Hadoop, a comma in braces is part of a pattern.
-COMMA = re.compile(r",(?![^{]*})")
 IDENTITY = "cat"  # does what Hadoop does without -mapper or -reducer
 IDLE = "options without effect"
 COMMANDS = ("-mapper", "-reducer", "-combiner", "-partitioner")
@@ -210,7 +208,7 @@ def _separate(
     _: click.Context, __: click.Parameter, values: tuple[str, ...]
 ) -> list[str]:
     """Return all names of texts in which commas separate them."""
-    return [name for value in values for name in COMMA.split(value)]
+    return [name for value in values for name in hadoop.names_in(value)]
 
 
 def _placed(

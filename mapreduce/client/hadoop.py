@@ -167,6 +167,20 @@ def _codec(name: str) -> str:
     return hadoop_names.last(name or "GzipCodec")
 
 
+def names_in(text: str) -> list[str]:
+    """Return the names that commas separate in a text.
+
+    A comma in braces is part of a pattern, as in Hadoop.
+    """
+    names: list[str] = []
+    for piece in text.split(","):
+        if names and names[-1].count("{") > names[-1].count("}"):
+            names[-1] += f",{piece}"
+        else:
+            names.append(piece)
+    return names
+
+
 def plan_splits(job: dict[str, Any], paths: Sequence[str]) -> None:
     """Give the fields of a job the size of its splits, as Hadoop does."""
     limit = job.pop("max_split", None)

@@ -142,3 +142,14 @@ def test_number_of_maps_is_a_hint(tmp_path):
         job = {"maps": 4, **fields}
         hadoop.plan_splits(job, [str(tmp_path)])
         assert job == {"split_size": size, "max_mappers": 4}
+
+
+@pytest.mark.parametrize("text, names", [
+    ("a,b", ["a", "b"]),
+    ("", [""]),
+    ("a{b,c},d", ["a{b,c}", "d"]),
+    ("{a,b{c,d{e,f}}},g,{h,i}", ["{a,b{c,d{e,f}}}", "g", "{h,i}"]),
+    ("a},b", ["a}", "b"]),
+])
+def test_commas_in_braces_separate_no_names(text, names):
+    assert hadoop.names_in(text) == names
