@@ -16,11 +16,13 @@ from mapreduce.protocol.extensions import ExtendedJobMessage
 from mapreduce.system import map_cache
 
 
-def make_kept_directory(kept: str) -> None:
-    """Make the directory in which a user wants the map output.
+def make_kept_directory(kept: str | None) -> None:
+    """Make the directory, if any, in which a user wants the map output.
 
     Raises StorageError with a reason for the user.
     """
+    if kept is None:
+        return
     try:
         os.makedirs(kept, exist_ok=True)
     except OSError as error:

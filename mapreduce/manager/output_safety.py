@@ -53,6 +53,21 @@ def find_inputs(
         raise StorageError(str(error)) from error
 
 
+def check_placed(submission: ExtendedJobMessage) -> None:
+    """Raise StorageError if a file that tasks are to find does not exist."""
+    missing = []
+    for path, _ in (*(submission.files or ()), *(submission.archives or ())):
+        try:
+            os.stat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            missing.append(f"there is no file {path!r} for the tasks"
+                           f"{inputs.place_of(path)}")
+        except OSError:  # A Worker of another user may be able to read it.
+            pass
+    if missing:
+        raise StorageError("\n".join(missing))
+
+
 def check_output(
     submission: ExtendedJobMessage, found: Inputs, shared_directory: str
 ) -> None:

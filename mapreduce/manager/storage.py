@@ -23,6 +23,7 @@ from mapreduce.manager.kept_output import (
 from mapreduce.manager.output_safety import (
     StorageError,
     check_output,
+    check_placed,
     check_state,
     find_inputs,
     make_splits,
@@ -226,6 +227,7 @@ class Storage:
         # result of an earlier one.
         found = find_inputs(submission.input_paths, rules_of(submission))
         splits = make_splits(submission, found.files)
+        check_placed(submission)
         output = submission.output_directory
         kept = submission.keep_intermediate
         checked = status_of(output)
@@ -235,8 +237,7 @@ class Storage:
                 kept, submission.logs, submission.cache])],
                         self._state_directory)
         check_places(submission, found, self._shared_directory)
-        if kept is not None:
-            make_kept_directory(kept)
+        make_kept_directory(kept)
         prepare_logs(submission.logs)
         prepare_cache(submission.cache)
         # Before the old result is touched: this may fail, too.

@@ -1,4 +1,4 @@
-"""Which output directories are refused, since replacing them would do harm."""
+"""Which output directories, and which files of a job, are refused."""
 import os
 import pathlib
 import sys
@@ -202,3 +202,18 @@ def test_directory_that_can_not_be_a_cache_is_refused(place, cache, error):
         Storage(f"{place}/shared").prepare(0, job(place, cache=cache))
     assert str(caught.value).startswith(
         error.format(cache=cache, place=place))
+
+
+@pytest.mark.parametrize("named", ["{place}/gone", "gone"])
+def test_job_whose_files_are_missing_keeps_the_old_result(place, named):
+    """It is known before the start, so no task has to find out."""
+    gone = named.format(place=place)
+    with pytest.raises(StorageError) as caught:
+        Storage(f"{place}/shared").prepare(0, job(
+            place, files=((gone, "x"), (f"{place}/input", "y")),
+            archives=((f"{place}/programs/map/z", "z"),)))
+    where = "" if gone.startswith("/") else f" in {os.getcwd()}"
+    assert str(caught.value) == (
+        f"there is no file {gone!r} for the tasks{where}\n"
+        f"there is no file '{place}/programs/map/z' for the tasks")
+    assert os.listdir(place / "output") == ["old"]
