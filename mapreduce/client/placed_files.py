@@ -34,8 +34,11 @@ def not_local(name: str) -> UsageError:
 
 
 def read_placed(texts: Iterable[str]) -> Placed:
-    """Return paths and names for texts such as path#name; # may be missing."""
-    return tuple(_read(text) for text in texts if text)
+    """Return paths and names for texts such as path#name; # may be missing.
+
+    A file that is given twice counts once.
+    """
+    return tuple(dict.fromkeys(_read(text) for text in texts if text))
 
 
 def _read(text: str) -> tuple[str, str]:
@@ -54,17 +57,22 @@ def _read(text: str) -> tuple[str, str]:
     return path or name, name
 
 
-def check_placed(files: Placed, archives: Placed) -> None:
-    """Raise UsageError for a missing file, and for two of one name."""
-    missing = list(_missing(path for path, _ in (*files, *archives)))
-    if missing:
-        raise UsageError("\n".join(missing))
+def check_names(files: Placed, archives: Placed) -> None:
+    """Raise UsageError for two files of one name."""
     paths: dict[str, str] = {}
     for path, name in (*files, *archives):
-        if paths.setdefault(name, path) != path:
+        if name in paths:
             raise UsageError(f"{paths[name]!r} and {path!r} have the same "
                              f"name {name!r}; give one another, as in "
                              "path#name")
+        paths[name] = path
+
+
+def check_placed(files: Placed, archives: Placed) -> None:
+    """Raise UsageError for missing files."""
+    missing = list(_missing(path for path, _ in (*files, *archives)))
+    if missing:
+        raise UsageError("\n".join(missing))
 
 
 def _missing(paths: Iterable[str]) -> Iterator[str]:

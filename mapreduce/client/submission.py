@@ -13,6 +13,7 @@ import click
 from mapreduce.client import shell_syntax
 from mapreduce.client.errors import UsageError
 from mapreduce.client.job_options import STDIN, JobSpec
+from mapreduce.client.placed_files import check_names
 from mapreduce.protocol import codec, fields, layout
 from mapreduce.protocol.extensions import ExtendedJobMessage
 from mapreduce.protocol.fields import FieldError, ProtocolError
@@ -78,6 +79,7 @@ def validate(job: JobSpec) -> JobSpec:
     if job.overwrite and not job.keep_old:
         raise click.UsageError("--overwrite is for --keep-old: without it, "
                                "any output directory is replaced")
+    check_names(job.files or (), job.archives or ())
     if job.lines_per_map is not None:
         job = _with_lines(job)
     if job.cache_by_content and job.cache is None:

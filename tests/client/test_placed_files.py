@@ -1,8 +1,10 @@
 """Options for files of a job: what they name."""
 import pytest
 
+from mapreduce.client.errors import UsageError
 from mapreduce.client.placed_files import (
     by_placed_name,
+    check_names,
     is_placed,
     read_placed,
 )
@@ -19,6 +21,21 @@ def test_path_may_hold_what_separates_it_from_a_name(
     (tmp_path / "c#" / "a.sh").touch()
     monkeypatch.chdir(tmp_path)
     assert read_placed([text]) == (file,)
+
+
+def test_file_that_is_given_twice_counts_once():
+    assert read_placed(["x/a", "x/a#b", "x/a#a"]) == (
+        ("x/a", "a"), ("x/a", "b"))
+
+
+@pytest.mark.parametrize("files, archives", [
+    ((("x/a", "a"), ("y/a", "a")), ()), ((), (("x/a", "a"), ("y/a", "a"))),
+    ((("x/a", "a"),), (("y/a", "a"),))])
+def test_two_files_have_two_names(files, archives):
+    """Also an archive, which is a directory in the task."""
+    with pytest.raises(UsageError, match="'x/a' and 'y/a' have the same "
+                       "name 'a'; give one another, as in path#name"):
+        check_names(files, archives)
 
 
 @pytest.mark.parametrize("command, expected", [
