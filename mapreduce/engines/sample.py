@@ -175,18 +175,18 @@ class _Trial:
         one = self._result("one", [ordered])
         result = text.count(sum(1 for _ in _lines(one)), "line")
         yield f"{INDENT}and {result} of the result"
-        has_warned = False
-        for name, words, files in self._ways(ordered):
-            other = self._result(name, files)
-            missing, unknown = difference(one, other)
-            if missing or unknown:
-                has_warned = True
-                yield (f"Warning: the result depends on {words}. Only in one "
-                       "of two results: "
-                       + _few(map(shown, (missing + unknown))))
-        if not has_warned:
-            yield (f"{INDENT}which depend neither on the number of reduce "
-                   "tasks nor on the order of the values of a key")
+        warnings = [
+            f"Warning: the result depends on {words}. {found}"
+            for name, words, files in self._ways(ordered)
+            if (found := _difference(one, self._result(name, files)))]
+        # Such as of random numbers, or of the order of a set.
+        if warnings and (found := _difference(
+                one, self._result("again", [ordered]))):
+            warnings = ["Warning: the reducer prints something else each time "
+                        f"that it reads the same lines. {found}"]
+        yield from warnings or [
+            f"{INDENT}which depend neither on the number of reduce tasks nor "
+            "on the order of the values of a key"]
 
     def _ways(self, ordered: str) -> Iterator[tuple[str, str, list[str]]]:
         """Make the input of the reducer for the other ways to the result.
@@ -258,6 +258,15 @@ class _Trial:
     def _paths(self, name: str, number: int) -> list[str]:
         return [os.path.join(self._directory, f"{name}{part}")
                 for part in range(number)]
+
+
+def _difference(first: str, second: str) -> str:
+    """Return the first lines that only one of two results has, for people."""
+    missing, unknown = difference(first, second)
+    if not missing and not unknown:
+        return ""
+    return "Only in one of two results: " + _few(
+        map(shown, missing + unknown))
 
 
 def _few(words: Iterable[str]) -> str:

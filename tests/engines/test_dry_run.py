@@ -223,6 +223,13 @@ def test_combiner_that_changes_the_result_is_found(dry, source):
     assert f"{DEPENDS} the" not in shown
 
 
+def test_reducer_that_prints_something_else_each_time_is_found(dry, source):
+    code, shown = dry("-i", source, reducer="sh -c 'echo $$; cat >/dev/null'")
+    assert code == 0
+    assert "the reducer prints something else each time" in shown
+    assert DEPENDS not in shown
+
+
 def test_partitioner_that_divides_keys_is_found(dry, source):
     partitioner = "sh -c 'awk \"{print NR % 2}\"'"
     code, shown = dry("-i", source, "--partitioner", partitioner,
