@@ -20,10 +20,7 @@ from mapreduce.protocol.status import (
 from mapreduce.system.commands import words
 from mapreduce.worker.inputs.splits import describe, find_bad
 from mapreduce.worker.processes.variables import old_variables
-from mapreduce.worker.processes.working_directory import (
-    ZIPPED,
-    is_script,
-)
+from mapreduce.worker.processes.working_directory import ZIPPED, is_script
 from mapreduce.worker.shuffle.key_fields import for_reducer, sort_arguments
 
 FAILED = re.compile(
@@ -125,10 +122,12 @@ class _Line:
             reducer_separator=command.reducer_separator)
         # Whether variables are set once for all processes of the mapper.
         self.exports = False
+        self._is_refused = False  # the system can't start the program
 
     def steps(self, reason: str) -> Iterator[str]:
         """Iterate over the commands of the line, in their order."""
         command = self._command
+        self._is_refused = shell.REFUSED in reason[:MAX_HEAD]
         if command.stage is Stage.REDUCE:
             _check(command.splits)
             reducer = self._program(command.executable)
@@ -245,8 +244,9 @@ class _Line:
             *(f'{name}="${name}"' for name in self._unknown
               if shell.is_variable(name))]
         program, *arguments = self._words(executable)
-        return " ".join([shell.with_environment(variables, program),
-                         *map(shell.quote, arguments)])
+        return " ".join([
+            shell.with_environment(variables, program, self._is_refused),
+            *map(shell.quote, arguments)])
 
     @staticmethod
     def _with_old(values: Mapping[str, str]) -> dict[str, str]:

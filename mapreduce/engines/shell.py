@@ -15,6 +15,10 @@ from mapreduce.worker.inputs.files import BLOCK
 from mapreduce.worker.inputs.ranges import bounds
 from mapreduce.worker.inputs.splits import read_all
 
+# In the reason of a task whose program begins with no line such as #!/bin/sh.
+REFUSED = "cannot be started: Exec format error"
+# A shell, and env, would run such a program as a script of sh.
+EXECUTE = "python3 -c 'import os, sys; os.execvp(sys.argv[1], sys.argv[1:])'"
 # Gives a last line its newline, and changes nothing else.
 END_LINE = r"sed '$a\'"
 # Decompresses all streams on standard input, with zeros after each.
@@ -69,12 +73,19 @@ def is_variable(name: str) -> bool:
     return name.isascii() and name.isidentifier()
 
 
-def with_environment(variables: Sequence[str], program: str) -> str:
-    """Return the first words of a command: a program with variables."""
+def with_environment(
+    variables: Sequence[str], program: str, is_refused: bool = False
+) -> str:
+    """Return the first words of a command: a program with variables.
+
+    One that the system has refused to start is refused again.
+    """
+    start = [EXECUTE] if is_refused else []
     if not variables:
-        return quote(program)
+        return " ".join([*start, quote(program)])
     # env takes a=b for one more variable, so another program starts that.
-    start = ["nice", "-n", "0"] if "=" in program else []
+    if "=" in program and not is_refused:
+        start = ["nice", "-n", "0"]
     return " ".join(["env", *variables, *start, quote(program)])
 
 

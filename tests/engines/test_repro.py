@@ -67,6 +67,19 @@ def test_damaged_input_fails_again(client, tmp_path, program):
     assert b"gzip: stdin: unexpected end of file" in again.stderr
 
 
+@pytest.mark.parametrize("program", ["sh", "bash"])
+def test_program_that_the_system_can_not_start_fails_again(
+        client, tmp_path, program):
+    """A shell and `env` would run it as a script of sh."""
+    (tmp_path / "mapper").write_bytes(b"cat\n")
+    (tmp_path / "mapper").chmod(0o755)
+    [path] = write_files(tmp_path / "in", b"a\n")
+    again = shell(fail(client, "-i", path, "-m", tmp_path / "mapper", "-r",
+                       REDUCER), program)
+    assert (again.returncode, again.stdout) == (1, b"")
+    assert b"Exec format error" in again.stderr
+
+
 @pytest.mark.parametrize("role", ["combiner", "partitioner"])
 def test_failed_combiner_or_partitioner_runs_again(
         client, noting, tmp_path, role):
