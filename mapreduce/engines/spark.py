@@ -8,6 +8,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import dataclasses
+import locale
 import os
 import re
 import tempfile
@@ -156,6 +157,19 @@ def properties(
     return {**conf, "spark.master": master} if master else conf
 
 
+def _check_name(directory: str) -> None:
+    """Raise NoSpark for a directory that Java would not find by its name."""
+    if directory.isascii():
+        return
+    try:
+        os.fsencode(directory).decode(locale.nl_langinfo(locale.CODESET))
+    except UnicodeError as error:
+        # Without this check, PySpark would wait for ever for a file there.
+        raise NoSpark(text.clean(
+            f"Java can't use the temporary directory {directory!r} in this "
+            "locale; set TMPDIR to one whose name is ASCII")) from error
+
+
 class _SparkRun:
     """One job, its directories, and the Session that does it."""
 
@@ -200,6 +214,7 @@ class _SparkRun:
         scratch.remove_leftovers(layout.SHARED_DIRECTORY_PREFIX)
         directory = self._stack.enter_context(
             scratch.directory(layout.SHARED_DIRECTORY_PREFIX))
+        _check_name(directory)
         storage = Storage(directory)
         self._stack.callback(storage.close)
         try:

@@ -1,7 +1,9 @@
 """What is sent to Spark, and tasks in an executor, without Spark."""
 import concurrent.futures
 import dataclasses
+import locale
 import platform
+import tempfile
 
 import pytest
 
@@ -131,3 +133,24 @@ def test_task_that_failed_is_named_although_its_input_is_not_kept(
         "--nreducers", "1")
     assert code == 1
     assert "reduce task 0 failed 4 times, the last time because cat" in stderr
+
+
+@pytest.mark.parametrize("name, charset", [
+    ("é", "ANSI_X3.4-1968"), ("\udcff", "UTF-8")])
+def test_temporary_directory_that_java_would_not_find(
+        tmp_path, monkeypatch, name, charset):
+    """It is named; nothing starts, and nothing is left."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).mkdir()
+    (tmp_path / "in").write_text("a\n")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / name))
+    monkeypatch.setattr(locale, "nl_langinfo", lambda _: charset)
+    monkeypatch.setattr(spark, "check_installation", lambda: None)
+    code, stderr = invoke(
+        run.main, "-i", "in", "-o", "out", "-m", "cat", "-r", "cat",
+        "--engine", "spark")
+    assert code == 3
+    assert stderr.startswith("Error: Java can't use the temporary directory ")
+    assert stderr.endswith("set TMPDIR to one whose name is ASCII\n")
+    assert names_in(tmp_path) == sorted(["in", name])
+    assert names_in(tmp_path / name) == []
