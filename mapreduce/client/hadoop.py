@@ -33,7 +33,7 @@ REDUCE_SKIPS = "mapreduce.reduce.skip.maxgroups"
 
 # For each property, the field of the job and the type of its value.
 PROPERTIES: dict[str, tuple[str, click.ParamType[Any]]] = {
-    "mapreduce.job.maps": ("maps", COUNT),
+    "mapreduce.job.maps": ("maps", COUNT_OR_ZERO),
     "mapreduce.job.reduces": ("num_reducers", COUNT_OR_ZERO),
     "mapreduce.job.name": ("job_name", click.STRING),
     "mapreduce.map.maxattempts": ("max_map_attempts", COUNT),

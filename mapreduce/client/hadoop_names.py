@@ -18,6 +18,7 @@ IDLE_OPTIONS = {
     "-dfs": True, "-tokenCacheFile": True,
 }
 JAVA = "no Java runs here; use -mapper, -reducer and -partitioner COMMAND"
+PIPES = "programs of Hadoop Pipes can't run here; use -mapper and -reducer"
 NOT_READ = "configuration files are not read; give properties by -D"
 IMPOSSIBLE_OPTIONS = {
     "-libjars": JAVA, "-conf": NOT_READ, "-config": NOT_READ,
@@ -79,21 +80,23 @@ _CLUSTER = frozenset("""
 
 # Names that the words leave unclear, and old ones that begin otherwise.
 _IDLE = re.compile(
-    r"(yarn|fs|dfs|hadoop|ipc|ha)\..*"
+    r"(yarn|fs|dfs|hadoop(?!\.pipes)|ipc|ha)\..*"
     r"|stream\.map\.input\.(ignoreKey|field\..*)"
     r"|stream\.(jobLog_|joindelay|minRec|numinputspecs|sideoutput).*"
     r"|mapreduce\.job\.(tags|jar|ugi|id|skiprecords|split(file|\.metainfo)"
     r"|complete|credentials|finish)\b.*"
     r"|mapreduce\.job\.(jar\.unpack|submithost|userhistory|jobjar).*"
     r"|mapreduce\.task\.(id|ismap|partition|debugout\.lines)"
-    r"|mapreduce\.outputcommitter\..*"
+    r"|mapreduce\.(outputcommitter|workflow|jobcontrol)\..*"
     r"|mapred\.(jar|tip\.id|used\.genericoptionsparser|heartbeats\..*"
     r"|healthChecker\..*|cache\.local.*|(mapper|reducer)\.new-api)"
     r"|mapred\.job\.id"
     r"|mapred\.task\.(id|is\.map|partition|cache\.levels|max[pv]mem)"
     r"|io\.(bytes|compression|erasurecode|file|map|mapfile|native|seqfile"
     r"|serializations|skip|sort|storefile)\b.*"
-    r"|net\.topology\..*|topology\.(node|script)\..*|security\..*\.acl"
+    r"|net\.topology\..*|topology\.(node|script)\..*"
+    r"|security\..*\.acl(\.blocked)?|nfs\.exports\..*"
+    r"|adl\.(feature|http|ssl)\..*"
     r"|jobclient\..*|tasktracker\.(contention|http)\..*"
     r"|webinterface\.private\.actions|heartbeat\.recheck\.interval"
     r"|job\.(end\.(notification|retry)\..*|local\.dir)"
@@ -110,7 +113,7 @@ _IMPOSSIBLE = {
     r"|mapred\.(mapper|reducer|combiner)\.class"
     r"|mapred(uce)?\.(job\.)?(map\.?)?output\.(key|value)\.class"
     r"|mapred(uce)?\.map\.?runner\.class"
-    r"|mapred(uce)?\.map\.multithreadedrunner\..*"
+    r"|mapred(uce)?\.map(\.multithreadedrunner|per\.multithreadedmapper)\..*"
     r"|mapred(uce)?\.job\.(map|output\.group|combiner\.group)\..*class"
     r"|mapred\.output\.value\.groupfn\.class"
     r"|mapred(uce)?\.(aggregate|chain|join|mapper\.regex)\b.*"
@@ -121,6 +124,7 @@ _IMPOSSIBLE = {
     r"mapred(uce)?\.(job\.)?input\.?format\.class"
     r"|mapred(uce)?\.input\.(pathFilter|multipleinputs"
     r"|sequencefileinputfilter).*"
+    r"|mapred(uce)?\.jdbc\..*"
     r"|mapred\.input\.dir\.(formats|mappers)|sequencefile\.filter\..*"
     r"|stream\.recordreader\..*|textinputformat\.record\.delimiter"
     r"|key\.value\.separator\.in\.input\.line"
@@ -134,7 +138,9 @@ _IMPOSSIBLE = {
     r"|mapreduce\.output\.lazyoutputformat\..*"
     r"|mapred(uce)?\.output\.basename|mapreduce\.multipleoutputs.*":
         FORMAT_OPTIONS["-outputformat"],
-    r"stream\.(io|(map|reduce)\.(in|out)put)\b.*": FORMAT_OPTIONS["-io"],
+    r"stream\.(io\..*|(map|reduce)\.(in|out)put(\.(reader|writer)\.class)?)":
+        FORMAT_OPTIONS["-io"],
+    r"(hadoop|mapred(uce)?)\.pipes\..*": PIPES,
     r"mapred(uce)?\.(job\.)?cache\.(files|archives)":
         "name them by -files and -archives",
     r"mapred(uce)?\.(input|output)\.dir"

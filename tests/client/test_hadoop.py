@@ -7,7 +7,7 @@ from mapreduce.client.hadoop import Properties, read_properties
 
 @pytest.mark.parametrize("text, fields", [
     ("mapred.reduce.tasks=3", {"num_reducers": 3}),
-    ("mapred.map.tasks=3", {"maps": 3}),
+    ("mapred.map.tasks=3", {"maps": 3}), ("mapred.map.tasks=0", {"maps": 0}),
     ("mapred.job.name=a = b", {"job_name": "a = b"}),
     ("mapred.min.split.size=5", {"min_split": 5}),
     ("mapred.max.split.size=5", {"max_split": 5}),
@@ -39,6 +39,8 @@ def test_old_and_new_names_are_known(text, fields):
     mapreduce.job.complete.cancel.delegation.tokens mapred.jar
     mapreduce.job.skiprecords mapreduce.task.partition map.input.file
     io.native.lib.available net.topology.script.file.name user.name
+    mapreduce.workflow.id mapreduce.jobcontrol.createdir.ifnotexist
+    adl.http.timeout nfs.exports.allowed.hosts
     job.end.retry.attempts min.num.spills.for.combine s3native.blocksize
     """.split())
 def test_property_of_a_cluster_has_no_effect(name):
@@ -61,6 +63,9 @@ def test_property_of_a_cluster_has_no_effect(name):
     ("mapred.output.format.class=a.B", "results are what "),
     ("stream.num.reduce.output.key.fields=2", "results are what "),
     ("stream.map.output=rawbytes", "executables read and print lines"),
+    ("stream.map.output.reader.class=a.B", "executables read and print lines"),
+    ("mapreduce.pipes.isjavamapper=true", "programs of Hadoop Pipes"),
+    ("hadoop.pipes.executable=x", "programs of Hadoop Pipes"),
     ("mapreduce.map.env=A=1", "set variables by -cmdenv NAME=VALUE"),
     ("mapred.child.env=A=1,B=2", "set variables by -cmdenv NAME=VALUE"),
 ])
@@ -82,6 +87,7 @@ def test_class_that_does_what_happens_anyway_has_no_effect(text):
     ("mapreduce.job.reducs", "mapreduce.job.reduces"),
     ("mapreduce.job.reducers", "mapreduce.job.reduces"),
     ("mapreduce.task.timoeut", "mapreduce.task.timeout"),
+    ("stream.map.output.field.seperator", "stream.map.output.field.separator"),
     ("mapred.reduce.task", "mapreduce.job.reduces"),
     ("mapreduce.reduce.tasks", "mapreduce.job.reduces"),
     ("mapreduce.min.split.size",
@@ -128,7 +134,7 @@ def test_nearest_option_is_named_only_for_a_slip(name, known, nearest):
 @pytest.mark.parametrize("fields, size", [
     ({}, 2**27), ({"max_split": 5}, 5), ({"max_split": 2**40}, 2**27),
     ({"min_split": 2**30}, 2**30), ({"max_split": 5, "min_split": 7}, 7),
-    ({"max_split": 0}, 0),
+    ({"max_split": 0}, 0), ({"maps": 0}, 2**27),
 ])
 def test_files_are_divided_as_in_hadoop(fields, size):
     job = dict(fields)
