@@ -30,7 +30,7 @@ class Restart:
     cluster_id: str  # see Scheduler
     # Return the directory of a job for its map output, by its id.
     job_directory: Callable[[int], str]
-    num_interruptions: int = 0  # with the last one
+    num_interruptions: int = 0  # with the last one, and failed starts
     num_jobs: int = 0  # that were ever accepted: the next id
     # Why the running job can't go on; None: it can.
     obstacle: str | None = None

@@ -143,7 +143,7 @@ class StateDirectory:
             self.journal = Journal(path)
         if self.journal.get("id") is None:
             self.journal.set(
-                id=os.urandom(4).hex(),
+                id=os.urandom(4).hex(), starts="0",
                 # As without a state, the time makes the ids that tasks see
                 # unique.
                 cluster_id=time.strftime("%Y%m%d%H%M"),
@@ -206,6 +206,15 @@ class StateDirectory:
             parents="\0".join({self._parent, *self._parents()}))
         os.mkdir(self.shared_directory, 0o700)
         return last_boot not in (None, _boot_id())
+
+    def count_start(self) -> int:
+        """Count a Manager that has its ports; return how many came before it.
+
+        Another one may have begun, and found its port in use.
+        """
+        before = int(self.journal.get("starts") or self.epoch - 1)
+        self.journal.set(starts=str(before + 1))
+        return before
 
     def _parents(self) -> list[str]:
         return (self.journal.get("parents") or self._parent).split("\0")

@@ -43,7 +43,7 @@ COMMIT;
 MAX_DELAY = 0.1
 MAX_PENDING = 100
 VACUUM_PAGES = 1_000  # of 4 KiB, given back to the file system at a time
-NUMBERS = "epoch", "num_jobs"  # values of meta
+NUMBERS = "epoch", "num_jobs", "starts"  # values of meta
 UNREADABLE = "what the Manager kept of this job can't be read"
 
 

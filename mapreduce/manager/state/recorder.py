@@ -139,9 +139,10 @@ class Recorder(NoRecorder):
         self._state.remove_old()
         for fact in kept:
             self._note_plan(fact)
-        interruptions = self._state.epoch - 1
+        interruptions = self._state.count_start()
         scheduler.restore(kept, Restart(
-            self._state.cluster_id, storage.job_directory, interruptions,
+            self._state.cluster_id, storage.job_directory,
+            self._state.epoch - 1,
             int(self._journal.get("num_jobs") or 0), obstacle),
             time.monotonic())
         self.status = dataclasses.replace(

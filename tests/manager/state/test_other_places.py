@@ -92,6 +92,16 @@ def _do_all(shell):
     assert shell.state_of(0) is JobState.DONE
 
 
+def test_start_without_its_port_is_no_interruption(place):
+    Shell(place / "state").kill()
+    state = directory.StateDirectory(place / "state")
+    state.begin()
+    state.close()
+    shell = Shell(place / "state")
+    shell.kill()
+    assert shell.recorder.status.interruptions == 1
+
+
 def test_older_copy_of_the_database_goes_on(place):
     """It knows fewer starts than there are directories."""
     for number in range(2):
