@@ -2,6 +2,7 @@
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -132,11 +133,21 @@ def test_memory_of_descendants_in_other_sessions(tmp_path):
     if not measuring.can_sample():
         pytest.skip("this system does not show the memory of processes")
     program = (
-        "import subprocess, sys, time;"
-        "subprocess.Popen([sys.executable, '-c', 'import time;"
-        "b = bytes(60_000_000).replace(bytes(1), b\"x\"); time.sleep(0.5)'],"
-        "start_new_session=True).wait()")
+        "import subprocess, sys;"
+        "subprocess.Popen([sys.executable, '-c', 'import os, sys, time\\n"
+        "b = bytes(60_000_000).replace(bytes(1), b\"x\")\\n"
+        "while not os.path.exists(sys.argv[1]): time.sleep(0.01)',"
+        "sys.argv[1]], start_new_session=True).wait()")
+    seen = tmp_path / "seen"
+
+    def tell_when_seen():
+        wait_until(lambda: sampler.peak > 60_000_000)
+        seen.touch()
+
     with measuring.Sampler() as sampler:
-        measuring.run([sys.executable, "-c", program], tmp_path,
+        thread = threading.Thread(target=tell_when_seen)
+        thread.start()
+        measuring.run([sys.executable, "-c", program, str(seen)], tmp_path,
                       sampler.watch)
+        thread.join()
     assert sampler.peak > 60_000_000

@@ -34,11 +34,11 @@ def test_interrupted(run, waiting, pid_of_task, number, times, code):
         assert process.communicate(timeout=TIMEOUT) == ("", "")
         assert process.returncode == code
         if number == signal.SIGKILL:
-            assert wait_until(lambda: not any(map(lives, pids)), 5)
-            assert wait_until(lambda: names_in(run.temporary) == [], 5)
+            assert wait_until(lambda: not any(map(lives, pids)))
+            assert wait_until(lambda: names_in(run.temporary) == [])
     assert not any(map(lives, pids))
     assert names_in(run.temporary) == []
-    assert wait_until(lambda: names_in(run.directory) == [], 5)
+    assert wait_until(lambda: names_in(run.directory) == [])
 
 
 def test_killed_worker_is_replaced(run, waiting, pid_of_task, open_gate):

@@ -42,7 +42,7 @@ NUM_WORKERS = 4
 MAX_DEATHS = 3  # of Workers in a job: over a task of a fourth, a job fails
 # Ends of the Manager in a job: with each, its Workers begin their tasks anew.
 MAX_INTERRUPTIONS = 4
-JOB_TIMEOUT = 90.0  # seconds; a job takes 10 or 20 when Workers fall silent
+JOB_TIMEOUT = 200.0  # seconds; a job takes 10 or 20 when Workers fall silent
 POLL_INTERVAL = 0.01  # seconds
 FAULT_INTERVAL = 0.4  # seconds between two faults, on average
 WORDS = [b"alpha", b"beta", b"gamma", b"\xff\xfe", b"delta", b"a", b"b\0c"]

@@ -1,4 +1,5 @@
 """Files that tests write and read: executables, inputs, results."""
+import gc
 import itertools
 import os
 import pathlib
@@ -42,6 +43,15 @@ def read_files(directory):
     """Return the content of each file in a directory, by name."""
     return {path.name: path.read_bytes()
             for path in sorted(directory.iterdir())}
+
+
+def open_files():
+    """Return the descriptors of this process, sorted.
+
+    None of them is garbage of another test, which could be closed at any time.
+    """
+    gc.collect()
+    return sorted(os.listdir("/dev/fd"))
 
 
 def random_lines(size):

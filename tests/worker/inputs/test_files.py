@@ -5,7 +5,7 @@ import pytest
 
 from mapreduce.worker.errors import TaskError
 from mapreduce.worker.inputs.files import max_kept_open, read_blocks
-from tests.support.files import write_files
+from tests.support.files import open_files, write_files
 from tests.support.stages import open_files_limited
 
 
@@ -29,12 +29,12 @@ def test_input_that_stays_open_is_the_same_until_its_end(tmp_path):
 @pytest.mark.parametrize("end", [list, lambda blocks: blocks.close()])
 def test_input_that_stays_open_is_closed_in_the_end(tmp_path, end):
     [path] = write_files(tmp_path / "input", b"a\n" * 9)
-    before = os.listdir("/dev/fd")
+    before = open_files()
     blocks = read_blocks(path, 2, keep_open=True)
     assert next(blocks) == b"a\n"
-    assert len(os.listdir("/dev/fd")) == len(before) + 1
+    assert len(open_files()) == len(before) + 1
     end(blocks)
-    assert len(os.listdir("/dev/fd")) == len(before)
+    assert len(open_files()) == len(before)
 
 
 @pytest.mark.parametrize("limit, number, expected", [
@@ -58,7 +58,7 @@ def test_input_that_is_replaced_meanwhile_is_an_error(tmp_path):
 
 def test_file_is_open_only_while_it_is_read(tmp_path):
     [path] = write_files(tmp_path / "input", b"a\n" * 9)
-    before = os.listdir("/dev/fd")
+    before = open_files()
     blocks = read_blocks(path, 2)
     assert next(blocks) == b"a\n"
-    assert len(os.listdir("/dev/fd")) == len(before)
+    assert len(open_files()) == len(before)

@@ -10,6 +10,7 @@ import pytest
 
 from mapreduce.worker.errors import TaskError, TaskInterrupted
 from mapreduce.worker.processes.process import BLOCK
+from tests.support.files import open_files
 
 # Nothing here takes seconds, but a process that is not killed takes 600.
 pytestmark = pytest.mark.usefixtures("exit_watch")
@@ -63,14 +64,17 @@ def test_process_is_killed_when_its_reader_fails(start, lifeline):
     assert lifeline.all_ended()
 
 
-def test_no_file_and_no_zombie_is_left(run_to_end):
-    before = sorted(os.listdir("/dev/fd"))
+def test_no_file_and_no_zombie_is_left(run_to_end, mocker):
+    popen = mocker.spy(subprocess, "Popen")
+    before = open_files()
     run_to_end("echo out; echo words >&2")
     with pytest.raises(TaskError):
         run_to_end("exit 1")
-    assert sorted(os.listdir("/dev/fd")) == before
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert open_files() == before
+    assert popen.call_count == 2
+    for process in popen.spy_return_list:
+        with pytest.raises(ChildProcessError):
+            os.waitpid(process.pid, os.WNOHANG)
 
 
 # Interruptions

@@ -1,11 +1,11 @@
 """Output gathers in files: dealt out to several, or joined in one."""
 import io
-import os
 
 import pytest
 
 from mapreduce.worker.shuffle import python_loops
 from mapreduce.worker.shuffle.partition_files import JoinedFile, PartitionFiles
+from tests.support.files import open_files
 from tests.support.stages import partition_of
 
 
@@ -28,12 +28,12 @@ def test_partition_files_hold_all_in_the_end(tmp_path, mocker, num_open):
                  return_value=num_open)
     paths = [tmp_path / str(n) for n in range(3)]
     lines = [b"%d\n" % n for n in range(50_000)]
-    before = len(os.listdir("/dev/fd"))
+    before = len(open_files())
     with PartitionFiles([str(path) for path in paths], partition) as files:
         for start in range(0, len(lines), 1_000):
             files.add([b"".join(lines[start:start + 1_000])])
-        assert len(os.listdir("/dev/fd")) == before + num_open
-    assert len(os.listdir("/dev/fd")) == before
+        assert len(open_files()) == before + num_open
+    assert len(open_files()) == before
     assert [path.read_bytes() for path in paths] == [
         b"".join(line for line in lines
                  if partition_of(line.strip(), 3) == number)
