@@ -236,6 +236,7 @@ class Worker:
         # no use for the result.
         if assignment.cancelled:
             failure = "cancelled"
+            self._progress.discard()
         # Of a void task, the Manager expects nothing. A task that failed
         # because this Worker ends is not the task's fault.
         if assignment.void or (self._assignments.terminated and failure):

@@ -11,6 +11,7 @@ from tests.support import wire
 from tests.support.files import read_files, write_executable, write_files
 from tests.support.mocked_worker import MANAGER, REGISTERED, run_worker
 from tests.support.stages import do_map, do_reduce, map_files, reduce_files
+from tests.support.waiting import Gate, wait_until
 
 pytestmark = pytest.mark.usefixtures("temporary")
 
@@ -27,6 +28,12 @@ def _executable(tmp_path):
     def executable(*lines):
         return write_executable(tmp_path / "executable", *lines)
     return executable
+
+
+@pytest.fixture(name="second_gate")
+def _second_gate(tmp_path):
+    with Gate(tmp_path / "second-gate") as gate:
+        yield gate
 
 
 @pytest.fixture(name="do")
@@ -202,16 +209,19 @@ def test_status_is_sent_once_a_second_and_the_last_always(
 
 
 def test_status_that_waits_is_sent_when_its_time_comes(
-        sockets, paths, output, executable, gate):
+        sockets, paths, output, executable, gate, second_gate):
     """Though the executable says nothing more."""
-    path = executable("echo reporter:status:one >&2; sleep 0.1",
-                      "echo reporter:status:two >&2", gate.line, "cat")
+    path = executable(
+        "echo reporter:status:one >&2", gate.line,
+        "echo reporter:status:two >&2", second_gate.line, "cat")
 
     def messages():
         yield wire.ACK
         yield map_task(0, paths[:1], path, output)
-        sockets.wait_for("progress", 2)
+        sockets.wait_for("progress")
         gate.open()
+        sockets.wait_for("progress", 2)
+        second_gate.open()
         sockets.wait_for("finished")
 
     sockets.hear(messages())
@@ -242,15 +252,19 @@ def test_status_that_nobody_takes_harms_nothing(
 
 
 def test_nothing_is_said_of_a_cancelled_task(
-        sockets, mocker, paths, output, executable):
+        sockets, mocker, paths, output, executable, gate):
     mocker.patch("mapreduce.worker.progress_sender.INTERVAL", 60.0)
-    path = executable("echo reporter:status:one >&2; sleep 0.1",
-                      "echo reporter:status:two >&2", "exec sleep 600")
+    has_said_two = output.with_name("two")
+    path = executable("echo reporter:status:one >&2", gate.line,
+                      "echo reporter:status:two >&2",
+                      f"touch '{has_said_two}'", "exec sleep 600")
 
     def messages():
         yield wire.ACK
         yield map_task(0, paths, path, output)
         sockets.wait_for("progress")
+        gate.open()
+        assert wait_until(has_said_two.exists)
         yield {"message_type": "cancel", "task_id": 0}
         sockets.wait_for("failed")
 
