@@ -1,9 +1,11 @@
 """The standard error of each attempt at a task goes to a file of its own."""
 import os
+import types
 
 import pytest
 
 from mapreduce.worker.errors import TaskError
+from mapreduce.worker.processes.streams import LoggedStderr, StderrTail
 from tests.support.files import write_executable, write_files
 from tests.support.stages import do_map, do_reduce
 
@@ -48,3 +50,16 @@ def test_log_that_cannot_be_written(tmp_path):
     with pytest.raises(TaskError, match="cannot write the log '/dev/full/x'"):
         do_map(tmp_path / "map", paths, "cat", logs="/dev/full/x")
     assert os.listdir(tmp_path / "map") == []
+
+
+def test_what_was_not_written_at_once_follows():
+    """On a disk that is nearly full, a write takes a part of its bytes."""
+    written = []
+
+    def write(data):
+        written.append(bytes(data[:3]))
+        return len(written[-1])
+
+    LoggedStderr(StderrTail(), types.SimpleNamespace(write=write)).add(
+        b"message\n")
+    assert written == [b"mes", b"sag", b"e\n"]

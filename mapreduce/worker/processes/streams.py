@@ -78,8 +78,10 @@ class LoggedStderr(StderrTail):
 
     def add(self, chunk: bytes) -> None:
         """Add bytes; raise TaskError if they can't be written."""
+        rest = memoryview(chunk)
         try:
-            self._file.write(chunk)
+            while rest:  # On a disk that is nearly full, a part is written.
+                rest = rest[self._file.write(rest):]
         except OSError as error:
             raise TaskError(f"cannot write the log {self._file.name!r}: "
                             f"{error.strerror}") from error
