@@ -242,4 +242,9 @@ def local_directory(
           SideFiles(task.environment, directory) as side_files):
         executor.environment.of_task.update(side_files.variables)
         executor.directory = make_directory(task, directory)
+        if executor.directory and RESULT in task.environment:
+            # Executables that run elsewhere must find it, too.
+            executor.environment.given = {
+                **task.environment,
+                RESULT: os.path.abspath(task.environment[RESULT])}
         yield directory, side_files

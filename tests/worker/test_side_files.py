@@ -87,3 +87,13 @@ def test_documentation_names_all_variables():
     page = pathlib.Path(__file__).parents[2] / "mapreduce/docs/write-a-job.md"
     text = page.read_text()
     assert [name for name in OLD_NAMES if f"`{name}`" not in text] == []
+
+
+def test_path_of_the_result_holds_in_the_directory_of_a_task(
+        tmp_path, result, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    inputs = write_files(tmp_path / "input", b"a\n")
+    files = map_files(
+        tmp_path / "job", inputs, f"sh -c 'echo ${RESULT} $mapred_output_dir'",
+        environment={RESULT: "result"}, files=[[inputs[0], "x"]])
+    assert list(files.values()) == [f"{result} {result}\n".encode()]
