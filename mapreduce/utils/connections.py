@@ -73,7 +73,7 @@ class Connection(_Accepted):
         self.deadline = time.monotonic() + SLOW_LIFETIME
         self._slow_connections = slow_connections
         self._incoming = Incoming(slow_connections.max_size)
-        self._awaits_answer = False
+        self.awaits_answer = False
         # A function that makes the answer, later the bytes not yet sent.
         self._answer: Callable[[], bytes] | memoryview | None = None
 
@@ -121,11 +121,11 @@ class Connection(_Accepted):
     def _finish(self, handle: Handler) -> bool:
         """Handle the whole message; return whether an answer will follow."""
         handle(self._incoming.take(), self)
-        return self._awaits_answer
+        return self.awaits_answer
 
     def expect_answer(self) -> None:
         """Keep the connection open for an answer; called by the handler."""
-        self._awaits_answer = True
+        self.awaits_answer = True
         # The listener must accept the next connection, so the watcher waits.
         self._slow_connections.add(self)
 
@@ -157,7 +157,7 @@ class Connection(_Accepted):
         if self._answer is not None:
             return select.POLLOUT
         # Even for 0, poll reports a connection that failed.
-        return 0 if self._awaits_answer else select.POLLIN
+        return 0 if self.awaits_answer else select.POLLIN
 
     def proceed(self, handle: Handler) -> bool:
         """Receive or send what is possible now; return whether to continue.
@@ -167,7 +167,7 @@ class Connection(_Accepted):
         try:
             if self._answer is not None:
                 return self._send(self._answer)
-            if self._awaits_answer:
+            if self.awaits_answer:
                 raise OSError("the client did not wait for its answer")
             return self._receive() or self._finish(handle)
         except (BlockingIOError, TimeoutError):
@@ -324,15 +324,18 @@ class SlowConnections(_Rules):
             self._drop(descriptor, poller)
 
     def _drop_late(self, poller: select.poll) -> None:
-        """Drop connections above the limit, and those past their deadline."""
-        now = time.monotonic()
-        for descriptor, connection in list(self._connections.items()):
-            if (len(self._connections) <= max_slow()
-                    and self._size <= MAX_SLOW_BYTES
-                    and now < connection.deadline):
-                return
-            LOGGER.warning("Dropped a connection that was too slow")
-            self._drop(descriptor, poller)
+        """Drop connections past their deadline, and those above the limit."""
+        now, limit, slow = time.monotonic(), max_slow(), self._connections
+        while slow and next(iter(slow.values())).deadline <= now:
+            self._drop_slow(next(iter(slow)), poller)
+        while slow and (len(slow) > limit or self._size > MAX_SLOW_BYTES):
+            # Last, those whose query was accepted: strangers make the others.
+            self._drop_slow(min(
+                slow, key=lambda number: slow[number].awaits_answer), poller)
+
+    def _drop_slow(self, descriptor: int, poller: select.poll) -> None:
+        LOGGER.warning("Dropped a connection that was too slow")
+        self._drop(descriptor, poller)
 
     def _drop(self, descriptor: int, poller: select.poll) -> None:
         poller.unregister(descriptor)

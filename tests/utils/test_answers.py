@@ -1,5 +1,6 @@
 """Questions over TCP, and answers on the same connection."""
 import contextlib
+import queue
 import socket
 import threading
 
@@ -43,6 +44,31 @@ def test_answer_comes_on_the_same_connection(serve, payload):
     port = serve(echo)
     for _ in range(3):
         assert network.tcp_query(HOST, port, payload) == payload
+
+
+def test_strangers_do_not_end_the_wait_for_an_answer(serve, mocker):
+    mocker.patch("mapreduce.utils.connections.MAX_SLOW", 2)
+    mocker.patch("mapreduce.utils.connections.SLOW_LIFETIME", 60)
+    clients = queue.SimpleQueue()
+
+    def keep(_, client):
+        client.expect_answer()
+        clients.put(client)
+
+    port = serve(keep)
+    with contextlib.ExitStack() as stack:
+        def connect(payload):
+            sock = stack.enter_context(
+                socket.create_connection((HOST, port), 60))
+            sock.sendall(payload)
+            return sock
+
+        asker = connect(b"question")
+        asker.shutdown(socket.SHUT_WR)
+        held = clients.get(timeout=60)
+        assert [connect(b"x") for _ in range(3)][0].recv(1) == b""
+        held.answer(lambda: b"answer")
+        assert asker.recv(100) == b"answer"
 
 
 def test_answer_may_come_later_and_from_another_thread(serve):
