@@ -168,8 +168,8 @@ def remove_parts(output_directory: str) -> None:
             names = [entry.name for entry in entries
                      if layout.is_reduce_output(entry.name)]
         for name in names:
-            # A Worker may just have renamed a hidden part.
-            with contextlib.suppress(FileNotFoundError):
+            # It was renamed meanwhile; or a faulty Worker made a directory.
+            with contextlib.suppress(OSError):
                 os.remove(os.path.join(output_directory, name))
         os.rmdir(output_directory)
     except OSError as error:

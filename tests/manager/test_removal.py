@@ -1,9 +1,10 @@
-"""How large directories are deleted: in steps that look at a stop flag."""
+"""How directories are deleted: large ones in steps, which can be stopped."""
 import os
 
 import pytest
 
 from mapreduce.manager.removal import remove_in_steps
+from mapreduce.manager.storage import remove_parts
 
 
 @pytest.fixture(name="tree")
@@ -31,3 +32,13 @@ def test_whole_tree_is_removed(tree):
     (tree.parent / "kept").touch()
     remove_in_steps(str(tree), lambda: False)
     assert os.listdir(tree.parent) == ["kept"]
+
+
+def test_part_that_is_a_directory_keeps_no_other_part_of_a_failed_job(
+        tmp_path):
+    for number in range(5):
+        (tmp_path / f"part-{number:05d}").mkdir()
+        (tmp_path / f"part-1{number:04d}").touch()
+    remove_parts(str(tmp_path))
+    assert sorted(os.listdir(tmp_path)) == [
+        f"part-{number:05d}" for number in range(5)]
