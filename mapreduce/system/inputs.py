@@ -15,6 +15,8 @@ LOGGER = logging.getLogger(__name__)
 
 # Innermost braces that hold a comma.
 BRACES = re.compile(r"\{([^{},]*,[^{}]*)\}")
+# One of several characters, such as [ab], [!ab] or [^ab]. A "]" may be first.
+BRACKETS = re.compile(r"\[([!^]?)(\][^]/]*\]|[^]/]+\])")
 MAX_PATTERNS = 10_000  # for which one with braces stands
 MAX_ERRORS = 20  # that are shown, of inputs that can't be used
 
@@ -206,9 +208,16 @@ def _paths(name: str) -> list[str]:
             patterns == [name] and not glob.has_magic(name)):
         return [name]
     # Without duplicates: several patterns may match a file.
-    matches = sorted({path for pattern in patterns
-                      for path in glob.glob(pattern, recursive=True)})
+    matches = sorted({
+        path for pattern in patterns
+        for path in glob.glob(_with_marks(pattern), recursive=True)})
     if not matches:
         raise InputError(
             f"no file matches the input {name!r}{place_of(name)}")
     return matches
+
+
+def _with_marks(pattern: str) -> str:
+    """Return a pattern with [!a] for [^a], which glob takes otherwise."""
+    return BRACKETS.sub(
+        lambda found: f"[{'!' if found[1] else ''}{found[2]}", pattern)

@@ -25,6 +25,12 @@ def _tree(tmp_path, monkeypatch):
     (["a", "a"], ["a", "a"]),
     (["?"], ["a", "b"]),
     (["[ab]"], ["a", "b"]),
+    (["[!a]"], ["b"]),
+    (["[^a]"], ["b"]),
+    (["[]^a]"], ["a"]),
+    (["[^]a]"], ["b"]),
+    (["in/[^a-b]"], ["in/c"]),
+    (["[[^]a]"], ["[a]"]),
     (["i*"], ["in/b", "in/c"]),
     (["in/*"], ["in/b", "in/c", "in/sub/d"]),
     (["**/d"], ["in/sub/d"]),
@@ -34,6 +40,7 @@ def _tree(tmp_path, monkeypatch):
     (["{a,b}"], ["a", "b"]),
     (["{b,in/{c,x}}"], ["b", "in/c"]),
     (["{a,?}"], ["a", "b"]),
+    (["in/{[^b],x}"], ["in/c"]),
 ])
 def test_names_mean_files(names, expected):
     assert list_inputs(names) == expected
