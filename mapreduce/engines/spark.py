@@ -145,7 +145,8 @@ def properties(
     if settings.engine_log is not None:
         conf[LOG_LEVEL] = "INFO"  # Otherwise only warnings.
     master = settings.url
-    if master.startswith("local"):
+    # Without a master it is Spark's own, most likely local, too.
+    if not master or master.startswith("local"):
         conf["spark.local.dir"] = directory
     # Other clusters have options of their own there.
     if master.startswith(("local", STANDALONE)):

@@ -62,6 +62,16 @@ def test_attempts_are_those_of_the_user(
     assert found["spark.log.level"] == "INFO"
 
 
+@pytest.mark.parametrize("master, directory", [
+    (None, "own"), ("local[2]", "own"), ("spark://host:1", None)])
+def test_files_of_spark_are_in_our_directory(master, directory):
+    """They are removed also if Java was killed."""
+    assert properties(ExtendedJobMessage(
+        input_paths=["in"], output_directory="out", mapper_executable="cat",
+        num_reducers=0, num_mappers=1), Settings(master, None, None), "own"
+    ).get("spark.local.dir") == directory
+
+
 @pytest.mark.parametrize("missing, what", [
     ("out", "output directory"), ("logs", "directory for logs")])
 def test_host_that_does_not_see_a_directory(
