@@ -3,6 +3,8 @@ import signal
 
 import pytest
 
+from mapreduce.protocol.messages import GetStatusMessage
+from mapreduce.utils import outbox
 from tests.support.faults import (
     EXECUTABLE_OF,
     ONE_TASK,
@@ -57,6 +59,9 @@ def test_failing_task_is_tried_on_different_workers(pair, tmp_path, output):
     """Four times in all; the parent of an executable is its Worker."""
     failing = write_executable(
         tmp_path / "failing", f"echo $PPID >> '{tmp_path}/parents'", "exit 1")
+    # One may still be busy with a task of the test before.
+    pair.wait_for(lambda: [worker["state"] for worker in outbox.ask(
+        *pair.address, GetStatusMessage())["workers"]] == ["ready", "ready"])
     failure(pair, output, input_directory=SMALL, mapper_executable=failing,
             **ONE_TASK)
     parents = (tmp_path / "parents").read_text().split()
