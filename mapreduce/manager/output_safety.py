@@ -162,14 +162,23 @@ def _files_of(command: str | None) -> list[str]:
         return [command]
 
 
-def check_state(paths: list[str], state_directory: str) -> None:
-    """Raise StorageError if a job would write where its Manager's state is."""
-    for path in paths:
-        if _is_within(state_directory, path) or _is_within(
-                path, state_directory):
+def check_state(
+    submission: ExtendedJobMessage, found: Inputs, state_directory: str
+) -> None:
+    """Raise StorageError if a job would use where its Manager's state is."""
+    for path in (submission.output_directory, submission.keep_intermediate,
+                 submission.logs, submission.cache):
+        if path is not None and (_is_within(state_directory, path)
+                                 or _is_within(path, state_directory)):
             raise StorageError(
                 f"the directory {path!r} is not used: it is, holds or is in "
                 "the state directory of the Manager")
+    state = os.path.realpath(state_directory)
+    for path in sorted(found.locations):
+        if os.path.commonpath([os.path.realpath(path), state]) == state:
+            raise StorageError(
+                f"the input in {path!r} is not read: that is in the state "
+                "directory of the Manager")
 
 
 def check_kept(

@@ -233,9 +233,7 @@ class Storage:
         checked = status_of(output)
         check_output(submission, found, self._shared_directory)
         if self._state_directory:
-            check_state([output, *filter(None, [
-                kept, submission.logs, submission.cache])],
-                        self._state_directory)
+            check_state(submission, found, self._state_directory)
         check_places(submission, found, self._shared_directory)
         make_kept_directory(kept)
         prepare_logs(submission.logs)

@@ -92,6 +92,20 @@ def _do_all(shell):
     assert shell.state_of(0) is JobState.DONE
 
 
+@pytest.mark.parametrize("recursive", [None, True])
+def test_state_is_no_input(place, recursive):
+    """It holds the environments of jobs. It may lie beside the input."""
+    shell = Shell(place / "in/state")
+    shell.submit(extended_job(recursive=recursive))
+    shell.kill()
+    assert shell.state_of(0) is (
+        JobState.FAILED if recursive else JobState.MAP)
+    if recursive:
+        assert shell.reason_of(0) == (
+            "the input in 'in/state' is not read: that is in the state "
+            "directory of the Manager")
+
+
 def test_start_without_its_port_is_no_interruption(place):
     Shell(place / "state").kill()
     state = directory.StateDirectory(place / "state")
