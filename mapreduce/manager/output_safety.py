@@ -264,8 +264,11 @@ def _splits_of_lines(
     assert submission.lines_per_map is not None
     splits: list[Split] = []
     for path in input_paths:
-        if submission.decompress and layout.is_compressed(path):
-            splits.append(Split(path))  # It can't be read from the middle.
+        # A compressed file can't be read from the middle. One that is to be
+        # left out is named by the Worker that fails to read it.
+        if (submission.decompress and layout.is_compressed(path)
+                or submission.skip_bad_inputs and not _opens(path)):
+            splits.append(Split(path))
             continue
         for bounds in line_ranges(path, submission.lines_per_map):
             splits.append(Split(path, *bounds))
@@ -274,6 +277,15 @@ def _splits_of_lines(
                     "--lines-per-map is too small: the input would have more "
                     f"than {layout.MAX_TASKS} map tasks")
     return splits
+
+
+def _opens(path: str) -> bool:
+    """Return whether a file can be opened for reading."""
+    try:
+        with open(path, "rb"):
+            return True
+    except OSError:
+        return False
 
 
 def _size(path: str, may_be_bad: bool) -> int:

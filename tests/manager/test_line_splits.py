@@ -15,7 +15,7 @@ def _splits(place):
     """Return a function: the splits of a job with files of these contents."""
     def splits(*contents, **options):
         directory = place / "lists"
-        directory.mkdir()
+        directory.mkdir(exist_ok=True)
         for number, content in enumerate(contents):
             (directory / f"{number}").write_bytes(content)
         (directory / "z.gz").write_bytes(gzip.compress(b"a\nb\n"))
@@ -30,6 +30,14 @@ def _splits(place):
 def test_each_task_gets_so_many_lines_of_a_file(splits):
     assert splits(b"a\nb\nc\n", b"", b"d", lines_per_map=2) == [
         ("0", 0, 4), ("0", 4, 6), ("2", 0, 1), Split("z.gz")]
+
+
+def test_file_that_can_not_be_read_is_left_to_a_worker(place, splits):
+    """It names the file among those that were skipped."""
+    (place / "lists").mkdir()
+    (place / "lists/1").symlink_to("nothing")
+    assert splits(b"a\n", lines_per_map=2, skip_bad_inputs=True) == [
+        ("0", 0, 2), Split("1"), Split("z.gz")]
 
 
 def test_too_many_lines_refuse_the_job(splits, mocker):
