@@ -83,13 +83,21 @@ def _make_sample(
 ) -> _Sample:
     sample = _Sample({}, [])
     share = SIZE // max(1, min(len(files), MAX_FILES))
-    left_out = []
+    left_out, bad = [], []
     for number, path in enumerate(files[:MAX_FILES]):
         copy = os.path.join(directory, f"sample{number:02d}")
-        if _copy(path, copy, bool(job.decompress), share):
-            sample.names[copy] = path
-        else:
-            left_out.append(path)
+        try:
+            if _copy(path, copy, bool(job.decompress), share):
+                sample.names[copy] = path
+            else:
+                left_out.append(path)
+        except (BadInput, OSError):
+            if not job.skip_bad_inputs:
+                raise
+            bad.append(path)
+    if bad:
+        sample.notes.append("Note: the job skips what can't be read: "
+                            f"{_few(map(repr, bad))}")
     if left_out:
         sample.notes.append(
             f"Note: not in the sample: {_few(map(repr, left_out))}, as no "

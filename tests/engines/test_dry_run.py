@@ -210,6 +210,19 @@ def test_executables_are_tried_as_in_tasks(
     assert code == ("Error:" in shown)
 
 
+def test_input_that_the_job_skips_is_not_in_the_sample(dry, tmp_path):
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad/a.gz").write_bytes(b"cut")
+    (tmp_path / "bad/b").symlink_to("nothing")
+    (tmp_path / "bad/c").write_bytes(b"line\n")
+    code, shown = dry("-i", tmp_path / "bad", "--skip-bad-inputs",
+                      mapper="cat", reducer="cat")
+    assert ("Note: the job skips what can't be read: "
+            f"'{tmp_path}/bad/a.gz', '{tmp_path}/bad/b'\n") in shown
+    assert "5 bytes of input make 1 record with 1 key" in shown
+    assert code == 0
+
+
 def test_error_on_the_sample_names_the_input(dry, source):
     code, shown = dry("-i", source / "0000", mapper="false")
     assert code == 1
