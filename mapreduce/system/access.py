@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import click
 
 from mapreduce.protocol.signing import SECRET_VARIABLE, WINDOW, Secret
+from mapreduce.system.command_line import RealNumber
 from mapreduce.utils import network
 
 LOGGER = logging.getLogger(__name__)
@@ -24,6 +25,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 MIN_SECRET = 32  # bytes
 MAX_FILE = 64 * 2**10  # bytes; a larger file is none with secrets
+# Seconds: the random numbers of all messages of that time are kept.
+MAX_SKEW = 86_400
 
 
 class NoSecret(click.ClickException):
@@ -70,7 +73,7 @@ def options(command: Command) -> Command:
     for option in (
         # mapreduce-run gives its daemons a secret of their own by this.
         click.option("--secret-from-stdin", is_flag=True, hidden=True),
-        click.option("--clock-skew", type=click.FloatRange(1),
+        click.option("--clock-skew", type=RealNumber(1, MAX_SKEW),
                      metavar="SECONDS", default=WINDOW, show_default=True,
                      help="With a secret, accept messages that were signed at "
                      "most this long ago."),

@@ -5,6 +5,7 @@ import contextlib
 import difflib
 import errno
 import io
+import math
 import os
 import signal
 import sys
@@ -91,6 +92,16 @@ class RealNumber(click.FloatRange):
     """A number in a range."""
 
     name = "number"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Any:
+        """Return the number; fail also for nan, which no range excludes."""
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is no number", param, ctx)
+        return number
 
 
 class _LossyFile(io.RawIOBase):

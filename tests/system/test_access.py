@@ -118,6 +118,18 @@ def test_daemon_that_signs_nothing_refuses_the_variable(
         "MAPREDUCE_SECRET_FILE\n"))
 
 
+@pytest.mark.parametrize("skew", ["nan", "-nan", "inf", "1e400", "0.9"])
+def test_no_clock_skew_switches_the_check_of_the_time_off(skew):
+    @click.command()
+    @access.options
+    def command(**_):
+        pass
+
+    result = CliRunner().invoke(command, [f"--clock-skew={skew}"])
+    assert result.exit_code == 2
+    assert "Invalid value for '--clock-skew'" in result.output
+
+
 def test_what_is_no_file_is_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe", 0o600)
     for path, problem in [
