@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
+import glob
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -38,6 +40,9 @@ ASSIGNED = re.compile(
     rb"\b(\w+)\s*=\s*(?:[\w.]+\()?[\"']?[^\s\"'<>|;&()]*\Z")
 ASSIGNS = re.compile(rb"\s*=(?!=)")
 COMMENT = re.compile(rb"(?m)^\s*#.*$")
+# What may be a pattern of names, such as data/*.txt.
+PATTERN = re.compile(rb"[\w.+/*?@$\x80-\xff-]+")
+MAX_PATTERN = 255  # bytes; a long word, such as of data, is none
 NEAR = 300  # bytes before a name that are looked at
 
 
@@ -118,6 +123,27 @@ class Names:
         for name in sorted(named):
             if name.endswith(MODULES) or not self._is_written(name):
                 yield os.fsdecode(name)
+
+    def matching(self, place: str) -> Iterator[str]:
+        """Iterate over the files in a directory for which patterns stand."""
+        for pattern in sorted(self._patterns):
+            if not self._is_written(pattern):
+                yield from glob.iglob(
+                    os.fsdecode(pattern), root_dir=place, recursive=True)
+
+    @functools.cached_property
+    def _patterns(self) -> set[bytes]:
+        """The patterns that a shell or a glob replaces by names of files."""
+        found = set()
+        for word in set(PATTERN.findall(self._code)):
+            # The directory of $DIR/*.txt is among those that are looked at.
+            if word.startswith((b"$", b"/*")):
+                word = word.partition(b"/")[2]
+            if len(word) <= MAX_PATTERN and (
+                    b"*" in word or b"?" in word) and re.match(
+                        rb"/?[\w.-][^*?]*/|\*\.\w", word):
+                found.add(word)
+        return found
 
     def modules(self, listing: Listing) -> Iterator[str]:
         """Iterate over the modules in a directory that the text may use."""

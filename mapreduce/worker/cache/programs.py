@@ -182,6 +182,8 @@ class Programs:
             listing = self._listing(place)
             for name in (*names.modules(listing), *names.among(listing)):
                 self._take(os.path.join(place, name), names, places)
+            for name in names.matching(place):
+                self._add(os.path.join(place, name))
             for name in names.packages(listing):
                 if os.path.isdir(os.path.join(place, name)):
                     self._take(os.path.join(place, name), names, places)

@@ -250,6 +250,11 @@ def keys_of(path, command, script, variables):
     ("python3 folder", "", "folder/any", {}),
     ("java -cp classes Main", "", "classes/Other.class", {}),
     ("./m rules", "cat $1/*", "rules/any", {}),
+    ("./m", "cat data/*", "data/any", {}),
+    ("./m", "glob('data/**/a*.txt')", "data/x/any.txt", {}),
+    ("./m", "Path('data').glob('*.txt')", "data/any.txt", {}),
+    ("./m", "cat $DIR/*.txt", "far/any.txt", {"DIR": "{}/far"}),
+    ("java -cp 'lib/*' Main", "", "lib/other.jar", {}),
     ("./m", "import package.inner", "package/inner/__init__.py", {}),
     ("./m", "from package.inner import f", "package/__init__.py", {}),
     ("./m", "from package import inner", "package/inner.py", {}),
@@ -275,7 +280,7 @@ def test_key_changes_with_a_file_that_is_named_in_another_way(
     ("./m", 'echo >> "$LOG/log"', {"LOG": "{}"}),
     ("./m", "# It writes log.\necho >> log", {}),
     ("tee log", "", {}), ("cut -d / -f 1", "", {}), ("cut -d .", "", {}),
-    ("./m", "cat catalog, log.txt", {}),
+    ("./m", "cat catalog, log.txt", {}), ("./m", "rm ./lo*", {}),
 ])
 def test_key_stays_with_a_file_that_is_not_read(
         tmp_path, monkeypatch, command, script, variables):
