@@ -1,6 +1,7 @@
 """Run the command mapreduce-submit: submit a job, or shut a Manager down."""
 from __future__ import annotations
 
+import dataclasses
 import os
 from typing import Any
 
@@ -9,9 +10,10 @@ import click
 from mapreduce.client import command, job_options, submission
 from mapreduce.client.remote_manager import RemoteManager
 from mapreduce.engines import dry_run, remote
-from mapreduce.protocol import messages
+from mapreduce.protocol import layout, messages
 from mapreduce.protocol.signing import Secret
 
+NUM_MAPPERS = 2
 EXAMPLES = """\b
 Example:
   mapreduce-submit --wait -i input -o output -m ./mapper -r ./reducer
@@ -24,8 +26,10 @@ Example:
     input_paths=("tests/testdata/input",), output_directory="output",
     mapper_executable="tests/testdata/exec/wc_map.sh",
     reducer_executable="tests/testdata/exec/wc_reduce.sh",
-    num_mappers=2, num_reducers=2, decompress=False,
-    split_size="0")
+    num_mappers=(
+        None, f"{NUM_MAPPERS}; one for each file or split if there is no "
+        "reduce stage"),
+    num_reducers=2, decompress=False, split_size="0")
 @click.option("--keep-old", is_flag=True,
               help="Keep an old result until the new one is complete, and "
               "refuse an output directory that holds anything else.")
@@ -57,6 +61,7 @@ def main(
         _say(f"Shut down {manager}", quiet)
         return
 
+    job = _with_mappers(job)
     if ways["dry_run"]:
         dry_run.show(submission.validate(job))
         return
@@ -78,6 +83,16 @@ def main(
     job_id = remote.submit(manager, job, ways["wait"], quiet, on_submitted)
     if job_id is not None:
         _say(f"Job {job_id}", quiet)
+
+
+def _with_mappers(job: job_options.JobSpec) -> job_options.JobSpec:
+    """Give a job the number of map tasks that it has by default."""
+    if job.num_mappers is not None:
+        return job
+    # Without a reduce stage, each part is what the mapper made of one split.
+    if job.num_reducers == 0:
+        return dataclasses.replace(job, max_mappers=layout.MAX_TASKS)
+    return dataclasses.replace(job, num_mappers=NUM_MAPPERS)
 
 
 def _say(text: str, quiet: bool) -> None:

@@ -32,7 +32,8 @@ def _dry(tmp_path, monkeypatch):
     def dry(*options, name="run", mapper=MAPPER, reducer=REDUCER):
         program = (["-mapper", mapper, "-reducer", reducer, "-output", "out"]
                    if name == "streaming" else
-                   ["-m", mapper, "-r", reducer, "-o", "out"])
+                   ["-m", mapper, *(["-r", reducer] if reducer else []),
+                    "-o", "out"])
         ended = click.testing.CliRunner().invoke(
             COMMANDS[name], ["--dry-run", *program, *map(str, options)])
         assert names_in(tmp_path / "temporary") == []
@@ -60,6 +61,18 @@ def test_plan_and_sample_are_shown(dry, source, tmp_path):
             "nor on the order of the values of a key"):
         assert line in shown.splitlines()
     assert names_in(tmp_path) == ["in", "temporary"]
+
+
+@pytest.mark.parametrize("reducer, options, number", [
+    ("cat", [], 2), (None, ["--nreducers", 0], 3),
+    (None, ["--nreducers", 0, "--nmappers", 1], 1)])
+def test_submit_has_two_map_tasks_or_one_for_each_split(
+        dry, tmp_path, reducer, options, number):
+    write_files(tmp_path / "in", b"a\n", b"b\n", b"c\n")
+    code, shown = dry("-i", tmp_path / "in", *options, name="submit",
+                      mapper="cat", reducer=reducer)
+    assert code == 0, shown
+    assert f"map tasks     {number} of cat" in shown
 
 
 def test_old_result_stays(dry, source, tmp_path):
