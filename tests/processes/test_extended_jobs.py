@@ -82,7 +82,7 @@ def test_strict_worker_makes_a_job_fail_that_it_cannot_do(cluster, jobs):
     """It is asked, and gets no task."""
     with StrictWorker(cluster.port) as worker:
         job = jobs.run(environment={}).job
-        assert worker.types == ["register_ack", "get_message_types"]
+        assert set(worker.types) == {"register_ack", "get_message_types"}
     assert (job.state, job.reason) == ("failed", (
         "no living Worker knows new_extended_map_task, which options of this "
         "job need: start mapreduce-worker of this version"))
@@ -93,7 +93,7 @@ def test_workers_of_this_version_do_the_job_beside_a_strict_one(
     with StrictWorker(cluster.port) as worker:
         cluster.start_worker()
         job = jobs.run(environment={}).job
-        assert worker.types == ["register_ack", "get_message_types"]
+        assert set(worker.types) == {"register_ack", "get_message_types"}
     assert (job.state, job.map_tasks) == ("done", 2)
     assert jobs.result() == b"a\nb\nc\n"
 

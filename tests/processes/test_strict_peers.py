@@ -60,7 +60,8 @@ def test_strict_worker_gets_no_task_that_it_would_do_wrongly(
         assert ended.returncode == 1
         assert "no living Worker" in ended.stderr
         assert "mapreduce-worker" in ended.stderr
-        assert strict.types == ["register_ack", "get_message_types"]
+        # One that answers late is asked again.
+        assert set(strict.types) == {"register_ack", "get_message_types"}
 
 
 @pytest.mark.parametrize("options", [
