@@ -161,7 +161,8 @@ class Manager(_Core):
 
         Return whether it was shut down; otherwise a signal has ended it.
         """
-        ticker = Ticker(self._inbox, TICK_INTERVAL, events.Tick())
+        ticker = Ticker(
+            self._inbox, TICK_INTERVAL, events.Tick(), self._note_pause)
         while True:
             next_tick = ticker.put_due()
             self._queries.is_waiting = self._inbox.is_empty
@@ -191,6 +192,12 @@ class Manager(_Core):
                 self._sender.retry()
                 self._recorder.tick()
                 self._update_status(status_timer, time.monotonic())
+
+    def _note_pause(self, seconds: float) -> None:
+        # What Workers sent in a long pause is too old to be accepted. Half of
+        # the time: the last of it is read some time after the pause.
+        if self._inbox.secret and seconds > self._inbox.secret.window / 2:
+            self._inbox.put(events.Paused())
 
     def _submit(self, event: Submission, now: float) -> None:
         job_id = self._scheduler.jobs.num_jobs

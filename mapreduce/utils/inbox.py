@@ -263,11 +263,18 @@ class Inbox:
 class Ticker:
     """Puts a tick, an event, into an Inbox at an interval in seconds."""
 
-    def __init__(self, inbox: Inbox, interval: float, tick: object) -> None:
-        """Put the first one after an interval, when put_due is called."""
+    def __init__(
+        self, inbox: Inbox, interval: float, tick: object,
+        on_late: Callable[[float], object] = lambda seconds: None,
+    ) -> None:
+        """Put the first one after an interval, when put_due is called.
+
+        `on_late` is called instead of a tick that is late by some seconds.
+        """
         self._inbox = inbox
         self._interval = interval
         self._tick = tick
+        self._on_late = on_late
         self._due = time.monotonic() + interval
 
     def put_due(self) -> float:
@@ -282,7 +289,9 @@ class Ticker:
             # its full buffer. They must count before a Worker is marked dead,
             # so this tick is left out and the next one comes later.
             late = now >= self._due + MAX_DELAY
-            if not late:
+            if late:
+                self._on_late(now - self._due)
+            else:
                 self._inbox.put(self._tick)
             self._due = now + (CATCH_UP_TIME if late else self._interval)
         return self._due

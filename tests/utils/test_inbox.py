@@ -7,7 +7,7 @@ import pytest
 
 from mapreduce.protocol import codec, messages
 from mapreduce.utils import network, outbox
-from mapreduce.utils.inbox import Inbox
+from mapreduce.utils.inbox import Inbox, Ticker
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
@@ -207,3 +207,17 @@ def test_who_asks_is_told_which_messages_are_taken(inbox):
         inbox.__exit__()
     with pytest.raises(queue.Empty):
         inbox.get(0)
+
+
+def test_tick_that_is_late_is_reported_instead(inbox, mocker):
+    clock = mocker.patch("mapreduce.utils.inbox.time.monotonic")
+    clock.return_value = 100.0
+    delays = []
+    ticker = Ticker(inbox, 1.0, "tick", delays.append)
+    clock.return_value = 101.0
+    assert ticker.put_due() == 102.0
+    clock.return_value = 142.0
+    assert ticker.put_due() == 145.0
+    assert delays == [40.0]
+    assert inbox.get(WAIT) == ("tick", 101.0)
+    assert inbox.is_empty

@@ -43,6 +43,11 @@ class Tick:
     """Time has passed: a Worker may have been silent for too long."""
 
 
+@dataclass(frozen=True)
+class Paused:
+    """The Manager stood still; signed messages may have become too old."""
+
+
 # Outcomes name a RemoteWorker, not an address: a Worker that registers again
 # is another one, and an old outcome must not affect it.
 @dataclass(frozen=True)
@@ -140,7 +145,7 @@ Event = (
     | ProgressMessage | ShutdownMessage | Tick | MessageSent
     | MessageDelayed | WorkerUnreachable | CapabilitiesKnown | ProbeFailed
     | JobPrepared | OutputChecked | MapOutputKept | ResultPublished
-    | JobBlocked | Resumed
+    | JobBlocked | Resumed | Paused
 )
 
 
@@ -154,7 +159,7 @@ class Send:
 
 @dataclass(frozen=True)
 class AskToRegister:
-    """Ask a process that is not a living Worker to register."""
+    """Ask a process to register; a Worker gives up its tasks first."""
 
     address: Address
 

@@ -139,6 +139,8 @@ class Scheduler:
                 yield from self._shut_down()
             case events.Tick():
                 yield from self._mark_silent_dead()
+            case events.Paused():
+                yield from self._strangers.ask_busy()
             case _:
                 yield from self._note_outcome(event)
 

@@ -75,6 +75,12 @@ class Strangers:
             LOGGER.info("Asked %s:%d to register again", *address)
             yield events.AskToRegister(address)
 
+    def ask_busy(self) -> Iterator[events.AskToRegister]:
+        """Ask all busy Workers: the outcome of a task may be lost."""
+        for worker in self._workers.busy:
+            LOGGER.info("Asked %s:%d to register again", *worker.address)
+            yield events.AskToRegister(worker.address)
+
     def _note(self, address: Address, now: float, min_time: float) -> bool:
         """Note a message; return whether to ask its sender to register."""
         stranger = self._strangers.pop(address, None)

@@ -1,7 +1,7 @@
 """Workers that the Manager takes for dead, or does not know, but hears."""
 import pytest
 
-from mapreduce.manager.scheduling import strangers
+from mapreduce.manager.scheduling import events, strangers
 from mapreduce.manager.scheduling.workers import Workers
 from mapreduce.protocol.messages import HeartbeatMessage
 
@@ -81,3 +81,12 @@ def test_late_message_after_a_registration_asks_for_no_other():
     assert list(its.answer(late, 0.2)) == []
     workers.mark_dead(workers.get(("localhost", 1)))
     assert len(list(its.answer(late, 0.3))) == 1
+
+
+def test_busy_workers_are_asked_to_register_after_a_pause(world):
+    """What they have sent may be too old to be accepted."""
+    world.register(1, 2, 3)
+    world.submit(2, 1)
+    assert world.happen(events.Paused()) == [
+        "register_again → 1", "register_again → 2"]
+    assert world.register(2) == ["register_ack → 2", "map 1 → 3"]
