@@ -199,7 +199,7 @@ class _Line:
         command = self._command
         # The combiner and the partitioner read whole lines.
         feed = "; ".join(f"{mapper} | {shell.END_LINE}" for mapper in mappers)
-        steps = [f"{{ {feed}; }}"]
+        steps = [f"{{ {feed or 'true'}; }}"]  # A task may have no input.
         if command.combiner is not None:
             self._refuse_rewriting()
             steps += [self._sort(), self._program(command.combiner)]

@@ -160,10 +160,9 @@ def test_bad_inputs_are_skipped_as_the_task_did(line, tmp_path):
 
 def test_combiner_reads_sorted_map_output(line, tmp_path):
     put(tmp_path, {"x": b"b\nB", "y": b"a\n"})
-    again = run(line(
-        "cat", ["x", "y"], "tee -- as the combiner exited 3",
-        combiner="tee --", partitioner="cat"))
-    assert again.stdout == b"B\na\nb\n"
+    assert run(line("cat", ["x", "y"], "tee -- as the combiner exited 3",
+                    combiner="tee --", partitioner="cat")
+               ).stdout == b"B\na\nb\n"
 
 
 def test_line_of_a_combiner_sets_variables_once(line, tmp_path):
@@ -195,10 +194,11 @@ def test_partitioner_gets_the_output_of_the_combiner(line, tmp_path):
 @pytest.mark.parametrize("combiner", [None, "printf last"])
 def test_partitioner_reads_whole_lines(line, tmp_path, combiner):
     put(tmp_path, {"x": b"last"})
-    partitioner = "sh -c 'od -c'"
-    again = run(line("cat", ["x"], f"{partitioner} as the partitioner exited",
-                     combiner=combiner, partitioner=partitioner))
+    again = run(line("cat", ["x"], "sh -c 'od -c' as the partitioner exited",
+                     combiner=combiner, partitioner="sh -c 'od -c'"))
     assert b"t  \\n" in again.stdout
+    empty = line("cat", [], "true as the partitioner", partitioner="true")
+    assert run(empty).stderr == b""
 
 
 def test_line_without_a_shell_equivalent_says_so(line, tmp_path):
