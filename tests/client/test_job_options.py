@@ -55,9 +55,12 @@ OPTIONS = [
      {"mapper_executable": "python3 map.py --lower", "environment": {}}),
     (["-r", "uniq -c", "--cmdenv", "A=1"],
      {"reducer_executable": "uniq -c", "environment": {"A": "1"}}),
-    (["--nreducers", "0"], {"num_reducers": 0, "reducer_executable": None}),
+    (["--nreducers", "0"],
+     {"num_reducers": 0, "reducer_executable": None, "num_mappers": None,
+      "max_mappers": 100_000}),
     (["--nreducers", "0", "--name", "n"],
-     {"num_reducers": 0, "reducer_executable": None, "job_name": "n"}),
+     {"num_reducers": 0, "reducer_executable": None, "num_mappers": None,
+      "max_mappers": 100_000, "job_name": "n"}),
 ]
 
 
@@ -133,7 +136,6 @@ def test_summary_of_a_job_without_reducers():
         "input directory      a, b\n"
         "output directory     output\n"
         "mapper executable    tests/testdata/exec/wc_map.sh\n"
-        "num mappers          2\n"
         "num reducers         0\n")
 
 

@@ -32,7 +32,7 @@ from tests.support.streaming import INPUT, REQUIRED, start
     (["-D", "mapreduce.job.maps"],
      "-D mapreduce.job.maps lacks a value: -D mapreduce.job.maps=VALUE"),
     (["-D", "mapreduce.job.maps=many"], "-D mapreduce.job.maps: 'many' is "),
-    (["-D", "mapreduce.job.maps=0"], "-D mapreduce.job.maps: 0 is not in "),
+    (["-D", "mapreduce.job.maps=-1"], "-D mapreduce.job.maps: -1 is not in "),
 ])
 def test_what_is_not_known(options, error):
     """One line names what is nearest."""

@@ -198,7 +198,7 @@ def test_key_changes_with_a_program_of_the_user_on_the_path(tmp_path):
     (tmp_path / "mapper").chmod(0o755)
     with world() as place:
         place.change(executable=f"{tmp_path}/mapper", environment={
-            "PATH": f"{tmp_path}/bin:{os.environ['PATH']}"})
+            "PATH": f"{tmp_path}/bin:{os.defpath}"})
         keys = {place.key()}
         for version in "12":
             (tmp_path / "bin/mytool").write_text(version)
