@@ -1,4 +1,4 @@
-"""Find the input of a job; check which directories it may replace.
+"""Find the input of a job; check what it uses, and what it may replace.
 
 This module only looks; manager/storage makes and removes directories. The
 rules protect a user from a wrong --output, such as the home directory.

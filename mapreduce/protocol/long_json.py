@@ -19,7 +19,7 @@ MAX_VALUES = 500_000
 MAX_COST = 9
 SLACK = 2**19  # bytes of memory that any message may cost
 MAX_DEPTH = 30  # of lists and objects; messages have 3
-MAX_TEXT = 2**20  # bytes of one text with escapes
+MAX_TEXT = 2**20  # bytes of one text with escapes, or of a key
 PIECE = 4 * 2**10  # bytes for json.loads, at most, if they are several items
 # Bytes in CPython, about: of a small list, a small dict, an item of a list,
 # and an entry of a dict, without the key and the value.

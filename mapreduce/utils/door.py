@@ -30,8 +30,8 @@ REFUSAL = signing.SCHEME + b"\n"
 BEGAN = int(time.time())
 BEGAN_MONOTONIC = time.monotonic()
 
-# Bytes of a message without a signature. A job or a task may be longer, since
-# it has a list of files: nobody can tell its sender from others.
+# Bytes of a message without a signature. A job or a task may be longer: it has
+# a list of files, and its sender can't be told from others.
 MAX_UNSIGNED = 2**20
 # As in the specification, the type comes first.
 _TYPE = re.compile(rb'[ \t\n\r]*\{[ \t\n\r]*"message_type"[ \t\n\r]*:'

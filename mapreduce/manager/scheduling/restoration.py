@@ -30,7 +30,7 @@ class Restart:
     cluster_id: str  # see Scheduler
     # Return the directory of a job for its map output, by its id.
     job_directory: Callable[[int], str]
-    num_interruptions: int = 0  # with the last one, and failed starts
+    num_starts: int = 0  # of Managers before this one, also failed ones
     num_jobs: int = 0  # that were ever accepted: the next id
     # Why the running job can't go on; None: it can.
     obstacle: str | None = None
@@ -68,7 +68,7 @@ def restore_jobs(
     jobs: Jobs, known: Iterable[facts.Fact], restart: Restart, now: float
 ) -> None:
     """Add the jobs of a Manager that was interrupted; `jobs` is empty."""
-    jobs.first_attempt = ATTEMPTS_A_START * restart.num_interruptions
+    jobs.first_attempt = ATTEMPTS_A_START * restart.num_starts
     was_enabled, jobs.log.enabled = jobs.log.enabled, False
     for fact in known:
         _restore(jobs, fact, restart, now)

@@ -4,6 +4,8 @@ A Worker that was marked dead by mistake (the network was away, its machine was
 suspended), or whose Manager was restarted, still sends heartbeats, but gets no
 tasks. So the Manager asks it to register, if it goes on for some time: one
 message may just be late, or come before a registration that is on its way.
+
+After a long pause of the Manager, it asks the busy Workers, too.
 """
 from __future__ import annotations
 
